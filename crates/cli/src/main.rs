@@ -1,0 +1,3 @@
+//! The program `tconv`.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,36 @@
+//! TensorFlow's graph in Rust: ops, shape inference, gradients, sessions, optimizers.
+#![forbid(unsafe_code)]
+
+pub mod attrs;
+mod error;
+mod feed;
+mod fetch;
+mod gradients;
+mod graph;
+mod initializer;
+mod names;
+mod op;
+mod operand;
+mod ops;
+pub mod optim;
+mod output;
+pub mod random;
+mod session;
+pub mod slim;
+mod variable;
+
+pub use attrs::{AttrValue, Attrs};
+pub use error::{Code, Error, Result};
+pub use feed::Feed;
+pub use fetch::{Fetch, Fetched};
+pub use gradients::{Source, gradients, gradients_with};
+pub use graph::{Graph, NodeBuilder};
+pub use initializer::Initializer;
+pub use op::{Fact, Op, OpDef};
+pub use operand::{Operand, Size};
+pub use ops::{array, math, nn};
+pub use output::{Operation, Output};
+pub use session::{Run, Session};
+pub use tconv_shape::{DataFormat, Dim, Padding, Shape};
+pub use tconv_tensor::{DType, Tensor};
+pub use variable::{Reuse, Variable, VariableBuilder};

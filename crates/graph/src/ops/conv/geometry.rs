@@ -1,0 +1,411 @@
+use tconv_shape::{ConvAxis, ConvShape, DataFormat, Dim, Padding, Shape, ShapeError, Window};
+
+use crate::attrs::AttrReader;
+use crate::op::Fact;
+use crate::{Code, Error, Result};
+
+/// The attributes that the three convolutions share.
+pub(super) struct Geometry {
+    strides: Vec<i64>,
+    dilations: Vec<i64>,
+    padding: Padding,
+    format: DataFormat,
+}
+
+/// Spatial axes of these ops.
+const SPATIAL: usize = 2;
+const AXIS_NAMES: [&str; SPATIAL] = ["height", "width"];
+
+impl Geometry {
+    pub fn new(attrs: &mut AttrReader) -> Result<Geometry> {
+        attrs.skip("use_cudnn_on_gpu");
+        let name = attrs.string_or("data_format", "NHWC")?;
+        let format = DataFormat::parse(&name, SPATIAL)
+            .ok_or_else(|| Error::value(format!("data_format must be NHWC or NCHW, got {name}")))?;
+        let strides = attrs.ints("strides")?;
+        let dilations = attrs.ints_or("dilations", vec![1; SPATIAL + 2])?;
+        Ok(Geometry {
+            strides: spatial("strides", &strides, format)?,
+            dilations: spatial("dilations", &dilations, format)?,
+            padding: parse_padding(attrs, format)?,
+            format,
+        })
+    }
+
+    fn channel(&self) -> usize {
+        self.format.channel_axis(SPATIAL)
+    }
+
+    fn window(&self, axis: usize, kernel: &Dim) -> Result<Window> {
+        Ok(Window::new(kernel, self.strides[axis], self.dilations[axis], self.padding.axis(axis))?)
+    }
+
+    /// The forward output's shape from the input's and the filter's sizes; checks the channels.
+    fn forward_shape(&self, input: &[Dim], filter: &[Dim]) -> Result<Shape> {
+        let depth = &input[self.channel()];
+        if let (Dim::Known(depth), Dim::Known(filter_depth)) = (depth, &filter[SPATIAL]) {
+            check_groups(*depth, *filter_depth, filter[SPATIAL + 1].known())?;
+        }
+        let mut spatial = Vec::with_capacity(SPATIAL);
+        for axis in 0..SPATIAL {
+            let window = self.window(axis, &filter[axis])?;
+            spatial.push(window.output_that_fits(&input[self.format.spatial_axis(axis)])?);
+        }
+        let (batch, channels) = (input[0].clone(), filter[SPATIAL + 1].clone());
+        Ok(Shape::new(self.format.arrange(batch, channels, &spatial)))
+    }
+
+    pub fn infer_forward(&self, input: &Shape, filter: &Shape) -> Result<Shape> {
+        let input = four("input", input)?;
+        let filter = four("filter", filter)?;
+        self.forward_shape(&input, &filter)
+    }
+
+    pub fn infer_backprop_input(&self, sizes: &Fact, filter: &Shape, value: &Shape) -> Result<Shape> {
+        let filter = four("filter", filter)?;
+        let value_dims = four("value", value)?;
+        let channel = self.channel();
+        if !value_dims[channel].is_compatible_with(&filter[SPATIAL + 1]) {
+            return Err(Error::value(format!(
+                "input channels does not match filter's input channels, {} != {}",
+                value_dims[channel],
+                filter[SPATIAL + 1]
+            ))
+            .help("the filter of conv2d_transpose is [height, width, output channels, input channels]"));
+        }
+        let mut wanted = match sizes.as_shape("output_shape")?.dims() {
+            Some(dims) if dims.len() == SPATIAL => {
+                self.format.arrange(value_dims[0].clone(), filter[SPATIAL].clone(), dims)
+            }
+            Some(dims) if dims.len() == SPATIAL + 2 => dims.to_vec(),
+            // Its length is not known: it may also be two.
+            None => Shape::of_rank(SPATIAL + 2, "output_shape").dims().unwrap_or_default().to_vec(),
+            Some(_) => {
+                return Err(Error::value(format!("output_shape must have shape (4,), got {}", sizes.shape))
+                    .help(format!("write all four sizes of the output, in {} order, or the two spatial ones",
+                        self.format.name(SPATIAL))));
+            }
+        };
+        if let (Dim::Known(depth), Dim::Known(filter_depth)) = (&wanted[channel], &filter[SPATIAL]) {
+            check_transposed_groups(*depth, *filter_depth, value_dims[channel].known())?;
+        }
+        let forward = self.forward_shape(&wanted, &filter).map_err(|error| error.help(format!(
+            "going forward again from output_shape {} the filter must fit", Shape::new(wanted.clone())
+        )))?;
+        let value = Shape::new(value_dims.clone());
+        if let Err(ShapeError::Incompatible { .. }) = forward.merge(&value) {
+            let error = Error::value(format!("Shapes {forward} and {value} are not compatible"))
+                .help(format!(
+                    "a forward convolution of output_shape {} gives {forward}, but the value is {value}",
+                    Shape::new(wanted.clone())
+                ));
+            return Err(self.explain(error, &wanted, &filter, &value_dims));
+        }
+        if wanted[0].known().is_none() && value_dims[0].known().is_some() {
+            wanted[0] = value_dims[0].clone();
+        }
+        Ok(Shape::new(wanted))
+    }
+
+    pub fn infer_backprop_filter(&self, input: &Shape, sizes: &Fact, out_backprop: &Shape) -> Result<Shape> {
+        let input = four("input", input)?;
+        let given = four("out_backprop", out_backprop)?;
+        let Some(filter) = sizes.as_shape("filter_sizes")?.dims().map(<[Dim]>::to_vec) else {
+            return Ok(Shape::of_rank(SPATIAL + 2, "filter_sizes"));
+        };
+        if filter.len() != SPATIAL + 2 {
+            return Err(Error::value(format!("filter_sizes must have shape (4,), got {}", sizes.shape)));
+        }
+        let forward = self.forward_shape(&input, &filter)?;
+        let given_shape = Shape::new(given.clone());
+        if let Err(ShapeError::Incompatible { .. }) = forward.merge(&given_shape) {
+            let error = Error::value(format!("Shapes {forward} and {given_shape} are not compatible"))
+                .help(format!("the forward convolution gives {forward}, but out_backprop is {given_shape}"));
+            return Err(self.explain(error, &input, &filter, &given));
+        }
+        Ok(Shape::new(filter))
+    }
+
+    /// The convolution of an input and a filter whose sizes are known.
+    pub fn forward(&self, input: &[usize], filter: &[usize]) -> Result<ConvShape> {
+        let (input, filter) = (signed(input)?, signed(filter)?);
+        self.conv_shape("Conv2D", &input, &filter)
+    }
+
+    /// The convolution that takes an input of `sizes` to `value`.
+    pub fn backprop_input(&self, sizes: &[i64], filter: &[usize], value: &[usize]) -> Result<ConvShape> {
+        let (filter, value) = (signed(filter)?, signed(value)?);
+        let input = match *sizes {
+            [height, width] => self.format.arrange(value[0], filter[SPATIAL], &[height, width]),
+            _ if sizes.len() == SPATIAL + 2 => sizes.to_vec(),
+            _ => {
+                return Err(Error::invalid(format!("output_shape must have shape (4,), got ({},)", sizes.len()))
+                    .help("four values, or the two spatial ones"));
+            }
+        };
+        self.backward("Conv2DSlowBackpropInput", &input, &filter, &value)
+    }
+
+    /// The convolution of `input` and a filter of `sizes` that gives `out_backprop`.
+    pub fn backprop_filter(&self, input: &[usize], sizes: &[i64], out_backprop: &[usize]) -> Result<ConvShape> {
+        if sizes.len() != SPATIAL + 2 {
+            return Err(Error::invalid(format!("filter_sizes must have shape (4,), got ({},)", sizes.len())));
+        }
+        self.backward("Conv2DSlowBackpropFilter", &signed(input)?, sizes, &signed(out_backprop)?)
+    }
+
+    /// The forward convolution of both backward ops, with TensorFlow's checks in TensorFlow's order.
+    fn backward(&self, label: &str, input: &[i64], filter: &[i64], given: &[i64]) -> Result<ConvShape> {
+        if let Some((axis, &size)) = input.iter().chain(filter).enumerate().find(|(_, size)| **size < 0) {
+            let (what, axis) = if axis < input.len() { ("output_shape", axis) } else { ("filter_sizes", axis - input.len()) };
+            let legal = self.legal(axis, filter, given).map_or(String::new(), |legal| format!("; {legal}"));
+            let legal = if what == "output_shape" { legal } else { String::new() };
+            return Err(Error::invalid(format!("Dimension {size} must be >= 0"))
+                .help(format!("{what}[{axis}] ({}) is {size}{legal}", self.axis_name(axis))));
+        }
+        let channel = self.channel();
+        if input[0] != given[0] {
+            return Err(Error::invalid(format!(
+                "{label}: input and out_backprop must have the same batch size. Input batch: {}, outbackprop batch: {}, batch_dim: 0",
+                input[0], given[0]
+            ))
+            .help(format!("output_shape[0] (batch) is {}, the value's batch is {}: they must be the same", input[0], given[0])));
+        }
+        if given[channel] != filter[SPATIAL + 1] {
+            return Err(Error::invalid(format!("{label}: filter and out_backprop must have the same out_depth"))
+                .help(format!("the value has {} channels, the filter {} (its last size)", given[channel], filter[SPATIAL + 1])));
+        }
+        let (depth, filter_depth) = (input[channel], filter[SPATIAL]);
+        if !(filter_depth > 0 && depth % filter_depth == 0) && depth != filter_depth {
+            return Err(Error::invalid(format!("{label}: input depth must be evenly divisible by filter depth"))
+                .help(format!(
+                    "output_shape[{channel}] (channels) is {depth}, the filter makes {filter_depth}: they must be the same, \
+                     or with groups a multiple of it whose groups divide the value's {} channels", given[channel]
+                )));
+        }
+        check_groups(depth, filter_depth, Some(filter[SPATIAL + 1])).map_err(as_run_error)?;
+        let shape = self.conv_shape(label, input, filter).map_err(|error| {
+            let dims = |sizes: &[i64]| sizes.iter().map(|&n| Dim::Known(n)).collect::<Vec<_>>();
+            self.explain(error, &dims(input), &dims(filter), &dims(given))
+        })?;
+        for (axis, made) in shape.axes.iter().enumerate() {
+            let actual = given[self.format.spatial_axis(axis)];
+            if actual != made.output as i64 {
+                let error = Error::invalid(format!(
+                    "{label}: Size of out_backprop doesn't match computed: actual = {actual}, computed = {}",
+                    made.output
+                ));
+                let dims = |sizes: &[i64]| sizes.iter().map(|&n| Dim::Known(n)).collect::<Vec<_>>();
+                return Err(self.explain(error, &dims(input), &dims(filter), &dims(given)));
+            }
+        }
+        Ok(shape)
+    }
+
+    fn conv_shape(&self, label: &str, input: &[i64], filter: &[i64]) -> Result<ConvShape> {
+        for (what, sizes) in [("input", input), ("filter", filter)] {
+            if sizes.len() != SPATIAL + 2 {
+                return Err(Error::invalid(format!("{label}: {what} must be 4-dimensional: {}", Shape::from(sizes))));
+            }
+        }
+        let channel = self.channel();
+        let groups = check_groups(input[channel], filter[SPATIAL], Some(filter[SPATIAL + 1])).map_err(as_run_error)?;
+        let mut axes = Vec::with_capacity(SPATIAL);
+        for axis in 0..SPATIAL {
+            let window = self.window(axis, &Dim::Known(filter[axis])).map_err(as_run_error)?;
+            let made = ConvAxis::new(&window, input[self.format.spatial_axis(axis)]);
+            axes.push(made.map_err(|error| Error::invalid(format!("{label}: {error}")))?);
+        }
+        let size = |n: i64| usize::try_from(n).map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")));
+        Ok(ConvShape {
+            batch: size(input[0])?,
+            in_channels: size(input[channel])?,
+            out_channels: size(filter[SPATIAL + 1])?,
+            groups,
+            format: self.format,
+            axes,
+        })
+    }
+
+    fn axis_name(&self, axis: usize) -> &'static str {
+        match axis {
+            0 => "batch",
+            _ if axis == self.channel() => "channels",
+            _ => (0..SPATIAL).find(|&s| self.format.spatial_axis(s) == axis).map_or("?", |s| AXIS_NAMES[s]),
+        }
+    }
+
+    /// What `output_shape[axis]` may be for a value of sizes `given`.
+    fn legal(&self, axis: usize, filter: &[i64], given: &[i64]) -> Option<String> {
+        match (0..SPATIAL).find(|&s| self.format.spatial_axis(s) == axis) {
+            Some(spatial) => {
+                let window = self.window(spatial, &Dim::Known(filter[spatial])).ok()?;
+                let legal = window.inputs(given[axis]).ok()??;
+                Some(match (legal.start(), legal.end()) {
+                    (low, high) if low > high => format!("no size goes with a value of {}", given[axis]),
+                    (low, high) if low == high => format!("{low} is right"),
+                    (low, high) => format!("{low} to {high} are right"),
+                })
+            }
+            None if axis == 0 => Some(format!("{} is right", given[0])),
+            None => Some(format!("{} is right", filter[SPATIAL])),
+        }
+    }
+
+    /// Adds, for each spatial axis whose sizes disagree, the numbers, the legal range, and a stride that
+    /// would fit.
+    fn explain(&self, mut error: Error, input: &[Dim], filter: &[Dim], given: &[Dim]) -> Error {
+        if input[0].known() != given[0].known() && input[0].known().is_some() && given[0].known().is_some() {
+            error = error.help(format!("batch {} does not go with a batch of {}", input[0], given[0]));
+        }
+        for axis in 0..SPATIAL {
+            let place = self.format.spatial_axis(axis);
+            let (Some(size), Some(actual), Some(kernel)) =
+                (input[place].known(), given[place].known(), filter[axis].known())
+            else {
+                continue;
+            };
+            let Ok(window) = self.window(axis, &Dim::Known(kernel)) else { continue };
+            let made = window.output(&Dim::Known(size)).ok().and_then(|made| made.known());
+            if made == Some(actual) {
+                continue;
+            }
+            let (name, stride) = (AXIS_NAMES[axis], self.strides[axis]);
+            let makes = match made {
+                Some(made) => format!("makes {made}"),
+                None => "makes none: the kernel does not fit".to_string(),
+            };
+            let mut line = format!("{name} {size} with stride {stride} {makes}; ");
+            line += &match window.inputs(actual) {
+                Ok(Some(legal)) if legal.start() < legal.end() => {
+                    format!("an input of {actual} goes with {} to {}", legal.start(), legal.end())
+                }
+                Ok(Some(legal)) if legal.start() == legal.end() => {
+                    format!("an input of {actual} goes with {}", legal.start())
+                }
+                _ => format!("no {name} goes with an input of {actual}"),
+            };
+            let fits = |&stride: &i64| {
+                let window = Window::new(kernel, stride, self.dilations[axis], self.padding.axis(axis));
+                window.and_then(|w| w.output(&Dim::Known(size))) == Ok(Dim::Known(actual))
+            };
+            // A stride above the input's size acts as that size does.
+            if let Some(stride) = (1..=size.min(4096)).find(fits) {
+                line += &format!("; with {name} {size}, stride {stride} fits");
+            }
+            error = error.help(line);
+        }
+        error
+    }
+}
+
+/// The spatial part of a list of four, whose batch and channel parts must be 1.
+fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
+    if all.len() != SPATIAL + 2 {
+        return Err(Error::value(format!("{what} must have 4 values, got {all:?}")));
+    }
+    let order = format.name(SPATIAL);
+    if all[0] != 1 || all[format.channel_axis(SPATIAL)] != 1 {
+        return Err(Error::value(format!(
+            "Current implementation does not yet support {what} in the batch and depth dimensions."
+        ))
+        .help(format!("{what} are {all:?} in {order} order: the values for N and C must be 1")));
+    }
+    let values: Vec<i64> = (0..SPATIAL).map(|axis| all[format.spatial_axis(axis)]).collect();
+    match values.iter().find(|&&n| n < 1) {
+        Some(n) if what == "strides" => Err(Error::value("Row and column strides should be larger than 0.")
+            .help(format!("strides are {all:?} in {order} order; {n} must be at least 1"))),
+        Some(n) => Err(Error::value("Dilated rates should be larger than 0.")
+            .help(format!("dilations are {all:?} in {order} order; {n} must be at least 1"))),
+        None => Ok(values),
+    }
+}
+
+fn parse_padding(attrs: &mut AttrReader, format: DataFormat) -> Result<Padding> {
+    let explicit = attrs.ints_or("explicit_paddings", Vec::new())?;
+    let name = attrs.string("padding")?;
+    if name != "EXPLICIT" && !explicit.is_empty() {
+        return Err(Error::value(format!("explicit_paddings attribute must be empty if the padding attribute is not EXPLICIT, but it is {explicit:?} with {name}")));
+    }
+    match name.as_str() {
+        "SAME" => Ok(Padding::Same),
+        "VALID" => Ok(Padding::Valid),
+        "EXPLICIT" => {
+            if explicit.len() != 2 * (SPATIAL + 2) {
+                return Err(Error::value(format!(
+                    "explicit_paddings attribute must contain 8 values, but got: {}",
+                    explicit.len()
+                )));
+            }
+            let pair = |axis: usize| (explicit[2 * axis], explicit[2 * axis + 1]);
+            let spatial: Vec<_> = (0..SPATIAL).map(|axis| pair(format.spatial_axis(axis))).collect();
+            if pair(0) != (0, 0) || pair(format.channel_axis(SPATIAL)) != (0, 0) {
+                return Err(Error::value("Nonzero explicit padding in the batch or depth dimensions is not supported")
+                    .help(format!("explicit_paddings are {explicit:?} in {} order", format.name(SPATIAL))));
+            }
+            if let Some(negative) = spatial.iter().flat_map(|&(a, b)| [a, b]).find(|&n| n < 0) {
+                return Err(Error::value(format!("All elements of explicit_paddings must be nonnegative, got {negative}")));
+            }
+            Ok(Padding::Explicit(spatial))
+        }
+        _ => Err(Error::value(format!("padding must be either VALID or SAME: {name}"))
+            .help("or explicit: the zeros before and after each axis")),
+    }
+}
+
+/// A shape of four axes, each unknown where it is not known.
+fn four(what: &str, shape: &Shape) -> Result<Vec<Dim>> {
+    match shape.dims() {
+        Some(dims) if dims.len() == SPATIAL + 2 => Ok(dims.to_vec()),
+        Some(dims) => Err(Error::value(format!("Shape must be rank 4 but is rank {} for the {what}", dims.len()))),
+        None => Ok(Shape::of_rank(SPATIAL + 2, what).dims().unwrap_or_default().to_vec()),
+    }
+}
+
+fn signed(sizes: &[usize]) -> Result<Vec<i64>> {
+    let sizes: Vec<i64> = sizes.iter().map(|&n| n as i64).collect();
+    match sizes.len() {
+        4 => Ok(sizes),
+        rank => Err(Error::invalid(format!("input must be 4-dimensional, got rank {rank}: {}", Shape::from(sizes)))),
+    }
+}
+
+/// The number of groups of a forward convolution.
+fn check_groups(depth: i64, filter_depth: i64, out_depth: Option<i64>) -> Result<usize> {
+    if depth == filter_depth {
+        return Ok(1);
+    }
+    if filter_depth <= 0 || depth % filter_depth != 0 {
+        return Err(Error::value(format!("Depth of input ({depth}) is not a multiple of input depth of filter ({filter_depth})"))
+            .help("the filter is [height, width, input channels, output channels]"));
+    }
+    let groups = depth / filter_depth;
+    match out_depth {
+        Some(out) if groups == 0 || out % groups != 0 => Err(Error::value(format!(
+            "Depth of output ({out}) is not a multiple of the number of groups ({groups})"
+        ))
+        .help(format!("{depth} channels in a filter of {filter_depth} are {groups} groups"))),
+        _ => Ok(groups as usize),
+    }
+}
+
+/// The same for a transposed convolution, in its own terms.
+fn check_transposed_groups(depth: i64, filter_depth: i64, value_depth: Option<i64>) -> Result<()> {
+    check_groups(depth, filter_depth, value_depth).map(|_| ()).map_err(|_| {
+        let error = Error::value(format!("output_shape does not match filter's output channels, {depth} != {filter_depth}"))
+            .help("the filter of conv2d_transpose is [height, width, output channels, input channels]");
+        match value_depth {
+            Some(value) if filter_depth > 0 && depth % filter_depth == 0 => error.help(format!(
+                "{depth} channels would be {} groups of {filter_depth}, which do not divide the value's {value} channels",
+                depth / filter_depth
+            )),
+            _ => error,
+        }
+    })
+}
+
+/// What is a wrong value while building is an invalid argument while running.
+fn as_run_error(error: Error) -> Error {
+    let run = Error::new(Code::InvalidArgument, error.message());
+    error.help_lines().iter().fold(run, |run, line| run.help(line))
+}

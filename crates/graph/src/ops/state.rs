@@ -1,0 +1,148 @@
+//! Resource variables: `VarHandleOp`, `ReadVariableOp`, `AssignVariableOp`, `VarIsInitializedOp`.
+
+use std::sync::Arc;
+
+use tconv_shape::Shape;
+use tconv_tensor::{DType, Handle, Tensor};
+
+use crate::op::{Fact, Op, OpDef, not_differentiable, take};
+use crate::{Error, Operation, Output, Result, Run};
+
+pub(crate) static VAR_HANDLE_OP: OpDef = OpDef {
+    name: "VarHandleOp",
+    inputs: &[],
+    types: &[],
+    stateful: true,
+    make: |attrs| {
+        attrs.skip("container");
+        attrs.skip("allowed_devices");
+        attrs.skip("debug_name");
+        let (dtype, shape) = (attrs.dtype("dtype")?, attrs.shape("shape")?);
+        Ok(Arc::new(VarHandle { dtype, shape, name: attrs.string("shared_name")?.into() }))
+    },
+};
+
+struct VarHandle {
+    dtype: DType,
+    shape: Shape,
+    name: Arc<str>,
+}
+
+impl Op for VarHandle {
+    fn infer(&self, _: &[Fact]) -> Result<Vec<Fact>> {
+        if let Some(n) = self.shape.known().unwrap_or_default().into_iter().find(|&n| n < 0) {
+            return Err(Error::value(format!("Dimension {n} must be >= 0")));
+        }
+        let fact = Fact::new(DType::Resource, Shape::scalar());
+        Ok(vec![Fact { handle: Some((self.dtype, self.shape.clone())), ..fact }])
+    }
+
+    fn eval(&self, _: &mut Run, _: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        Ok(vec![Tensor::scalar(Handle(self.name.clone()))])
+    }
+
+    fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        not_differentiable(node)
+    }
+}
+
+/// The dtype and shape of the variable behind a handle.
+pub(crate) fn variable_fact(handle: &Fact) -> Fact {
+    match &handle.handle {
+        Some((dtype, shape)) => Fact::new(*dtype, shape),
+        None => Fact::new(DType::Float32, Shape::unknown()),
+    }
+}
+
+/// Refuses a value of another dtype or shape than the variable's.
+pub(crate) fn check_value(handle: &Fact, value: &Fact, what: &str) -> Result<()> {
+    let variable = variable_fact(handle);
+    if handle.handle.is_some() && variable.dtype != value.dtype {
+        return Err(Error::type_(format!("the variable is {}, but the {what} is {}", variable.dtype, value.dtype)));
+    }
+    variable.shape.merge(&value.shape)?;
+    Ok(())
+}
+
+pub(crate) static READ_VARIABLE_OP: OpDef = OpDef {
+    name: "ReadVariableOp",
+    inputs: &[("resource", "resource")],
+    types: &[],
+    stateful: true,
+    make: |attrs| Ok(Arc::new(ReadVariable(attrs.dtype("dtype")?))),
+};
+
+struct ReadVariable(DType);
+
+impl Op for ReadVariable {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        let variable = variable_fact(&inputs[0]);
+        if inputs[0].handle.is_some() && variable.dtype != self.0 {
+            return Err(Error::type_(format!("the variable is {}, not {}", variable.dtype, self.0)));
+        }
+        Ok(vec![Fact::new(self.0, variable.shape)])
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        Ok(vec![run.read_variable(&inputs[0].item()?)?])
+    }
+
+    /// The gradient of a variable is that of its handle.
+    fn grad(&self, _: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        Ok(dy.to_vec())
+    }
+}
+
+pub(crate) static ASSIGN_VARIABLE_OP: OpDef = OpDef {
+    name: "AssignVariableOp",
+    inputs: &[("resource", "resource"), ("value", "dtype")],
+    types: &[("dtype", crate::op::DATA)],
+    stateful: true,
+    make: |attrs| {
+        attrs.skip("validate_shape");
+        Ok(Arc::new(AssignVariable))
+    },
+};
+
+struct AssignVariable;
+
+impl Op for AssignVariable {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        check_value(&inputs[0], &inputs[1], "value")?;
+        Ok(Vec::new())
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let [handle, value] = take(inputs)?;
+        run.assign_variable(&handle.item()?, value)?;
+        Ok(Vec::new())
+    }
+
+    fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        not_differentiable(node)
+    }
+}
+
+pub(crate) static VAR_IS_INITIALIZED_OP: OpDef = OpDef {
+    name: "VarIsInitializedOp",
+    inputs: &[("resource", "resource")],
+    types: &[],
+    stateful: true,
+    make: |_| Ok(Arc::new(VarIsInitialized)),
+};
+
+struct VarIsInitialized;
+
+impl Op for VarIsInitialized {
+    fn infer(&self, _: &[Fact]) -> Result<Vec<Fact>> {
+        Ok(vec![Fact::new(DType::Bool, Shape::scalar())])
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        Ok(vec![Tensor::scalar(run.is_initialized(&inputs[0].item()?))])
+    }
+
+    fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        not_differentiable(node)
+    }
+}

@@ -1,0 +1,168 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tconv_kernels::Threads;
+use tconv_kernels::simd::InstructionSet;
+use tconv_shape::Shape;
+use tconv_tensor::Tensor;
+
+use crate::fetch::Fetched;
+use crate::{Code, Error, Feed, Fetch, Graph, Output, Result};
+
+mod plan;
+mod run;
+
+use plan::Plan;
+pub use run::Run;
+
+/// Runs a graph. It owns the variables' values and the random ops' streams, and keeps one plan for each
+/// set of feeds and fetches.
+///
+/// Threads may share a session; `run` takes `&self`. Within one run a read of a variable sees the value
+/// from before the run's updates unless a control dependency orders it after one.
+pub struct Session {
+    graph: Graph,
+    threads: Threads,
+    instruction_set: InstructionSet,
+    variables: Mutex<HashMap<Arc<str>, Arc<Mutex<Option<Tensor>>>>>,
+    streams: Mutex<HashMap<usize, crate::random::Philox>>,
+    plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct PlanKey {
+    feeds: Vec<(usize, usize)>,
+    values: Vec<(usize, usize)>,
+    operations: Vec<usize>,
+}
+
+/// A lock that a panic elsewhere does not poison: what it guards is replaced whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Session {
+    /// A session with as many threads as the machine offers and the best instruction set that it has, or
+    /// the one that the environment variable `TCONV_INSTRUCTION_SET` names.
+    ///
+    /// Falls back to one thread, and to the best instruction set, where those cannot be had;
+    /// [`Session::with_threads`] and [`InstructionSet::from_env`] give the error.
+    pub fn new(graph: &Graph) -> Session {
+        let threads = Threads::new(0).unwrap_or(Threads::ONE);
+        let instruction_set = InstructionSet::from_env().unwrap_or_else(|_| InstructionSet::best());
+        Session::with(graph, threads, instruction_set)
+    }
+
+    /// A session with so many threads; 0 means as many as the machine offers.
+    ///
+    /// # Errors
+    /// `Unimplemented` when they cannot be started, or when `TCONV_INSTRUCTION_SET` names an instruction
+    /// set that the machine lacks.
+    pub fn with_threads(graph: &Graph, threads: usize) -> Result<Session> {
+        Ok(Session::with(graph, Threads::new(threads)?, InstructionSet::from_env()?))
+    }
+
+    /// A session with these threads and this instruction set.
+    pub fn with(graph: &Graph, threads: Threads, instruction_set: InstructionSet) -> Session {
+        Session {
+            graph: graph.clone(),
+            threads,
+            instruction_set,
+            variables: Mutex::default(),
+            streams: Mutex::default(),
+            plans: Mutex::default(),
+        }
+    }
+
+    /// The graph that it runs.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The values of `fetches`, without feeding anything.
+    ///
+    /// # Errors
+    /// As [`Session::run_with`].
+    pub fn run<F: Fetch>(&self, fetches: F) -> Result<F::Answer> {
+        self.run_with(fetches, Feed::new())
+    }
+
+    /// The values of `fetches`, given those of `feed`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a placeholder that is not fed, a fed value whose dtype or shape does not
+    /// fit, and for sizes and values that an op refuses; `FailedPrecondition` for a variable without a
+    /// value; `ResourceExhausted` for a result larger than the memory. The session goes on: an update
+    /// that ran before the error stands.
+    pub fn run_with<F: Fetch>(&self, fetches: F, feed: Feed) -> Result<F::Answer> {
+        let mut list = Vec::new();
+        fetches.list(&mut list);
+        let values = self.run_list(&list, feed)?;
+        Ok(fetches.answer(&mut values.into_iter()))
+    }
+
+    /// [`Session::run_with`] for a list: the values of the tensors in it, in order.
+    ///
+    /// # Errors
+    /// As [`Session::run_with`].
+    pub fn run_list(&self, fetches: &[Fetched], feed: Feed) -> Result<Vec<Tensor>> {
+        let mut key = PlanKey { feeds: Vec::new(), values: Vec::new(), operations: Vec::new() };
+        for fetch in fetches {
+            match fetch {
+                Fetched::Value(output) => {
+                    self.graph.check_own(output.graph(), &output.name())?;
+                    key.values.push((output.node_id(), output.slot()));
+                }
+                Fetched::Run(operation) => {
+                    self.graph.check_own(operation.graph(), operation.name())?;
+                    key.operations.push(operation.id());
+                }
+            }
+        }
+        // Sorted, so that the order of feeding makes no second plan; of two values for one tensor the
+        // later stands.
+        let mut fed = BTreeMap::new();
+        for (output, value) in feed.0 {
+            self.graph.check_own(output.graph(), &output.name())?;
+            check_fed(&output, &value)?;
+            fed.insert((output.node_id(), output.slot()), value);
+        }
+        key.feeds.extend(fed.keys());
+        let plan = self.plan(key)?;
+        Run::new(self).execute(&plan, fed.into_values().collect())
+    }
+
+    fn plan(&self, key: PlanKey) -> Result<Arc<Plan>> {
+        if let Some(plan) = lock(&self.plans).get(&key) {
+            return Ok(plan.clone());
+        }
+        let plan = Arc::new(Plan::new(self, &key)?);
+        lock(&self.plans).insert(key, plan.clone());
+        Ok(plan)
+    }
+
+    /// The place of a variable's value.
+    fn variable(&self, name: &Arc<str>) -> Arc<Mutex<Option<Tensor>>> {
+        lock(&self.variables).entry(name.clone()).or_default().clone()
+    }
+}
+
+/// Checks a fed value against what the graph knows of the tensor.
+fn check_fed(output: &Output, value: &Tensor) -> Result<()> {
+    if value.dtype() != output.dtype() {
+        return Err(Error::new(
+            Code::InvalidArgument,
+            format!("Tensor '{}' has dtype {}, but the value fed is {}", output.name(), output.dtype(), value.dtype()),
+        )
+        .help("feed a tensor of that dtype: nothing is converted by itself"));
+    }
+    let shape = Shape::from(value.shape());
+    if !output.static_shape().is_compatible_with(&shape) {
+        return Err(Error::value(format!(
+            "Cannot feed value of shape {shape} for Tensor {}, which has shape {}",
+            output.name(),
+            output.static_shape()
+        )));
+    }
+    Ok(())
+}

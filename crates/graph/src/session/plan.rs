@@ -1,0 +1,319 @@
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tconv_tensor::Tensor;
+
+use super::run::Run;
+use super::{PlanKey, Session};
+use crate::attrs::AttrValue;
+use crate::graph::Node;
+use crate::op::Fact;
+use crate::{Error, Output, Result};
+
+/// Folded constants above this many elements are made anew in each run instead of being kept.
+const LARGEST_FOLDED: i64 = 1 << 20;
+
+/// What one set of feeds and fetches takes: the steps in order, and where values live between them.
+pub(super) struct Plan {
+    pub steps: Vec<Step>,
+    /// How many values a run keeps at most: one place for each.
+    pub places: usize,
+    /// Values known before the run, with their places.
+    pub constants: HashMap<usize, Tensor>,
+    /// The places of the fed values, in the order of the key's feeds.
+    pub feeds: Vec<usize>,
+    /// The places of the fetched values.
+    pub fetches: Vec<usize>,
+    /// Reads that see the value from before the run: the step's node and the variable's name.
+    pub snapshots: Vec<(usize, Arc<str>)>,
+}
+
+/// One node's evaluation.
+pub(super) struct Step {
+    pub node: Arc<Node>,
+    pub inputs: Vec<Input>,
+    /// The first of the places of its outputs, which stand side by side.
+    pub outputs: usize,
+    /// The places of outputs that nobody reads.
+    pub unread: Vec<usize>,
+}
+
+pub(super) struct Input {
+    pub place: usize,
+    /// Nobody reads the value after this.
+    pub last: bool,
+}
+
+/// What a node needs before a run.
+struct Planner<'a> {
+    session: &'a Session,
+    places: HashMap<(usize, usize), usize>,
+    next_place: usize,
+    constants: HashMap<usize, Tensor>,
+    fed: HashSet<(usize, usize)>,
+    /// The nodes to run, each after its inputs.
+    order: Vec<Arc<Node>>,
+    seen: HashSet<usize>,
+}
+
+impl Plan {
+    pub fn new(session: &Session, key: &PlanKey) -> Result<Plan> {
+        let mut planner = Planner {
+            session,
+            places: HashMap::new(),
+            next_place: 0,
+            constants: HashMap::new(),
+            fed: key.feeds.iter().copied().collect(),
+            order: Vec::new(),
+            seen: HashSet::new(),
+        };
+        let feeds = key.feeds.iter().map(|&output| planner.place(output)).collect();
+        for &(node, slot) in &key.values {
+            if !planner.fed.contains(&(node, slot)) {
+                planner.visit(node)?;
+            }
+        }
+        for &node in &key.operations {
+            planner.visit(node)?;
+        }
+        let (order, snapshots) = order_variables(std::mem::take(&mut planner.order));
+        let mut steps: Vec<Step> = order
+            .into_iter()
+            .map(|node| Step {
+                inputs: node.inputs.iter().map(|&output| Input { place: planner.place(output), last: false }).collect(),
+                outputs: planner.places[&(node.id, 0)],
+                unread: Vec::new(),
+                node,
+            })
+            .collect();
+        let fetches: Vec<usize> = key.values.iter().map(|&output| planner.place(output)).collect();
+        mark_last_reads(&mut steps, &fetches, &planner.constants);
+        Ok(Plan { steps, places: planner.next_place, constants: planner.constants, feeds, fetches, snapshots })
+    }
+}
+
+impl Planner<'_> {
+    /// Where an output's value lives; the outputs of one node live side by side.
+    fn place(&mut self, (node, slot): (usize, usize)) -> usize {
+        if let Some(&place) = self.places.get(&(node, slot)) {
+            return place;
+        }
+        let count = self.session.graph.node(node).facts.len().max(1);
+        for slot in 0..count {
+            // A fed output's place is its own, also when the node runs for another output.
+            self.places.insert((node, slot), self.next_place + slot);
+        }
+        self.next_place += count;
+        self.places[&(node, slot)]
+    }
+
+    /// Adds what `root` needs, inputs first. Iterative: graphs may be deeper than a stack.
+    fn visit(&mut self, root: usize) -> Result<()> {
+        let mut stack = vec![(root, false)];
+        while let Some((id, inputs_done)) = stack.pop() {
+            if inputs_done {
+                self.finish(self.session.graph.node(id))?;
+                continue;
+            }
+            if !self.seen.insert(id) {
+                continue;
+            }
+            let node = self.session.graph.node(id);
+            if self.known_before(&node)? {
+                continue;
+            }
+            stack.push((id, true));
+            for &id in node.control.iter().rev() {
+                if !self.is_fed_whole(id) {
+                    stack.push((id, false));
+                }
+            }
+            for &(id, slot) in node.inputs.iter().rev() {
+                if !self.fed.contains(&(id, slot)) {
+                    stack.push((id, false));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_fed_whole(&self, id: usize) -> bool {
+        let outputs = self.session.graph.node(id).facts.len();
+        outputs > 0 && (0..outputs).all(|slot| self.fed.contains(&(id, slot)))
+    }
+
+    /// Whether inference already knew all that the node makes, so that its inputs need not run.
+    fn known_before(&mut self, node: &Arc<Node>) -> Result<bool> {
+        let [fact] = node.facts.as_slice() else { return Ok(false) };
+        if node.def.stateful || !node.control.is_empty() {
+            return Ok(false);
+        }
+        let (Some(values), Some(shape)) = (fact.known_values(), fact.shape.known()) else { return Ok(false) };
+        let shape: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
+        let Ok(tensor) = crate::operand::integers(&shape, &values, Some(fact.dtype)) else { return Ok(false) };
+        self.keep(node.id, vec![tensor]);
+        Ok(true)
+    }
+
+    fn keep(&mut self, node: usize, outputs: Vec<Tensor>) {
+        for (slot, tensor) in outputs.into_iter().enumerate() {
+            if !self.fed.contains(&(node, slot)) {
+                let place = self.place((node, slot));
+                self.constants.insert(place, tensor);
+            }
+        }
+    }
+
+    /// Takes up a node whose inputs have been: folds it where all of them are constants.
+    fn finish(&mut self, node: Arc<Node>) -> Result<()> {
+        if node.def.name == "Placeholder" {
+            return Err(unfed(&node));
+        }
+        if let Some(outputs) = self.fold(&node) {
+            self.keep(node.id, outputs);
+            return Ok(());
+        }
+        self.place((node.id, 0));
+        self.order.push(node);
+        Ok(())
+    }
+
+    /// The node's outputs if they are the same in each run. An error is left to the run.
+    fn fold(&mut self, node: &Arc<Node>) -> Option<Vec<Tensor>> {
+        let small = |fact: &Fact| {
+            fact.shape.known().and_then(|sizes| sizes.iter().try_fold(1i64, |n, &size| n.checked_mul(size)))
+                .is_some_and(|elements| elements <= LARGEST_FOLDED)
+        };
+        let is_const = node.def.name == "Const";
+        if node.def.stateful || !node.control.is_empty() || !(is_const || node.facts.iter().all(small)) {
+            return None;
+        }
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for &output in &node.inputs {
+            let place = *self.places.get(&output)?;
+            inputs.push(self.constants.get(&place)?.clone());
+        }
+        Run::new(self.session).evaluate(node, inputs).ok()
+    }
+}
+
+/// TensorFlow's error for a placeholder without a value.
+fn unfed(node: &Node) -> Error {
+    let fact = &node.facts[0];
+    let dtype = fact.dtype.c_name();
+    let shape = match fact.shape.dims() {
+        None => "<unknown>".to_string(),
+        Some(dims) => {
+            let sizes: Vec<_> = dims.iter().map(|d| d.known().map_or("?".into(), |n| n.to_string())).collect();
+            format!("[{}]", sizes.join(","))
+        }
+    };
+    Error::invalid(format!(
+        "You must feed a value for placeholder tensor '{}' with dtype {dtype} and shape {shape}",
+        node.name
+    ))
+    .help(format!("pass feed![{} => value] to Session::run_with", node.name))
+    .at(&node.name, node.def.name, Vec::new())
+}
+
+/// The variable that a node reads or writes, where the graph says it plainly: the `shared_name` of the
+/// `VarHandleOp` at its first input.
+fn variable_of(node: &Node, nodes: &HashMap<usize, Arc<Node>>) -> Vec<Arc<str>> {
+    let name = |&(id, _): &(usize, usize)| match nodes.get(&id)?.attrs.get("shared_name")? {
+        AttrValue::String(name) => Some(Arc::from(name.as_str())),
+        _ => None,
+    };
+    node.inputs.iter().filter_map(name).collect()
+}
+
+/// Orders reads before unrelated updates of the same variable.
+///
+/// A read that no update of its variable precedes takes a snapshot before the first step. One that
+/// follows an update runs before each other update that does not precede it.
+fn order_variables(order: Vec<Arc<Node>>) -> (Vec<Arc<Node>>, Vec<(usize, Arc<str>)>) {
+    let nodes: HashMap<usize, Arc<Node>> = order.iter().map(|node| (node.id, node.clone())).collect();
+    let is_read = |node: &Node| node.def.name == "ReadVariableOp";
+    let is_update = |node: &Node| node.def.name == "AssignVariableOp" || node.def.name.starts_with("ResourceApply");
+    let updates: Vec<(usize, Vec<Arc<str>>)> =
+        order.iter().filter(|n| is_update(n)).map(|n| (n.id, variable_of(n, &nodes))).collect();
+    let mut snapshots = Vec::new();
+    let mut before: HashMap<usize, Vec<usize>> = HashMap::new();
+    for read in order.iter().filter(|node| is_read(node)) {
+        let Some(name) = variable_of(read, &nodes).pop() else { continue };
+        let of_it: Vec<usize> = updates.iter().filter(|(_, names)| names.contains(&name)).map(|(id, _)| *id).collect();
+        if of_it.is_empty() {
+            snapshots.push((read.id, name));
+            continue;
+        }
+        let ancestors = ancestors(read, &nodes);
+        let (earlier, others): (Vec<_>, Vec<_>) = of_it.into_iter().partition(|id| ancestors.contains(id));
+        if earlier.is_empty() {
+            snapshots.push((read.id, name));
+        } else {
+            others.into_iter().for_each(|update| before.entry(update).or_default().push(read.id));
+        }
+    }
+    (if before.is_empty() { order } else { reorder(order, &before) }, snapshots)
+}
+
+/// What a node waits for, itself included.
+fn ancestors(node: &Arc<Node>, nodes: &HashMap<usize, Arc<Node>>) -> HashSet<usize> {
+    let (mut found, mut stack) = (HashSet::new(), vec![node.id]);
+    while let Some(id) = stack.pop() {
+        if let Some(node) = nodes.get(&id)
+            && found.insert(id)
+        {
+            stack.extend(node.inputs.iter().map(|&(id, _)| id).chain(node.control.iter().copied()));
+        }
+    }
+    found
+}
+
+/// The same steps with each update behind the reads in `before`; where that would be a circle the
+/// reads go first as far as they can.
+fn reorder(order: Vec<Arc<Node>>, before: &HashMap<usize, Vec<usize>>) -> Vec<Arc<Node>> {
+    let nodes: HashMap<usize, Arc<Node>> = order.iter().map(|node| (node.id, node.clone())).collect();
+    let (mut open, mut done, mut result) = (HashSet::new(), HashSet::new(), Vec::with_capacity(order.len()));
+    for node in order {
+        let mut stack = vec![(node, false)];
+        while let Some((node, ready)) = stack.pop() {
+            if ready {
+                if done.insert(node.id) {
+                    result.push(node);
+                }
+                continue;
+            }
+            if done.contains(&node.id) || !open.insert(node.id) {
+                continue;
+            }
+            stack.push((node.clone(), true));
+            let needed = node.inputs.iter().map(|&(id, _)| id).chain(node.control.iter().copied());
+            let reads = before.get(&node.id).into_iter().flatten().copied();
+            // The inputs are pushed last, so they are finished first, whatever the reads need.
+            let wanted: Vec<usize> = reads.chain(needed).collect();
+            stack.extend(wanted.iter().filter_map(|id| nodes.get(id)).map(|node| (node.clone(), false)));
+        }
+    }
+    result
+}
+
+/// Marks where each value is read for the last time; fetched values and constants stay.
+fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<usize, Tensor>) {
+    let mut read: HashSet<usize> = fetches.iter().copied().chain(constants.keys().copied()).collect();
+    for step in steps.iter_mut().rev() {
+        step.unread = (0..step.node.facts.len()).map(|slot| step.outputs + slot).filter(|p| !read.contains(p)).collect();
+        for input in step.inputs.iter_mut().rev() {
+            input.last = read.insert(input.place);
+        }
+    }
+}
+
+/// The inputs of a node for an error: `argument: tensor:slot (shape) dtype`.
+pub(super) fn describe_inputs(session: &Session, node: &Node) -> Vec<String> {
+    let describe = |(i, &(id, slot)): (usize, &(usize, usize))| {
+        let (argument, _) = node.def.inputs.get(i).or(node.def.inputs.last()).copied().unwrap_or(("input", ""));
+        let input: Output = crate::Operation::new(session.graph.clone(), session.graph.node(id)).output(slot);
+        format!("{argument}: {input}")
+    };
+    node.inputs.iter().enumerate().map(describe).collect()
+}

@@ -1,0 +1,222 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tconv_kernels::Threads;
+use tconv_kernels::simd::InstructionSet;
+use tconv_shape::Shape;
+use tconv_tensor::{Element, Handle, Tensor};
+
+use super::plan::{Plan, describe_inputs};
+use super::{Session, lock};
+use crate::graph::Node;
+use crate::random::Philox;
+use crate::{Code, Error, Result};
+
+/// What an op is given while it runs: threads, the instruction set, scratch, the session's variables and
+/// random streams.
+pub struct Run<'s> {
+    session: &'s Session,
+    /// The node that runs now.
+    node: usize,
+    snapshots: HashMap<usize, Option<Tensor>>,
+    scratch: Rooms,
+}
+
+impl<'s> Run<'s> {
+    pub(super) fn new(session: &'s Session) -> Run<'s> {
+        Run { session, node: 0, snapshots: HashMap::new(), scratch: Default::default() }
+    }
+
+    pub(super) fn execute(mut self, plan: &Plan, feeds: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let mut places: Vec<Option<Tensor>> = vec![None; plan.places];
+        for (place, constant) in &plan.constants {
+            places[*place] = Some(constant.clone());
+        }
+        for (place, value) in plan.feeds.iter().zip(&feeds) {
+            places[*place] = Some(value.clone());
+        }
+        let fed: HashMap<usize, &Tensor> = plan.feeds.iter().copied().zip(&feeds).collect();
+        for (node, name) in &plan.snapshots {
+            let value = lock(&self.session.variable(name)).clone();
+            self.snapshots.insert(*node, value);
+        }
+        for step in &plan.steps {
+            let mut inputs = Vec::with_capacity(step.inputs.len());
+            for input in &step.inputs {
+                let place = &mut places[input.place];
+                let value = if input.last { place.take() } else { place.clone() };
+                inputs.push(value.ok_or_else(|| internal(&step.node, "an input has no value"))?);
+            }
+            let outputs = self.evaluate(&step.node, inputs)?;
+            for (slot, output) in outputs.into_iter().enumerate() {
+                let place = step.outputs + slot;
+                places[place] = match fed.get(&place) {
+                    Some(&fed) => Some(fed.clone()),
+                    None => Some(output),
+                };
+            }
+            for &place in &step.unread {
+                places[place] = None;
+            }
+        }
+        plan.fetches
+            .iter()
+            .map(|&place| places[place].clone().ok_or_else(|| Error::new(Code::Internal, "a fetch has no value")))
+            .collect()
+    }
+
+    /// Runs one node; an error says at which.
+    pub(super) fn evaluate(&mut self, node: &Arc<Node>, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        self.node = node.id;
+        let outputs = node.op.eval(self, inputs).map_err(|error| {
+            error.at(&node.name, node.def.name, describe_inputs(self.session, node))
+        })?;
+        if outputs.len() != node.facts.len() {
+            return Err(internal(node, "the op made another number of outputs than it inferred"));
+        }
+        for (output, fact) in outputs.iter().zip(&node.facts) {
+            debug_assert_eq!(output.dtype(), fact.dtype, "{}", node.name);
+            debug_assert!(
+                fact.shape.is_compatible_with(&output.shape().into()),
+                "{}: {} is no {}",
+                node.name,
+                Shape::from(output.shape()),
+                fact.shape
+            );
+        }
+        Ok(outputs)
+    }
+
+    /// The threads that kernels may use.
+    pub fn threads(&self) -> &'s Threads {
+        &self.session.threads
+    }
+
+    /// The instruction set that kernels use.
+    pub fn instruction_set(&self) -> InstructionSet {
+        self.session.instruction_set
+    }
+
+    /// Room for a kernel: `len` elements, of whatever value. Kept for the next op of this run.
+    ///
+    /// # Errors
+    /// `ResourceExhausted`.
+    pub fn scratch<T: Scratch>(&mut self, len: usize) -> Result<&mut [T]> {
+        let room = T::room(&mut self.scratch);
+        if room.len() < len {
+            tconv_tensor::checked_len(T::DTYPE, &[len])?;
+            *room = vec![T::default(); len];
+        }
+        Ok(&mut room[..len])
+    }
+
+    /// A variable's value: from before this run's updates, unless one of them must come first.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when it has none.
+    pub fn read_variable(&mut self, handle: &Handle) -> Result<Tensor> {
+        let value = match self.snapshots.remove(&self.node) {
+            Some(snapshot) => snapshot,
+            None => lock(&self.session.variable(&handle.0)).clone(),
+        };
+        value.ok_or_else(|| uninitialized(handle))
+    }
+
+    /// Whether a variable has a value now.
+    pub fn is_initialized(&self, handle: &Handle) -> bool {
+        lock(&self.session.variable(&handle.0)).is_some()
+    }
+
+    /// Gives a variable a value.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a value of another shape than the handle at the node's first input says.
+    pub fn assign_variable(&self, handle: &Handle, value: Tensor) -> Result<()> {
+        let node = self.session.graph.node(self.node);
+        let declared = node.inputs.first().map(|&(id, slot)| self.session.graph.node(id).facts[slot].clone());
+        let found = Shape::from(value.shape());
+        if let Some((_, shape)) = declared.and_then(|fact| fact.handle)
+            && !shape.is_compatible_with(&found)
+        {
+            return Err(Error::invalid(format!(
+                "Trying to assign to variable with tensor with wrong shape. Expected {shape} got {found}"
+            )));
+        }
+        *lock(&self.session.variable(&handle.0)) = Some(value);
+        Ok(())
+    }
+
+    /// Changes the values of variables, all at once for every other run: `update` gets them in the order
+    /// of `handles`. When it fails they must be as they were.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when one has no value, `InvalidArgument` when one is named twice; what
+    /// `update` returns.
+    pub fn update_variables(
+        &self,
+        handles: &[&Handle],
+        update: impl FnOnce(&mut [Tensor]) -> Result<()>,
+    ) -> Result<()> {
+        // All runs lock in the order of the names, so none waits for another in a circle.
+        let mut order: Vec<usize> = (0..handles.len()).collect();
+        order.sort_by(|&a, &b| handles[a].0.cmp(&handles[b].0));
+        if let Some(pair) = order.windows(2).find(|pair| handles[pair[0]].0 == handles[pair[1]].0) {
+            return Err(Error::invalid(format!("variable {} is named twice", handles[pair[0]].0)));
+        }
+        let slots: Vec<_> = order.iter().map(|&i| self.session.variable(&handles[i].0)).collect();
+        let mut guards: Vec<_> = slots.iter().map(|slot| lock(slot)).collect();
+        if let Some(i) = guards.iter().position(|guard| guard.is_none()) {
+            return Err(uninitialized(handles[order[i]]));
+        }
+        let mut values = vec![Tensor::default(); handles.len()];
+        for (guard, &i) in guards.iter_mut().zip(&order) {
+            values[i] = guard.take().unwrap_or_default();
+        }
+        let result = update(&mut values);
+        for (guard, &i) in guards.iter_mut().zip(&order) {
+            **guard = Some(std::mem::take(&mut values[i]));
+        }
+        result
+    }
+
+    /// This node's random stream in this session; made by `start` at its first run.
+    pub fn random_stream<T>(&self, start: impl FnOnce() -> Result<Philox>, draw: impl FnOnce(&mut Philox) -> T) -> Result<T> {
+        let mut streams = lock(&self.session.streams);
+        let stream = match streams.entry(self.node) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(start()?),
+        };
+        Ok(draw(stream))
+    }
+}
+
+/// Scratch of each element type that kernels want it of.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Rooms(Vec<f32>, Vec<f64>, Vec<i32>);
+
+/// An element type that kernels want scratch of.
+pub trait Scratch: Element + Copy {
+    #[doc(hidden)]
+    fn room(scratch: &mut Rooms) -> &mut Vec<Self>;
+}
+
+macro_rules! scratch {
+    ($($type:ty: $field:tt),*) => {
+        $(impl Scratch for $type {
+            fn room(scratch: &mut Rooms) -> &mut Vec<$type> {
+                &mut scratch.$field
+            }
+        })*
+    };
+}
+scratch!(f32: 0, f64: 1, i32: 2);
+
+fn uninitialized(handle: &Handle) -> Error {
+    Error::new(Code::FailedPrecondition, format!("Attempting to use uninitialized value {}", handle.0))
+        .help("run graph.global_variables_initializer() once in this session before")
+}
+
+fn internal(node: &Node, what: &str) -> Error {
+    Error::new(Code::Internal, what).at(&node.name, node.def.name, Vec::new())
+}

@@ -1,0 +1,302 @@
+//! Instruction sets, chosen at run time, and the tokens that prove them.
+//!
+//! Code that should run on the best instructions is written once as a [`Work`], generic over
+//! [`Vectors`], and handed to [`Float::dispatch`].
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::KernelError;
+
+/// The environment variable that forces an instruction set: `portable`, `avx2` or `avx512`.
+pub const INSTRUCTION_SET_VARIABLE: &str = "TCONV_INSTRUCTION_SET";
+
+/// The instructions that a kernel is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InstructionSet {
+    /// What every processor of the build's target has.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512F.
+    Avx512,
+}
+
+impl InstructionSet {
+    const ALL: [InstructionSet; 3] = [
+        InstructionSet::Portable,
+        InstructionSet::Avx2,
+        InstructionSet::Avx512,
+    ];
+
+    /// Whether this machine has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            InstructionSet::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => avx2::Avx2::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => avx512::Avx512::detect().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// Those that this machine has, the best last.
+    pub fn available() -> Vec<InstructionSet> {
+        let mut all = Self::ALL.to_vec();
+        all.retain(|set| set.is_available());
+        all
+    }
+
+    /// The best that this machine has.
+    pub fn best() -> InstructionSet {
+        let best = Self::ALL.into_iter().rfind(|set| set.is_available());
+        best.unwrap_or(InstructionSet::Portable)
+    }
+
+    /// The one that [`INSTRUCTION_SET_VARIABLE`] names; the best if it is not set or empty.
+    ///
+    /// # Errors
+    /// `Unavailable`, with the names that would do, for an unknown name or a set that this machine lacks.
+    pub fn from_env() -> Result<InstructionSet, KernelError> {
+        match std::env::var_os(INSTRUCTION_SET_VARIABLE) {
+            Some(name) if !name.is_empty() => Self::named(&name.to_string_lossy()),
+            _ => Ok(Self::best()),
+        }
+    }
+
+    fn named(name: &str) -> Result<InstructionSet, KernelError> {
+        let set: InstructionSet = name.parse()?;
+        set.check()?;
+        Ok(set)
+    }
+
+    /// Checks that this machine has it.
+    ///
+    /// # Errors
+    /// `Unavailable`, with the names of those that it has.
+    pub fn check(self) -> Result<(), KernelError> {
+        if self.is_available() {
+            Ok(())
+        } else {
+            Err(unavailable(&self.to_string()))
+        }
+    }
+}
+
+fn unavailable(name: &str) -> KernelError {
+    let names: Vec<_> = InstructionSet::available()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    KernelError::Unavailable(format!(
+        "the instruction set '{name}' is not available on this machine, which has: {}",
+        names.join(", ")
+    ))
+}
+
+impl fmt::Display for InstructionSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            InstructionSet::Portable => "portable",
+            InstructionSet::Avx2 => "avx2",
+            InstructionSet::Avx512 => "avx512",
+        })
+    }
+}
+
+impl FromStr for InstructionSet {
+    type Err = KernelError;
+
+    fn from_str(name: &str) -> Result<Self, KernelError> {
+        let found = Self::ALL.into_iter().find(|set| set.to_string() == name);
+        found.ok_or_else(|| unavailable(name))
+    }
+}
+
+/// A token for an instruction set and a type of number: whoever holds one may use its vectors.
+pub(crate) trait Vectors<T>: Copy {
+    /// A register full of numbers.
+    type Vector: Copy;
+    /// How many numbers a vector has.
+    const LANES: usize;
+    /// The rows of the matrix product's tile: its accumulators, [`TILE_VECTORS`] for each row, and their
+    /// operands fill the registers.
+    const TILE_ROWS: usize;
+
+    /// The same number in every lane.
+    fn splat(self, x: T) -> Self::Vector;
+    /// Reads `LANES` numbers.
+    ///
+    /// # Safety
+    /// They must be readable; no alignment is asked for.
+    unsafe fn load(self, from: *const T) -> Self::Vector;
+    /// Writes `LANES` numbers.
+    ///
+    /// # Safety
+    /// They must be writable; no alignment is asked for.
+    unsafe fn store(self, to: *mut T, x: Self::Vector);
+    /// `a * b + c`, rounded once where the instruction set can.
+    fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// Runs `work`, compiled for the instruction set.
+    fn run<W: Work<T>>(self, work: W) -> W::Output;
+}
+
+/// How many vectors wide the matrix product's tile is, on every instruction set.
+pub(crate) const TILE_VECTORS: usize = 2;
+
+/// Code to be compiled once for every instruction set. Its `run` must be `#[inline(always)]`, and so must
+/// all that it calls which is to be compiled along.
+pub(crate) trait Work<T> {
+    /// What it returns.
+    type Output;
+    /// Does it.
+    fn run<S: Vectors<T>>(self, simd: S) -> Self::Output;
+}
+
+mod sealed {
+    pub trait Sealed {
+        /// Runs `work` on `set`, or on what every machine has if this one lacks `set`.
+        #[allow(private_interfaces, private_bounds)]
+        fn dispatch<W: super::Work<Self>>(set: super::InstructionSet, work: W) -> W::Output
+        where
+            Self: Sized;
+    }
+}
+pub(crate) use sealed::Sealed;
+
+/// `f32` and `f64`: the element types of the vectorised kernels.
+pub trait Float:
+    Sealed
+    + Copy
+    + Send
+    + Sync
+    + Default
+    + PartialOrd
+    + fmt::Debug
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::AddAssign
+    + 'static
+{
+    /// The nearest number.
+    fn from_f64(x: f64) -> Self;
+    /// The same number.
+    fn to_f64(self) -> f64;
+}
+
+macro_rules! float {
+    ($type:ty) => {
+        impl Sealed for $type {
+            #[allow(private_interfaces, private_bounds)]
+            fn dispatch<W: Work<Self>>(set: InstructionSet, work: W) -> W::Output {
+                #[cfg(target_arch = "x86_64")]
+                {
+                    if set >= InstructionSet::Avx512
+                        && let Some(token) = avx512::Avx512::detect()
+                    {
+                        return token.run(work);
+                    }
+                    if set >= InstructionSet::Avx2
+                        && let Some(token) = avx2::Avx2::detect()
+                    {
+                        return token.run(work);
+                    }
+                }
+                let _ = set;
+                portable::Portable.run(work)
+            }
+        }
+
+        impl Float for $type {
+            fn from_f64(x: f64) -> Self {
+                x as Self
+            }
+            fn to_f64(self) -> f64 {
+                self.into()
+            }
+        }
+    };
+}
+float!(f32);
+float!(f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_both_ways() {
+        for set in InstructionSet::ALL {
+            assert_eq!(set.to_string().parse(), Ok(set));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_those_that_would_do() {
+        let refused = InstructionSet::named("sse9").unwrap_err().to_string();
+        assert!(refused.contains("'sse9'") && refused.contains("portable"));
+        assert!(InstructionSet::named("AVX2").is_err());
+    }
+
+    #[test]
+    fn the_best_is_the_last_available() {
+        let available = InstructionSet::available();
+        assert_eq!(available.first(), Some(&InstructionSet::Portable));
+        assert_eq!(available.last(), Some(&InstructionSet::best()));
+        for set in InstructionSet::ALL {
+            let named = InstructionSet::named(&set.to_string());
+            assert_eq!(named.is_ok(), available.contains(&set));
+        }
+    }
+
+    struct Axpy<'a, T>(T, &'a [T], &'a mut [T]);
+
+    impl<T: Float> Work<T> for Axpy<'_, T> {
+        type Output = usize;
+        #[inline(always)]
+        fn run<S: Vectors<T>>(self, simd: S) -> usize {
+            let Axpy(scale, x, y) = self;
+            for (x, y) in x
+                .chunks_exact(S::LANES)
+                .zip(y.chunks_exact_mut(S::LANES))
+            {
+                // SAFETY: both chunks have as many elements as a vector.
+                unsafe {
+                    let sum = simd.mul_add(
+                        simd.splat(scale),
+                        simd.load(x.as_ptr()),
+                        simd.load(y.as_ptr()),
+                    );
+                    simd.store(y.as_mut_ptr(), sum);
+                }
+            }
+            S::LANES
+        }
+    }
+
+    #[test]
+    fn vectors_compute() {
+        fn check<T: Float>(widths: [usize; 3]) {
+            for set in InstructionSet::available() {
+                let x: Vec<T> = (0..32).map(|i| T::from_f64(i.into())).collect();
+                let mut y = vec![T::from_f64(0.5); 32];
+                let lanes = T::dispatch(set, Axpy(T::from_f64(3.0), &x, &mut y));
+                assert_eq!(lanes, widths[set as usize]);
+                for (i, y) in y.iter().enumerate() {
+                    assert_eq!(y.to_f64(), i as f64 * 3.0 + 0.5);
+                }
+            }
+        }
+        check::<f32>([4, 8, 16]);
+        check::<f64>([2, 4, 8]);
+    }
+}

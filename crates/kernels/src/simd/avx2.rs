@@ -1,0 +1,55 @@
+use std::arch::x86_64::*;
+
+use super::{Vectors, Work};
+
+/// Proof that the machine has AVX2 and FMA.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// The proof, if this machine has it.
+    pub(crate) fn detect() -> Option<Avx2> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Avx2(()))
+    }
+}
+
+macro_rules! vectors {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident) => {
+        impl Vectors<$type> for Avx2 {
+            type Vector = $vector;
+            const LANES: usize = $lanes;
+            const TILE_ROWS: usize = 6;
+
+            #[inline(always)]
+            fn splat(self, x: $type) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $splat(x) }
+            }
+            #[inline(always)]
+            unsafe fn load(self, from: *const $type) -> Self::Vector {
+                // SAFETY: the token proves the instructions, the caller vouches for the elements.
+                unsafe { $load(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $type, x: Self::Vector) {
+                // SAFETY: as above.
+                unsafe { $store(to, x) }
+            }
+            #[inline(always)]
+            fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $fma(a, b, c) }
+            }
+            fn run<W: Work<$type>>(self, work: W) -> W::Output {
+                #[target_feature(enable = "avx2,fma")]
+                fn compiled<W: Work<$type>>(token: Avx2, work: W) -> W::Output {
+                    work.run(token)
+                }
+                // SAFETY: the token proves the instructions.
+                unsafe { compiled(self, work) }
+            }
+        }
+    };
+}
+vectors!(f32, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps);
+vectors!(f64, __m256d, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd);

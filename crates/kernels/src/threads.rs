@@ -1,0 +1,89 @@
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::KernelError;
+
+/// The threads that a kernel may use: an argument, never a global. A clone shares them.
+#[derive(Clone, Debug)]
+pub struct Threads(Option<Arc<rayon::ThreadPool>>);
+
+impl Threads {
+    /// The calling thread alone.
+    pub const ONE: Threads = Threads(None);
+
+    /// `count` threads; 0 means as many as the machine offers.
+    ///
+    /// # Errors
+    /// `Unavailable` when the system refuses to start them.
+    pub fn new(count: usize) -> Result<Threads, KernelError> {
+        let count = match count {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        if count == 1 {
+            return Ok(Threads::ONE);
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
+        let refused =
+            |e| KernelError::Unavailable(format!("{count} threads cannot be started: {e}"));
+        Ok(Threads(Some(Arc::new(pool.map_err(refused)?))))
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.as_ref().map_or(1, |pool| pool.current_num_threads())
+    }
+
+    /// Calls `task(i)` for each `i` below `tasks`, in any order, and returns when all are done.
+    pub fn for_each(&self, tasks: usize, task: impl Fn(usize) + Sync + Send) {
+        match &self.0 {
+            Some(pool) if tasks > 1 => {
+                pool.install(|| (0..tasks).into_par_iter().with_max_len(1).for_each(task))
+            }
+            _ => (0..tasks).for_each(task),
+        }
+    }
+
+    /// Cuts `out` into pieces of `size` elements (the last may be shorter) and calls
+    /// `task(index, piece)` for each.
+    pub fn for_each_piece<T: Send>(
+        &self,
+        out: &mut [T],
+        size: usize,
+        task: impl Fn(usize, &mut [T]) + Sync + Send,
+    ) {
+        let size = size.max(1);
+        match &self.0 {
+            Some(pool) if out.len() > size => pool.install(|| {
+                out.par_chunks_mut(size)
+                    .with_max_len(1)
+                    .enumerate()
+                    .for_each(|(i, piece)| task(i, piece))
+            }),
+            _ => out
+                .chunks_mut(size)
+                .enumerate()
+                .for_each(|(i, piece)| task(i, piece)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_is_written_once() {
+        for count in [1, 2, 3] {
+            let threads = Threads::new(count).unwrap();
+            assert_eq!(threads.count(), count);
+            let mut out = vec![0; 1000];
+            threads.for_each_piece(&mut out, 7, |i, piece| {
+                piece.iter_mut().for_each(|x| *x += i)
+            });
+            assert!(out.iter().enumerate().all(|(i, &x)| x == i / 7));
+        }
+        Threads::ONE.for_each_piece(&mut [0u8; 0], 0, |_, _| unreachable!());
+    }
+}

@@ -1,0 +1,2 @@
+//! tconv
+#![forbid(unsafe_code)]

@@ -1,0 +1,358 @@
+//! NumPy's `.npy` and `.npz` files.
+//!
+//! A reader believes no size that a file states before it has been compared with the file's own.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use ndarray::{Array, IxDyn, ShapeBuilder};
+use npyz::npz::{NpzArchive, NpzWriter, array_name_from_file_name};
+use npyz::{
+    AutoSerialize, Deserialize, NpyFile, NpyHeader, Order, TypeChar, WriteOptions, WriterBuilder,
+};
+use tempfile::NamedTempFile;
+use zip::write::FileOptions;
+
+use crate::dtype::storage::Storage;
+use crate::tensor::addressable_len;
+use crate::{DType, Element, Tensor, TensorError, checked_len};
+
+/// The longest header that is read; NumPy's own `max_header_size`.
+const MAX_HEADER: usize = 10_000;
+/// The deepest nesting of brackets that is read; an element type that a tensor has needs 2.
+const MAX_NESTING: usize = 32;
+
+/// Reads a `.npy` file: `f32`, `f64`, `i32`, `i64`, `u8` or `bool`, either byte order, rows or
+/// columns first, format versions 1 to 3. What follows the elements is ignored, as NumPy does.
+///
+/// # Errors
+/// [`TensorError::File`] when the file cannot be read; [`TensorError::Npy`] when it is damaged,
+/// short, or another kind of file; [`TensorError::NpyDType`] for elements of another type;
+/// [`TensorError::TooLarge`] when memory does not suffice.
+pub fn read_npy(path: impl AsRef<Path>) -> Result<Tensor, TensorError> {
+    let path = path.as_ref();
+    let file = File::open(path).map_err(|error| TensorError::file(path, error))?;
+    let size = file
+        .metadata()
+        .map_err(|error| TensorError::file(path, error))?
+        .len();
+    Source {
+        path,
+        array: None,
+        size,
+        stored: size,
+    }
+    .read(BufReader::new(file))
+}
+
+/// Reads every array of a `.npz` file, stored or compressed, by name.
+///
+/// # Errors
+/// As [`read_npy`]; [`TensorError::Npy`] as well for a damaged archive or a member that is not an array.
+pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>, TensorError> {
+    let path = path.as_ref();
+    let file = File::open(path).map_err(|error| TensorError::file(path, error))?;
+    let archive_size = file
+        .metadata()
+        .map_err(|error| TensorError::file(path, error))?
+        .len();
+    let whole = Source {
+        path,
+        array: None,
+        size: archive_size,
+        stored: archive_size,
+    };
+    let mut archive =
+        NpzArchive::new(BufReader::new(file)).map_err(|error| whole.damaged(error))?;
+    let archive = archive.zip_archive();
+    let mut tensors = BTreeMap::new();
+    for index in 0..archive.len() {
+        let member = archive
+            .by_index(index)
+            .map_err(|error| whole.damaged(error))?;
+        let Some(name) = array_name_from_file_name(member.name()).map(str::to_owned) else {
+            return Err(whole.damaged(format!("member '{}' is not an array", member.name())));
+        };
+        let source = Source {
+            path,
+            array: Some(&name),
+            size: member.size(),
+            stored: member.compressed_size().min(archive_size),
+        };
+        let tensor = source.read(BufReader::new(member))?;
+        if tensors.insert(name.clone(), tensor).is_some() {
+            return Err(whole.damaged(format!("array '{name}' is there twice")));
+        }
+    }
+    Ok(tensors)
+}
+
+/// Writes a `.npy` file, row-major; it takes the place of `path` only when it is complete.
+///
+/// # Errors
+/// [`TensorError::NpyUnwritable`] for resources; [`TensorError::File`] when the file cannot be written.
+pub fn write_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), TensorError> {
+    let path = path.as_ref();
+    check_writable(path, tensor)?;
+    replace(path, |file| write_tensor(file, tensor))
+}
+
+/// Writes a `.npz` file of named arrays, uncompressed as `numpy.savez` does; it takes the place of
+/// `path` only when it is complete.
+///
+/// # Errors
+/// As [`write_npy`].
+pub fn write_npz(
+    path: impl AsRef<Path>,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<(), TensorError> {
+    let path = path.as_ref();
+    tensors
+        .values()
+        .try_for_each(|tensor| check_writable(path, tensor))?;
+    replace(path, |file| {
+        let mut archive = NpzWriter::new(file);
+        let archive = archive.zip_writer();
+        let options = FileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored)
+            .large_file(true);
+        for (name, tensor) in tensors {
+            archive.start_file(npyz::npz::file_name_from_array_name(name), options)?;
+            write_tensor(archive, tensor)?;
+        }
+        archive.finish()?;
+        Ok(())
+    })
+}
+
+/// Where an array is read from, and how much of it there is.
+struct Source<'a> {
+    path: &'a Path,
+    array: Option<&'a str>,
+    /// The array's bytes, header and all.
+    size: u64,
+    /// The bytes that they take on disk: fewer in a compressed archive.
+    stored: u64,
+}
+
+impl Source<'_> {
+    fn damaged(&self, problem: impl ToString) -> TensorError {
+        TensorError::Npy {
+            path: self.path.to_owned(),
+            array: self.array.map(str::to_owned),
+            problem: problem.to_string(),
+        }
+    }
+
+    fn read(&self, mut reader: impl Read) -> Result<Tensor, TensorError> {
+        let text = self.header_bytes(&mut reader)?;
+        let header = NpyHeader::from_reader(&text[..]).map_err(|error| self.damaged(error))?;
+        let dtype = self.dtype(&header)?;
+        let oversize = |_| self.damaged(format!("shape {:?} cannot be addressed", header.shape()));
+        let shape = header.shape().iter().map(|size| usize::try_from(*size));
+        let shape: Vec<usize> = shape
+            .collect::<Result<_, _>>()
+            .map_err(|_| self.damaged(format!("shape {:?} cannot be addressed", header.shape())))?;
+        let promised = addressable_len(dtype, &shape)
+            .map_err(oversize)?
+            .saturating_mul(dtype.size());
+        let present = self.size.saturating_sub(text.len() as u64);
+        if promised as u64 > present {
+            return Err(self.damaged(format!(
+                "shape {shape:?} of {dtype} takes {promised} bytes, {present} follow the header"
+            )));
+        }
+        checked_len(dtype, &shape)?;
+        let tensor = match dtype {
+            DType::Float32 => self.elements::<f32>(header, &shape, &mut reader),
+            DType::Float64 => self.elements::<f64>(header, &shape, &mut reader),
+            DType::Int32 => self.elements::<i32>(header, &shape, &mut reader),
+            DType::Int64 => self.elements::<i64>(header, &shape, &mut reader),
+            DType::Uint8 => self.elements::<u8>(header, &shape, &mut reader),
+            DType::Bool => self.elements::<bool>(header, &shape, &mut reader),
+            DType::Resource => Err(self.damaged("resources are not in NumPy's format")),
+        }?;
+        if self.array.is_some() {
+            // An archive's checksum is compared at the member's end.
+            io::copy(&mut reader, &mut io::sink()).map_err(|error| self.damaged(error))?;
+        }
+        Ok(tensor)
+    }
+
+    /// The bytes before the elements, known to be safe to give to the parser.
+    fn header_bytes(&self, reader: &mut impl Read) -> Result<Vec<u8>, TensorError> {
+        let mut bytes = Vec::new();
+        let mut more = |bytes: &mut Vec<u8>, count: usize| {
+            let read = reader.by_ref().take(count as u64).read_to_end(bytes);
+            match read.map_err(|error| TensorError::file(self.path, error))? {
+                got if got == count => Ok(()),
+                _ => Err(self.damaged(format!(
+                    "it ends within the header, after {} bytes",
+                    bytes.len()
+                ))),
+            }
+        };
+        let magic = more(&mut bytes, 8);
+        if matches!(magic, Err(TensorError::File { .. })) || bytes.starts_with(b"\x93NUMPY") {
+            magic?;
+        }
+        if !bytes.starts_with(b"\x93NUMPY") {
+            let start = bytes.escape_ascii();
+            return Err(self.damaged(format!("it starts with '{start}', not with '\\x93NUMPY'")));
+        }
+        let width = match bytes[6] {
+            1 => 2,
+            2 | 3 => 4,
+            major => {
+                return Err(self.damaged(format!("format version {major}.{} is unknown", bytes[7])));
+            }
+        };
+        more(&mut bytes, width)?;
+        let length = bytes[8..]
+            .iter()
+            .rev()
+            .fold(0, |length, byte| length << 8 | usize::from(*byte));
+        if length > MAX_HEADER {
+            return Err(self.damaged(format!(
+                "its header is {length} bytes long, {MAX_HEADER} are allowed"
+            )));
+        }
+        let start = bytes.len();
+        more(&mut bytes, length)?;
+        let text = String::from_utf8_lossy(&bytes[start..]);
+        if let Some(problem) = unsafe_header(&text) {
+            return Err(self.damaged(format!("{problem} in its header {}", text.trim_end())));
+        }
+        Ok(bytes)
+    }
+
+    fn dtype(&self, header: &NpyHeader) -> Result<DType, TensorError> {
+        if let npyz::DType::Plain(plain) = header.dtype() {
+            match (plain.type_char(), plain.size_field()) {
+                (TypeChar::Float, 4) => return Ok(DType::Float32),
+                (TypeChar::Float, 8) => return Ok(DType::Float64),
+                (TypeChar::Int, 4) => return Ok(DType::Int32),
+                (TypeChar::Int, 8) => return Ok(DType::Int64),
+                (TypeChar::Uint, 1) => return Ok(DType::Uint8),
+                (TypeChar::Bool, 1) => return Ok(DType::Bool),
+                _ => {}
+            }
+        }
+        Err(TensorError::NpyDType {
+            path: self.path.to_owned(),
+            array: self.array.map(str::to_owned),
+            found: header.dtype().descr(),
+        })
+    }
+
+    fn elements<T: Element + Deserialize>(
+        &self,
+        header: NpyHeader,
+        shape: &[usize],
+        reader: impl Read,
+    ) -> Result<Tensor, TensorError> {
+        let (order, len) = (header.order(), shape.iter().product::<usize>());
+        let on_disk = usize::try_from(self.stored).unwrap_or(usize::MAX) / T::DTYPE.size();
+        let mut data = Vec::with_capacity(len.min(on_disk));
+        let items = NpyFile::with_header(header, reader).data::<T>();
+        for item in items.map_err(|error| self.damaged(error))? {
+            data.push(item.map_err(|error| {
+                self.damaged(format!("{error}, after {} of {len} elements", data.len()))
+            })?);
+        }
+        match order {
+            Order::C => Tensor::new(shape, data),
+            Order::Fortran => Array::from_shape_vec(IxDyn(shape).f(), data)
+                .map(Tensor::from)
+                .map_err(|error| self.damaged(error)),
+        }
+    }
+}
+
+/// What in the header would make the parser recurse too deeply, or its product of the sizes overflow.
+fn unsafe_header(text: &str) -> Option<&'static str> {
+    let mut depth = 0usize;
+    for character in text.chars() {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_NESTING {
+            return Some("brackets are nested too deeply");
+        }
+    }
+    // Every number that can be a size starts with a digit; the type `<f4` does not.
+    text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        .filter(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+        .try_fold(1u64, |product, word| {
+            product.checked_mul(word.parse::<u64>().ok()?.max(1))
+        })
+        .is_none()
+        .then_some("the sizes are not numbers that can be multiplied")
+}
+
+fn check_writable(path: &Path, tensor: &Tensor) -> Result<(), TensorError> {
+    match tensor.dtype() {
+        DType::Resource => Err(TensorError::NpyUnwritable {
+            path: path.to_owned(),
+            dtype: DType::Resource,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn write_tensor(writer: &mut impl Write, tensor: &Tensor) -> io::Result<()> {
+    match tensor.storage() {
+        Storage::Float32(data) => write_elements(writer, tensor.shape(), data),
+        Storage::Float64(data) => write_elements(writer, tensor.shape(), data),
+        Storage::Int32(data) => write_elements(writer, tensor.shape(), data),
+        Storage::Int64(data) => write_elements(writer, tensor.shape(), data),
+        Storage::Uint8(data) => write_elements(writer, tensor.shape(), data),
+        Storage::Bool(data) => write_elements(writer, tensor.shape(), data),
+        Storage::Resource(_) => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+fn write_elements<T: Element + AutoSerialize>(
+    writer: &mut impl Write,
+    shape: &[usize],
+    data: &[T],
+) -> io::Result<()> {
+    let sizes: Vec<u64> = shape.iter().map(|size| *size as u64).collect();
+    let options = WriteOptions::new().default_dtype().shape(&sizes);
+    let mut file = options.writer(writer).begin_nd()?;
+    data.iter().try_for_each(|value| file.push(value))?;
+    file.finish()
+}
+
+/// Writes a file beside `path` and then renames it to `path`.
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<NamedTempFile>) -> io::Result<()>,
+) -> Result<(), TensorError> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let attempt = || -> io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            // As any new file: everybody's, less the process's umask.
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let mut file = BufWriter::new(builder.tempfile_in(folder.unwrap_or(Path::new(".")))?);
+        write(&mut file)?;
+        file.into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .persist(path)?;
+        Ok(())
+    };
+    attempt().map_err(|error| TensorError::file(path, error))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Against what NumPy printed; see `testdata/numpy_print.py`.
+
+use serde_json::Value;
+
+use crate::{Handle, Tensor};
+
+/// One recorded array: bit patterns, repeated cyclically to fill the shape.
+fn tensor(case: &Value) -> Tensor {
+    let sizes = case["shape"].as_array().unwrap();
+    let shape: Vec<usize> = sizes
+        .iter()
+        .map(|size| size.as_u64().unwrap() as usize)
+        .collect();
+    let words = case["bits"].as_str().unwrap().split_whitespace();
+    let bits = words.map(|word| u64::from_str_radix(word, 16).unwrap());
+    let bits = bits.cycle().take(shape.iter().product());
+    match case["dtype"].as_str().unwrap() {
+        "float32" => Tensor::new(
+            &shape,
+            bits.map(|bits| f32::from_bits(bits as u32)).collect(),
+        ),
+        "float64" => Tensor::new(&shape, bits.map(f64::from_bits).collect()),
+        "int32" => Tensor::new(&shape, bits.map(|bits| bits as u32 as i32).collect()),
+        "int64" => Tensor::new(&shape, bits.map(|bits| bits as i64).collect()),
+        "uint8" => Tensor::new(&shape, bits.map(|bits| bits as u8).collect()),
+        "bool" => Tensor::new(&shape, bits.map(|bits| bits != 0).collect()),
+        other => panic!("dtype {other}"),
+    }
+    .unwrap()
+}
+
+#[test]
+fn prints_as_numpy_does() {
+    let recorded: Value =
+        serde_json::from_str(include_str!("../../../../testdata/numpy_print.json")).unwrap();
+    let cases = recorded["cases"].as_array().unwrap();
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter_map(|case| {
+            let (printed, expected) = (tensor(case).to_string(), case["text"].as_str().unwrap());
+            (printed != expected).then(|| {
+                format!(
+                    "{} {}\n{printed}\nshould be\n{expected}",
+                    case["dtype"], case["shape"]
+                )
+            })
+        })
+        .collect();
+    assert!(cases.len() > 100);
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n\n")
+    );
+}
+
+#[test]
+fn resources_print_their_names() {
+    let handle = |name: &str| Handle(name.into());
+    assert_eq!(
+        Tensor::scalar(handle("Conv/weights")).to_string(),
+        "<Resource Conv/weights>"
+    );
+    let both = Tensor::from([handle("a"), handle("b")]);
+    assert_eq!(both.to_string(), "[<Resource a> <Resource b>]");
+}
