@@ -66,10 +66,7 @@ pub(crate) trait Products<T>: Sync {
     /// The sizes of one.
     fn dims(&self, index: usize) -> Dims;
     /// One of them.
-    fn product(
-        &self,
-        index: usize,
-    ) -> Product<Self::Left, Self::Right, Self::Rows, Self::Columns>;
+    fn product(&self, index: usize) -> Product<Self::Left, Self::Right, Self::Rows, Self::Columns>;
     /// Whether a single product may be cut along its depth, for which the scratch holds partial sums.
     fn may_slice(&self) -> bool;
 }

@@ -145,6 +145,8 @@ pub(crate) trait Vectors<T>: Copy {
     unsafe fn store(self, to: *mut T, x: Self::Vector);
     /// `a * b + c`, rounded once where the instruction set can.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// `a + b`.
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Runs `work`, compiled for the instruction set.
     fn run<W: Work<T>>(self, work: W) -> W::Output;
 }
@@ -265,10 +267,7 @@ mod tests {
         #[inline(always)]
         fn run<S: Vectors<T>>(self, simd: S) -> usize {
             let Axpy(scale, x, y) = self;
-            for (x, y) in x
-                .chunks_exact(S::LANES)
-                .zip(y.chunks_exact_mut(S::LANES))
-            {
+            for (x, y) in x.chunks_exact(S::LANES).zip(y.chunks_exact_mut(S::LANES)) {
                 // SAFETY: both chunks have as many elements as a vector.
                 unsafe {
                     let sum = simd.mul_add(

@@ -1,53 +1,39 @@
 use super::Along;
 use super::plan::{COLUMNS_UNIT_BYTES, DEPTH_PITCH, ROWS_UNIT};
-use crate::simd::{Float, InstructionSet, TILE_VECTORS, Vectors, Work};
+use crate::simd::{Float, TILE_VECTORS, Vectors, Work};
 
-struct PanelColumns;
-
-impl<T> Work<T> for PanelColumns {
-    type Output = usize;
-    #[inline(always)]
-    fn run<S: Vectors<T>>(self, _: S) -> usize {
-        S::LANES * TILE_VECTORS
-    }
-}
-
-/// The columns of a tile, and so of the right matrix's panels.
-pub(super) fn panel_columns<T: Float>(set: InstructionSet) -> usize {
-    T::dispatch(set, PanelColumns)
-}
-
-/// Turns rows along the depth, [`DEPTH_PITCH`] apart, into a panel along the lanes, `width` apart. What
-/// it writes behind the last lane is of no importance.
+/// Turns rows along the depth, [`DEPTH_PITCH`] apart, into rows along the lanes, `pitch` apart. What it
+/// writes behind the last lane, up to a multiple of [`SIDE`], is of no importance.
 pub(super) struct Transpose<'a, T> {
-    pub(super) from: &'a [T],
     pub(super) lanes: usize,
-    pub(super) width: usize,
+    pub(super) depth: usize,
+    pub(super) from: &'a mut [T],
     pub(super) to: &'a mut [T],
+    pub(super) pitch: usize,
 }
+
+/// The side of the squares that are turned at once, by shuffles that the compiler finds.
+const SIDE: usize = 4;
 
 impl<T: Float> Work<T> for Transpose<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Vectors<T>>(self, _: S) {
-        /// Squares of this side, which the compiler turns by shuffles.
-        const SIDE: usize = 4;
-        let depth = self.to.len() / self.width;
         for lane in (0..self.lanes).step_by(SIDE) {
             let from = &self.from[lane * DEPTH_PITCH..][..SIDE * DEPTH_PITCH];
-            let whole = depth - depth % SIDE;
+            let whole = self.depth - self.depth % SIDE;
             for start in (0..whole).step_by(SIDE) {
                 let rows: [[T; SIDE]; SIDE] = std::array::from_fn(|l| {
                     std::array::from_fn(|k| from[l * DEPTH_PITCH + start + k])
                 });
                 for k in 0..SIDE {
                     let turned: [T; SIDE] = std::array::from_fn(|l| rows[l][k]);
-                    self.to[(start + k) * self.width + lane..][..SIDE].copy_from_slice(&turned);
+                    self.to[(start + k) * self.pitch + lane..][..SIDE].copy_from_slice(&turned);
                 }
             }
-            for k in whole..depth {
+            for k in whole..self.depth {
                 for l in 0..SIDE {
-                    self.to[k * self.width + lane + l] = from[l * DEPTH_PITCH + k];
+                    self.to[k * self.pitch + lane + l] = from[l * DEPTH_PITCH + k];
                 }
             }
         }
@@ -61,8 +47,9 @@ pub(super) struct Block<'a, T> {
     pub(super) left: &'a [T],
     pub(super) left_along: Along,
     pub(super) left_pitch: usize,
-    /// Panels of [`panel_columns`], each along the lanes.
+    /// Rows along the lanes, `right_pitch` apart, with room for whole tiles.
     pub(super) right: &'a [T],
+    pub(super) right_pitch: usize,
     /// The places of the block's rows, ascending.
     pub(super) rows: &'a [usize],
     /// The places of the block's columns, ascending.
@@ -90,15 +77,21 @@ impl<T: Float> Work<T> for Block<'_, T> {
         };
         let row_room = self.rows.len().next_multiple_of(S::TILE_ROWS);
         assert!(last_row + last_column < self.target_len);
-        assert!(self.columns.len().next_multiple_of(width) * self.depth <= self.right.len());
+        assert!(self.columns.len().next_multiple_of(width) <= self.right_pitch);
+        assert!(self.right_pitch * self.depth <= self.right.len());
         assert!(width * S::TILE_ROWS <= TILE_LEN);
         assert!(match self.left_along {
-            Along::Depth => self.left_pitch == DEPTH_PITCH && row_room * DEPTH_PITCH <= self.left.len(),
-            Along::Lanes => row_room <= self.left_pitch && self.left_pitch * self.depth <= self.left.len(),
+            Along::Depth =>
+                self.left_pitch == DEPTH_PITCH && row_room * DEPTH_PITCH <= self.left.len(),
+            Along::Lanes =>
+                row_room <= self.left_pitch && self.left_pitch * self.depth <= self.left.len(),
         });
         let mut tile = [T::default(); TILE_LEN];
         for (j, columns) in self.columns.chunks(width).enumerate() {
-            let right = self.right[j * width * self.depth..].as_ptr();
+            let right = (
+                self.right.as_ptr().wrapping_add(j * width),
+                self.right_pitch,
+            );
             for (i, rows) in self.rows.chunks(S::TILE_ROWS).enumerate() {
                 let row = i * S::TILE_ROWS;
                 let tile = tile.as_mut_ptr();
@@ -108,39 +101,84 @@ impl<T: Float> Work<T> for Block<'_, T> {
                         Along::Depth => {
                             let left = self.left.as_ptr().add(row * DEPTH_PITCH);
                             let steps = Steps::<true>(1);
-                            multiply(simd, self.depth, left, steps, right, tile, rows.len(), columns.len());
+                            multiply(
+                                simd,
+                                self.depth,
+                                left,
+                                steps,
+                                right,
+                                tile,
+                                rows.len(),
+                                columns.len(),
+                            );
                         }
                         Along::Lanes => {
                             let left = self.left.as_ptr().add(row);
                             let steps = Steps::<false>(self.left_pitch);
-                            multiply(simd, self.depth, left, steps, right, tile, rows.len(), columns.len());
+                            multiply(
+                                simd,
+                                self.depth,
+                                left,
+                                steps,
+                                right,
+                                tile,
+                                rows.len(),
+                                columns.len(),
+                            );
                         }
                     }
                 }
-                let contiguous = columns[columns.len() - 1] - columns[0] == columns.len() - 1;
-                for (r, &row) in rows.iter().enumerate() {
-                    // SAFETY: the tile has been written; the last row's and column's place is inside the
-                    // target, and these are not behind it. Nobody else writes or reads these elements.
-                    unsafe {
-                        let from = tile.add(r * width);
-                        let to = self.target.add(row);
-                        match (contiguous, self.first) {
-                            (true, true) => to
-                                .add(columns[0])
-                                .copy_from_nonoverlapping(from, columns.len()),
-                            (true, false) => {
-                                let to = to.add(columns[0]);
-                                for c in 0..columns.len() {
-                                    *to.add(c) += *from.add(c);
-                                }
-                            }
-                            (false, first) => {
-                                for (c, &column) in columns.iter().enumerate() {
-                                    let to = to.add(column);
-                                    *to = if first { *from.add(c) } else { *to + *from.add(c) };
-                                }
-                            }
+                let place = Place {
+                    target: self.target,
+                    rows,
+                    columns,
+                    first: self.first,
+                };
+                // SAFETY: the tile has been written; the last row's and column's place is inside the
+                // target, and these are not behind it. Nobody else writes or reads these elements.
+                unsafe { place.put(simd, tile) };
+            }
+        }
+    }
+}
+
+/// Where a tile goes.
+struct Place<'a, T> {
+    target: *mut T,
+    rows: &'a [usize],
+    columns: &'a [usize],
+    first: bool,
+}
+
+impl<T: Float> Place<'_, T> {
+    /// Writes a tile, or adds it to what is there.
+    ///
+    /// # Safety
+    /// The tile holds the rows and columns, in rows of a whole tile's width. Their places are inside the
+    /// target, and nobody else uses them meanwhile.
+    #[inline(always)]
+    unsafe fn put<S: Vectors<T>>(self, simd: S, tile: *const T) {
+        let width = S::LANES * TILE_VECTORS;
+        let (columns, count) = (self.columns, self.columns.len());
+        let contiguous = columns[count - 1] - columns[0] == count - 1;
+        // SAFETY: the caller's.
+        unsafe {
+            for (r, &row) in self.rows.iter().enumerate() {
+                let from = tile.add(r * width);
+                let to = self.target.add(row);
+                if contiguous && count.is_multiple_of(S::LANES) {
+                    let to = to.add(columns[0]);
+                    for v in (0..count).step_by(S::LANES) {
+                        let mut sum = simd.load(from.add(v));
+                        if !self.first {
+                            sum = simd.add(simd.load(to.add(v)), sum);
                         }
+                        simd.store(to.add(v), sum);
+                    }
+                } else {
+                    for (c, &column) in columns.iter().enumerate() {
+                        let (x, to) = (*from.add(c), to.add(column));
+                        *to = if self.first { x } else { *to + x };
                     }
                 }
             }
@@ -164,7 +202,7 @@ unsafe fn multiply<T: Float, S: Vectors<T>, const ALONG_DEPTH: bool>(
     depth: usize,
     left: *const T,
     steps: Steps<ALONG_DEPTH>,
-    right: *const T,
+    right: (*const T, usize),
     out: *mut T,
     rows: usize,
     columns: usize,
@@ -186,11 +224,12 @@ unsafe fn multiply<T: Float, S: Vectors<T>, const ALONG_DEPTH: bool>(
     sizes!(1 2 4 6 8 12);
 }
 
-/// The product of `ROWS` rows and `VECTORS` vectors of columns, written to `out` in rows of a panel's
-/// width. Each element is summed in the order of depth.
+/// The product of `ROWS` rows and `VECTORS` vectors of columns, written to `out` in rows of a whole
+/// tile's width. Each element is summed in the order of depth.
 ///
 /// # Safety
-/// `left` has `ROWS` rows of `depth` elements, `right` a panel of that depth; `out` has room for a tile.
+/// `left` has `ROWS` rows of `depth` elements, `right` has `VECTORS` vectors for each
+/// step of depth, so far apart; `out` has room for a tile.
 #[inline(always)]
 unsafe fn tile<
     T: Float,
@@ -203,7 +242,7 @@ unsafe fn tile<
     depth: usize,
     mut left: *const T,
     steps: Steps<ALONG_DEPTH>,
-    mut right: *const T,
+    (mut right, right_step): (*const T, usize),
     out: *mut T,
 ) {
     let (row_step, depth_step) = if ALONG_DEPTH {
@@ -224,7 +263,7 @@ unsafe fn tile<
                 }
             }
             left = left.wrapping_add(depth_step);
-            right = right.wrapping_add(width);
+            right = right.wrapping_add(right_step);
         }
         for (r, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {

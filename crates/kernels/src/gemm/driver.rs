@@ -1,16 +1,19 @@
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::block::{Block, Transpose, panel_columns};
-use super::plan::{
-    COLUMNS_UNIT_BYTES, DEPTH, DEPTH_PITCH, Dims, Plan, Policy, ROWS_UNIT, most,
-};
+use super::block::{Block, Transpose};
+use super::plan::{COLUMNS_UNIT_BYTES, DEPTH, DEPTH_PITCH, Dims, Plan, Policy, ROWS_UNIT, most};
 use super::{Along, Linear, Offsets, Product, Products, Source};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
 
 /// A cache line, in bytes.
 const LINE: usize = 64;
+
+/// From one step of depth to the next in a block of the right matrix with so many columns: whole tiles,
+/// in whole cache lines, and not a power of two, so that they do not meet in one cache set.
+fn right_pitch<T>(columns: usize) -> usize {
+    columns.next_multiple_of(COLUMNS_UNIT_BYTES / size_of::<T>()) + LINE / size_of::<T>()
+}
 
 /// The parts of a thread's scratch.
 #[derive(Clone, Copy)]
@@ -37,7 +40,7 @@ impl Room {
         }
         Room {
             left: rows * DEPTH_PITCH,
-            right: columns * depth,
+            right: right_pitch::<T>(columns) * depth,
             transposed: unit * DEPTH_PITCH,
         }
     }
@@ -45,7 +48,10 @@ impl Room {
     /// The three parts of `scratch`. The panels of the right matrix, which is read in vectors, start
     /// where a cache line does.
     fn split<T>(self, scratch: &mut [T]) -> [&mut [T]; 3] {
-        let skip = scratch.as_ptr().align_offset(LINE).min(LINE / size_of::<T>());
+        let skip = scratch
+            .as_ptr()
+            .align_offset(LINE)
+            .min(LINE / size_of::<T>());
         let (right, rest) = scratch[skip..].split_at_mut(self.right);
         let (left, rest) = rest.split_at_mut(self.left);
         [left, right, &mut rest[..self.transposed]]
@@ -260,13 +266,32 @@ impl<T: Float, P: Products<T>> Crew<'_, T, P> {
                 Along::Lanes => rows.len().next_multiple_of(ROWS_UNIT),
             };
             product.left.gather(rows.clone(), now.clone(), left, pitch);
-            self.gather_panels(
-                &product.right,
-                columns.clone(),
-                now.clone(),
-                right,
-                transposed,
-            );
+            let right_pitch = right_pitch::<T>(columns.len());
+            match product.right.along() {
+                Along::Lanes => {
+                    let columns = columns.clone();
+                    product
+                        .right
+                        .gather(columns, now.clone(), right, right_pitch);
+                }
+                Along::Depth => {
+                    let unit = COLUMNS_UNIT_BYTES / size_of::<T>();
+                    for column in columns.clone().step_by(unit) {
+                        let some = column..columns.end.min(column + unit);
+                        let turn = Transpose {
+                            lanes: some.len(),
+                            depth: now.len(),
+                            to: &mut right[column - columns.start..],
+                            pitch: right_pitch,
+                            from: transposed,
+                        };
+                        product
+                            .right
+                            .gather(some, now.clone(), turn.from, DEPTH_PITCH);
+                        T::dispatch(self.set, turn);
+                    }
+                }
+            }
             T::dispatch(
                 self.set,
                 Block {
@@ -275,6 +300,7 @@ impl<T: Float, P: Products<T>> Crew<'_, T, P> {
                     left_along: along,
                     left_pitch: pitch,
                     right,
+                    right_pitch,
                     rows: row_offsets,
                     columns: column_offsets,
                     target: self.target.0,
@@ -285,37 +311,6 @@ impl<T: Float, P: Products<T>> Crew<'_, T, P> {
             start = now.end;
             if start >= depth.end {
                 break;
-            }
-        }
-    }
-
-    /// Gathers a block of the right matrix as panels of a tile's width, each written along the lanes.
-    fn gather_panels(
-        &self,
-        source: &P::Right,
-        columns: Range<usize>,
-        depth: Range<usize>,
-        out: &mut [T],
-        scratch: &mut [T],
-    ) {
-        let width = panel_columns::<T>(self.set);
-        for (i, start) in columns.clone().step_by(width).enumerate() {
-            let lanes = start..columns.end.min(start + width);
-            let panel = &mut out[i * width * depth.len()..][..width * depth.len()];
-            match source.along() {
-                Along::Lanes => source.gather(lanes, depth.clone(), panel, width),
-                Along::Depth => {
-                    source.gather(lanes.clone(), depth.clone(), scratch, DEPTH_PITCH);
-                    T::dispatch(
-                        self.set,
-                        Transpose {
-                            from: scratch,
-                            lanes: lanes.len(),
-                            width,
-                            to: panel,
-                        },
-                    );
-                }
             }
         }
     }

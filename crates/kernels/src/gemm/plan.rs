@@ -20,8 +20,8 @@ impl Dims {
     }
 }
 
-/// The depth of a block. The right matrix's panel of this depth stays in the first-level cache.
-pub(super) const DEPTH: usize = 128;
+/// The depth of a block. A tile's columns of the right matrix, so deep, stay in the first-level cache.
+pub(super) const DEPTH: usize = 256;
 
 /// From one row of the left block to the next when it is written along the depth. Not a power of two, so
 /// that a tile's rows do not meet in one cache set.
@@ -33,8 +33,8 @@ pub(super) const ROWS_UNIT: usize = 12;
 /// ... and of its columns, which are up to this many bytes.
 pub(super) const COLUMNS_UNIT_BYTES: usize = 128;
 
-const ROWS_BYTES: usize = 960;
-const COLUMNS_BYTES: usize = 1024;
+const ROWS_BYTES: usize = 1920;
+const COLUMNS_BYTES: usize = 2048;
 
 /// The most rows and columns of a block; with a block's depth, they stay in the second-level cache.
 pub(super) const fn most<T>() -> (usize, usize) {
@@ -42,9 +42,9 @@ pub(super) const fn most<T>() -> (usize, usize) {
 }
 
 /// A block smaller than this many multiplications is not worth another thread.
-const LEAST_WORK: usize = 1 << 20;
+const LEAST_WORK: usize = 1 << 21;
 /// As many blocks as keep many threads busy to the end.
-const ENOUGH_BLOCKS: usize = 32;
+const ENOUGH_BLOCKS: usize = 16;
 /// Below this many multiplications the caller's thread is done before another has woken up.
 const SERIAL_WORK: usize = 1 << 18;
 
@@ -101,7 +101,7 @@ impl Plan {
         let depth_blocks = dims.depth.div_ceil(DEPTH);
         let slices = (policy.wanted / plan.blocks().max(1)).min(depth_blocks / 4);
         // Partial sums are for small results; a large one has blocks enough.
-        if policy.may_slice && slices > 1 && plan.blocks() < ENOUGH_BLOCKS / 4 {
+        if policy.may_slice && slices > 1 && plan.blocks() < ENOUGH_BLOCKS / 2 {
             plan.depth = depth_blocks.div_ceil(slices) * DEPTH;
         }
         while plan.tasks() > 0 && plan.tasks() < policy.wanted {

@@ -50,14 +50,16 @@ fn check<T: Float>(unit: f64, (m, k, n): (usize, usize, usize)) {
             )
             .unwrap();
             let bits = bits.get_or_insert_with(|| out.clone());
-            assert_eq!(bits, &out, "{m} {k} {n} {set} {transpose_a} {transpose_b} {count}");
+            assert_eq!(
+                bits, &out,
+                "{m} {k} {n} {set} {transpose_a} {transpose_b} {count}"
+            );
         }
         let out = bits.unwrap();
         for r in 0..m {
             for c in 0..n {
                 let terms = (0..k).map(|i| a[r * k + i].to_f64() * b[i * n + c].to_f64());
-                let (sum, magnitude) =
-                    terms.fold((0.0, 0.0), |(s, m), x| (s + x, m + f64::abs(x)));
+                let (sum, magnitude) = terms.fold((0.0, 0.0), |(s, m), x| (s + x, m + f64::abs(x)));
                 let error = (out[r * n + c].to_f64() - sum).abs();
                 let bound = unit * (k as f64 + 2.0) * magnitude;
                 assert!(error <= bound, "{m} {k} {n} {set}: {error} > {bound}");
@@ -118,7 +120,18 @@ fn agrees_with_the_matrixmultiply_crate() {
         let mut out = vec![0.0; m * n];
         let mut scratch = vec![0.0; matmul_scratch::<f64>((m, k, n), 1)];
         let one = &Threads::ONE;
-        matmul(set, one, (m, k, n), &a, false, &b, false, &mut out, &mut scratch).unwrap();
+        matmul(
+            set,
+            one,
+            (m, k, n),
+            &a,
+            false,
+            &b,
+            false,
+            &mut out,
+            &mut scratch,
+        )
+        .unwrap();
         for (x, y) in out.iter().zip(&theirs) {
             assert!((x - y).abs() < 1e-12);
         }
@@ -141,6 +154,16 @@ fn wrong_lengths_are_errors() {
     assert!(call(&a, &b, &mut out[1..], &mut scratch).is_err());
     assert!(call(&a, &b, &mut out, &mut scratch[1..]).is_err());
     let huge = (usize::MAX, 2, 0);
-    let refused = matmul::<f32>(set, one, huge, &[], false, &[], false, &mut [], &mut scratch);
+    let refused = matmul::<f32>(
+        set,
+        one,
+        huge,
+        &[],
+        false,
+        &[],
+        false,
+        &mut [],
+        &mut scratch,
+    );
     assert!(matches!(refused, Err(KernelError::Sizes(_))));
 }

@@ -9,12 +9,15 @@ pub(crate) struct Avx512(());
 impl Avx512 {
     /// The proof, if this machine has it.
     pub(crate) fn detect() -> Option<Avx512> {
-        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Avx512(()))
+        (is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma"))
+        .then_some(Avx512(()))
     }
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -40,6 +43,11 @@ macro_rules! vectors {
                 // SAFETY: the token proves the instructions.
                 unsafe { $fma(a, b, c) }
             }
+            #[inline(always)]
+            fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $add(a, b) }
+            }
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 #[target_feature(enable = "avx512f,avx2,fma")]
                 fn compiled<W: Work<$type>>(token: Avx512, work: W) -> W::Output {
@@ -51,5 +59,23 @@ macro_rules! vectors {
         }
     };
 }
-vectors!(f32, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps);
-vectors!(f64, __m512d, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd);
+vectors!(
+    f32,
+    __m512,
+    16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_fmadd_ps,
+    _mm512_add_ps
+);
+vectors!(
+    f64,
+    __m512d,
+    8,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_fmadd_pd,
+    _mm512_add_pd
+);

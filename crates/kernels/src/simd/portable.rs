@@ -30,6 +30,10 @@ macro_rules! vectors {
                 // Not `f32::mul_add`, which is a library call where there is no such instruction.
                 std::array::from_fn(|i| a[i] * b[i] + c[i])
             }
+            #[inline(always)]
+            fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|i| a[i] + b[i])
+            }
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 work.run(self)
             }

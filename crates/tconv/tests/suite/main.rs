@@ -1,0 +1,7 @@
+//! What users see: the four programs, the errors, what a session promises.
+#![forbid(unsafe_code)]
+
+mod errors;
+mod programs;
+mod properties;
+mod session;
