@@ -1,1 +1,226 @@
-//! Convolutions.
+//! The three kernels of a convolution and the table of algorithms that compute them.
+//!
+//! A new algorithm is a file in this folder and a row in [`ALGORITHMS_F32`] and [`ALGORITHMS_F64`]; the
+//! tests then run it on every instruction set.
+//!
+//! Infinities and NaN go where TensorFlow's CPU kernels without oneDNN let them: `Conv2D` and
+//! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
+//! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
+
+mod element;
+mod grid;
+mod implicit;
+mod patches;
+mod phase;
+mod reference;
+
+use tconv_shape::{ConvAxis, ConvShape};
+
+pub use element::Element;
+
+use crate::simd::InstructionSet;
+use crate::{KernelError, Threads, check_len};
+
+/// Which of a convolution's three kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// TensorFlow's `Conv2D`: of the input and the filter, the output.
+    Forward,
+    /// TensorFlow's `Conv2DBackpropInput`, which is also `conv2d_transpose`: of the output's gradient and
+    /// the filter, the input's gradient.
+    BackpropInput,
+    /// TensorFlow's `Conv2DBackpropFilter`: of the input and the output's gradient, the filter's gradient.
+    BackpropFilter,
+}
+
+impl Pass {
+    /// All three.
+    pub const ALL: [Pass; 3] = [Pass::Forward, Pass::BackpropInput, Pass::BackpropFilter];
+
+    /// The sizes of the two operands and of the result, as [`run`] takes them.
+    pub fn dims(self, shape: &ConvShape) -> [Vec<usize>; 3] {
+        let (input, filter) = (shape.input_dims(), shape.filter_dims());
+        let output = shape.output_dims();
+        match self {
+            Pass::Forward => [input, filter, output],
+            Pass::BackpropInput => [output, filter, input],
+            Pass::BackpropFilter => [input, output, filter],
+        }
+    }
+}
+
+/// What an algorithm is run with; the lengths have been checked.
+pub(crate) struct Call<'a, T> {
+    pub(crate) set: InstructionSet,
+    pub(crate) threads: &'a Threads,
+    pub(crate) pass: Pass,
+    pub(crate) shape: &'a ConvShape,
+    pub(crate) a: &'a [T],
+    pub(crate) b: &'a [T],
+    pub(crate) out: &'a mut [T],
+    pub(crate) scratch: &'a mut [T],
+}
+
+/// A way to compute a convolution's kernels: a row of the table.
+pub struct Algorithm<T: 'static> {
+    /// Its name, for tests, benchmarks and messages.
+    pub name: &'static str,
+    /// Whether it computes this kernel of this convolution.
+    pub supports: fn(Pass, &ConvShape) -> bool,
+    /// The elements of scratch that it needs with so many threads.
+    pub scratch: fn(Pass, &ConvShape, usize) -> usize,
+    compute: fn(Call<'_, T>),
+}
+
+impl<T: Element> Algorithm<T> {
+    /// Computes a kernel by this algorithm; arguments and errors as [`run`], and `Unavailable` if it does
+    /// not support it.
+    ///
+    /// # Errors
+    /// As [`run`].
+    #[expect(clippy::too_many_arguments, reason = "as `run`")]
+    pub fn run(
+        &self,
+        set: InstructionSet,
+        pass: Pass,
+        shape: &ConvShape,
+        a: &[T],
+        b: &[T],
+        out: &mut [T],
+        scratch: &mut [T],
+        threads: &Threads,
+    ) -> Result<(), KernelError> {
+        set.check()?;
+        check(shape)?;
+        if !(self.supports)(pass, shape) {
+            return Err(KernelError::Unavailable(format!(
+                "the algorithm '{}' does not compute {pass:?} of {shape:?}",
+                self.name
+            )));
+        }
+        let [a_len, b_len, out_len] = pass.dims(shape).map(|dims| dims.iter().product());
+        check_len("a", a_len, a.len())?;
+        check_len("b", b_len, b.len())?;
+        check_len("out", out_len, out.len())?;
+        let needed = (self.scratch)(pass, shape, threads.count());
+        if scratch.len() < needed {
+            check_len("scratch", needed, scratch.len())?;
+        }
+        (self.compute)(Call {
+            set,
+            threads,
+            pass,
+            shape,
+            a,
+            b,
+            out,
+            scratch: &mut scratch[..needed],
+        });
+        Ok(())
+    }
+}
+
+/// Checks what [`ConvShape::check`] leaves open and the kernels rely on.
+fn check(shape: &ConvShape) -> Result<(), KernelError> {
+    shape
+        .check()
+        .map_err(|e| KernelError::Sizes(e.to_string()))?;
+    let sound = |axis: &ConvAxis| {
+        // Positions are computed in isize: those of the last window's last tap, in both directions.
+        let window = axis.kernel.checked_mul(axis.dilation)?;
+        let last = axis.output.checked_mul(axis.stride)?.checked_add(window)?;
+        let padded = axis.input.checked_add(axis.pad_before)?;
+        let reach = last.checked_add(padded)?.checked_add(axis.stride)?;
+        (axis.stride > 0 && axis.dilation > 0 && reach < isize::MAX as usize / 4).then_some(())
+    };
+    match shape.axes.iter().find(|axis| sound(axis).is_none()) {
+        None => Ok(()),
+        Some(axis) => Err(KernelError::Sizes(format!(
+            "{axis:?} has no stride, no dilation or leaves the address range"
+        ))),
+    }
+}
+
+macro_rules! algorithms {
+    ($name:ident, $type:ty) => {
+        /// The algorithms for this type, the preferred first.
+        static $name: [Algorithm<$type>; 2] = [
+            Algorithm {
+                name: "gemm",
+                supports: |_, _| true,
+                scratch: implicit::scratch::<$type>,
+                compute: implicit::compute,
+            },
+            Algorithm {
+                name: "reference",
+                supports: |_, _| true,
+                scratch: |_, _, _| 0,
+                compute: reference::compute,
+            },
+        ];
+    };
+}
+algorithms!(ALGORITHMS_F32, f32);
+algorithms!(ALGORITHMS_F64, f64);
+
+static ALGORITHMS_I32: [Algorithm<i32>; 1] = [Algorithm {
+    name: "reference",
+    supports: |_, _| true,
+    scratch: |_, _, _| 0,
+    compute: reference::compute,
+}];
+
+/// All algorithms for a type of element, the preferred first. The last supports everything.
+pub fn algorithms<T: Element>() -> &'static [Algorithm<T>] {
+    T::algorithms()
+}
+
+/// The algorithm that [`run`] takes: the first that supports the kernel. Only the geometry decides.
+pub fn choose<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
+    let all = T::algorithms();
+    let found = all.iter().find(|one| (one.supports)(pass, shape));
+    found.unwrap_or(&all[all.len() - 1])
+}
+
+/// How many elements of scratch [`run`] needs; 0 for a shape that it refuses.
+pub fn scratch<T: Element>(pass: Pass, shape: &ConvShape, threads: &Threads) -> usize {
+    match check(shape) {
+        Ok(()) => (choose::<T>(pass, shape).scratch)(pass, shape, threads.count()),
+        Err(_) => 0,
+    }
+}
+
+/// Computes one kernel of a convolution of one to three axes, with groups, strides and dilations, in
+/// either format. Every element of `out` is written; where no window reaches it is zero.
+///
+/// | pass | `a` | `b` | `out` |
+/// |---|---|---|---|
+/// | `Forward` | input | filter | output |
+/// | `BackpropInput` | output's gradient | filter | input's gradient |
+/// | `BackpropFilter` | input | output's gradient | filter's gradient |
+///
+/// Their sizes are [`Pass::dims`]; `scratch` has at least [`scratch`] elements.
+///
+/// # Errors
+/// `Length`; `Sizes` for a shape that is none; `Unavailable` for an instruction set that this machine
+/// lacks.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all that a convolution needs, once"
+)]
+pub fn run<T: Element>(
+    set: InstructionSet,
+    pass: Pass,
+    shape: &ConvShape,
+    a: &[T],
+    b: &[T],
+    out: &mut [T],
+    scratch: &mut [T],
+    threads: &Threads,
+) -> Result<(), KernelError> {
+    check(shape)?;
+    choose(pass, shape).run(set, pass, shape, a, b, out, scratch, threads)
+}
+
+#[cfg(test)]
+mod tests;

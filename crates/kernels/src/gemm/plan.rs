@@ -33,8 +33,8 @@ pub(super) const ROWS_UNIT: usize = 12;
 /// ... and of its columns, which are up to this many bytes.
 pub(super) const COLUMNS_UNIT_BYTES: usize = 128;
 
-const ROWS_BYTES: usize = 1920;
-const COLUMNS_BYTES: usize = 2048;
+const ROWS_BYTES: usize = 960;
+const COLUMNS_BYTES: usize = 1024;
 
 /// The most rows and columns of a block; with a block's depth, they stay in the second-level cache.
 pub(super) const fn most<T>() -> (usize, usize) {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod errors;
+mod names;
 mod programs;
 mod properties;
 mod session;

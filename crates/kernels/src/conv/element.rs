@@ -1,0 +1,54 @@
+use super::{ALGORITHMS_F32, ALGORITHMS_F64, ALGORITHMS_I32, Algorithm};
+
+mod sealed {
+    use super::Algorithm;
+
+    pub trait Sealed: Copy + Send + Sync + Default + 'static {
+        /// What the definition sums in.
+        type Sum: Copy + Default;
+        /// `sum + x * y`.
+        fn add_product(sum: Self::Sum, x: Self, y: Self) -> Self::Sum;
+        /// The element nearest to a sum.
+        fn from_sum(sum: Self::Sum) -> Self;
+        /// The table of this type.
+        fn algorithms() -> &'static [Algorithm<Self>];
+    }
+}
+pub(super) use sealed::Sealed;
+
+/// What convolutions are computed in: `f32`, `f64`, and `i32`, which wraps around.
+pub trait Element: Sealed {}
+
+macro_rules! float {
+    ($type:ty, $table:ident) => {
+        impl Element for $type {}
+        impl Sealed for $type {
+            type Sum = f64;
+            fn add_product(sum: f64, x: Self, y: Self) -> f64 {
+                sum + f64::from(x) * f64::from(y)
+            }
+            fn from_sum(sum: f64) -> Self {
+                sum as Self
+            }
+            fn algorithms() -> &'static [Algorithm<Self>] {
+                &$table
+            }
+        }
+    };
+}
+float!(f32, ALGORITHMS_F32);
+float!(f64, ALGORITHMS_F64);
+
+impl Element for i32 {}
+impl Sealed for i32 {
+    type Sum = i32;
+    fn add_product(sum: i32, x: i32, y: i32) -> i32 {
+        sum.wrapping_add(x.wrapping_mul(y))
+    }
+    fn from_sum(sum: i32) -> i32 {
+        sum
+    }
+    fn algorithms() -> &'static [Algorithm<i32>] {
+        &ALGORITHMS_I32
+    }
+}

@@ -1,0 +1,180 @@
+use std::ops::Range;
+
+use super::grid::{Strides, Walk};
+use crate::gemm::{Along, Source};
+
+/// One axis of the patches that windows see: the window at `p` sees, at tap `t`, the tensor's position
+/// `p * step + base + t * tap_step`, and zero where there is none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PatchAxis {
+    pub(super) windows: usize,
+    pub(super) step: usize,
+    pub(super) base: isize,
+    pub(super) taps: usize,
+    pub(super) tap_step: usize,
+    /// The tensor's size.
+    pub(super) size: usize,
+}
+
+/// The matrix of a tensor's patches: one side is the windows (batch, axes), the other what a window
+/// sees (taps, channels of a group). It is never stored; parts are gathered.
+pub(super) struct Patches<'a, T> {
+    pub(super) data: &'a [T],
+    pub(super) strides: Strides,
+    pub(super) axes: [PatchAxis; 3],
+    /// The group's channels.
+    pub(super) channels: Range<usize>,
+    /// Whether the lanes are the windows, or the depth is.
+    pub(super) windows_are_lanes: bool,
+}
+
+impl<T: Copy + Default + Sync> Source<T> for Patches<'_, T> {
+    fn along(&self) -> Along {
+        if (self.strides.channel == 1) == self.windows_are_lanes {
+            Along::Depth
+        } else {
+            Along::Lanes
+        }
+    }
+
+    fn gather(&self, lanes: Range<usize>, depth: Range<usize>, out: &mut [T], pitch: usize) {
+        let (windows, seen) = if self.windows_are_lanes {
+            (lanes, depth)
+        } else {
+            (depth, lanes)
+        };
+        if windows.is_empty() || seen.is_empty() {
+            return;
+        }
+        if self.strides.channel == 1 {
+            self.gather_channels(windows, seen, out, pitch);
+        } else {
+            self.gather_rows(windows, seen, out, pitch);
+        }
+    }
+}
+
+impl<T: Copy + Default + Sync> Patches<'_, T> {
+    fn windows(&self) -> [usize; 3] {
+        self.axes.map(|axis| axis.windows)
+    }
+
+    /// The position that tap 0 of a window sees.
+    fn origin(&self, walk: &Walk) -> [isize; 3] {
+        std::array::from_fn(|i| (walk.at[i] * self.axes[i].step) as isize + self.axes[i].base)
+    }
+
+    /// The start of the row that taps (`z`, `y`) of a window see, or `None` in the padding.
+    fn row(&self, walk: &Walk, origin: [isize; 3], z: usize, y: usize) -> Option<usize> {
+        let mut place = walk.batch * self.strides.batch;
+        for (i, tap) in [z, y].into_iter().enumerate() {
+            let at = origin[i] + (tap * self.axes[i].tap_step) as isize;
+            let at = usize::try_from(at)
+                .ok()
+                .filter(|&at| at < self.axes[i].size)?;
+            place += at * self.strides.axes[i];
+        }
+        Some(place)
+    }
+
+    /// With the channels last: a row for each window, copied in runs of channels; neighbouring taps that
+    /// are neighbours in memory are one run.
+    fn gather_channels(
+        &self,
+        windows: Range<usize>,
+        seen: Range<usize>,
+        out: &mut [T],
+        pitch: usize,
+    ) {
+        let channels = self.channels.len();
+        let [_, tall, wide] = self.axes;
+        let joined = wide.tap_step == 1 && channels == self.strides.channels;
+        let run_taps = if joined { wide.taps } else { 1 };
+        let run = run_taps * channels;
+        let per_row = wide.taps / run_taps;
+        let (first, skip) = (seen.start / run, seen.start % run);
+        let mut walk = Walk::new(self.windows(), windows.start);
+        for out in out.chunks_mut(pitch).take(windows.len()) {
+            let out = &mut out[..seen.len()];
+            let origin = self.origin(&walk);
+            let (mut index, mut within, mut done) = (first, skip, 0);
+            while done < out.len() {
+                let len = (run - within).min(out.len() - done);
+                let part = &mut out[done..done + len];
+                let (taps, x) = (index / per_row, index % per_row * run_taps);
+                match self.row(&walk, origin, taps / tall.taps, taps % tall.taps) {
+                    Some(row) => {
+                        let at = origin[2] + (x * wide.tap_step) as isize;
+                        let inside = |at: isize| at.clamp(0, run_taps as isize) as usize * channels;
+                        // The run's elements that are inside the tensor, seen from this part's start.
+                        let low = inside(-at).clamp(within, within + len) - within;
+                        let high = inside(wide.size as isize - at)
+                            .clamp(within + low, within + len)
+                            - within;
+                        part[..low].fill(T::default());
+                        part[high..].fill(T::default());
+                        if low < high {
+                            let start = at * self.strides.axes[2] as isize
+                                + (self.channels.start + within + low) as isize;
+                            let from = &self.data[row + start as usize..][..high - low];
+                            part[low..high].copy_from_slice(from);
+                        }
+                    }
+                    None => part.fill(T::default()),
+                }
+                done += len;
+                within = 0;
+                index += 1;
+            }
+            walk.advance(1);
+        }
+    }
+
+    /// With the channels first: a row for each thing seen, copied in runs of windows.
+    fn gather_rows(&self, windows: Range<usize>, seen: Range<usize>, out: &mut [T], pitch: usize) {
+        let channels = self.channels.len();
+        let [_, tall, wide] = self.axes;
+        for tap in seen.start / channels..seen.end.div_ceil(channels) {
+            let some = (tap * channels).max(seen.start)..((tap + 1) * channels).min(seen.end);
+            let (taps, x) = (tap / wide.taps, tap % wide.taps);
+            let mut walk = Walk::new(self.windows(), windows.start);
+            let mut done = 0;
+            while done < windows.len() {
+                let len = walk.left().min(windows.len() - done);
+                let origin = self.origin(&walk);
+                let row = self.row(&walk, origin, taps / tall.taps, taps % tall.taps);
+                let at = origin[2] + (x * wide.tap_step) as isize;
+                // The windows that are inside the tensor: those with 0 <= at + i * step < size.
+                let inside = |from: isize| {
+                    usize::try_from(from)
+                        .map_or(0, |n| n.div_ceil(wide.step))
+                        .min(len)
+                };
+                let (low, high) = match row {
+                    Some(_) => (inside(-at), inside(wide.size as isize - at)),
+                    None => (len, len),
+                };
+                for index in some.clone() {
+                    let part = &mut out[(index - seen.start) * pitch + done..][..len];
+                    part[..low].fill(T::default());
+                    part[high.max(low)..].fill(T::default());
+                    if let (Some(row), true) = (row, low < high) {
+                        let channel = self.channels.start + index % channels;
+                        let start = (at + (low * wide.step) as isize) as usize;
+                        let from = &self.data[row + channel * self.strides.channel + start..];
+                        if wide.step == 1 {
+                            part[low..high].copy_from_slice(&from[..high - low]);
+                        } else {
+                            let from = from.iter().step_by(wide.step);
+                            for (to, &x) in part[low..high].iter_mut().zip(from) {
+                                *to = x;
+                            }
+                        }
+                    }
+                }
+                walk.advance(len);
+                done += len;
+            }
+        }
+    }
+}

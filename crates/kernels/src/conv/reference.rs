@@ -1,0 +1,145 @@
+//! The definition, element by element: for every type, and what the other algorithms are tested against.
+
+use tconv_shape::{ConvAxis, ConvShape};
+
+use super::grid::{Strides, axes, unravel};
+use super::{Call, Element, Pass};
+
+/// Elements computed by one task.
+const PIECE: usize = 256;
+
+pub(super) fn compute<T: Element>(call: Call<'_, T>) {
+    let Call {
+        threads,
+        pass,
+        shape,
+        a,
+        b,
+        out,
+        ..
+    } = call;
+    let definition = Definition {
+        shape,
+        axes: axes(shape),
+        input: Strides::new(shape, shape.in_channels, |axis| axis.input),
+        output: Strides::new(shape, shape.out_channels, |axis| axis.output),
+        a,
+        b,
+    };
+    threads.for_each_piece(out, PIECE, |i, piece| {
+        for (j, out) in piece.iter_mut().enumerate() {
+            let index = i * PIECE + j;
+            *out = T::from_sum(match pass {
+                Pass::Forward => definition.output(index),
+                Pass::BackpropInput => definition.input_gradient(index),
+                Pass::BackpropFilter => definition.filter_gradient(index),
+            });
+        }
+    });
+}
+
+struct Definition<'a, T> {
+    shape: &'a ConvShape,
+    axes: [ConvAxis; 3],
+    input: Strides,
+    output: Strides,
+    a: &'a [T],
+    b: &'a [T],
+}
+
+impl<T: Element> Definition<'_, T> {
+    fn kernel(&self) -> [usize; 3] {
+        self.axes.map(|axis| axis.kernel)
+    }
+
+    /// The input's positions that the windows at `output` see at `tap`, if they are not in the padding.
+    fn seen(&self, output: [usize; 3], tap: [usize; 3]) -> Option<[usize; 3]> {
+        let mut at = [0; 3];
+        for (i, axis) in self.axes.iter().enumerate() {
+            let padded = output[i] * axis.stride + tap[i] * axis.dilation;
+            at[i] = padded.checked_sub(axis.pad_before)?;
+            if at[i] >= axis.input {
+                return None;
+            }
+        }
+        Some(at)
+    }
+
+    /// The windows that see the input's `position` at `tap`, if they exist.
+    fn seeing(&self, position: [usize; 3], tap: [usize; 3]) -> Option<[usize; 3]> {
+        let mut at = [0; 3];
+        for (i, axis) in self.axes.iter().enumerate() {
+            let start = (position[i] + axis.pad_before).checked_sub(tap[i] * axis.dilation)?;
+            at[i] = start / axis.stride;
+            if start % axis.stride != 0 || at[i] >= axis.output {
+                return None;
+            }
+        }
+        Some(at)
+    }
+
+    fn filter_place(&self, tap: usize, in_channel: usize, out_channel: usize) -> usize {
+        let depth = self.shape.in_channels / self.shape.groups;
+        (tap * depth + in_channel) * self.shape.out_channels + out_channel
+    }
+
+    fn output(&self, index: usize) -> T::Sum {
+        let (batch, position, channel) = self.output.position(index);
+        let depth = self.shape.in_channels / self.shape.groups;
+        let group = channel / (self.shape.out_channels / self.shape.groups);
+        let mut sum = T::Sum::default();
+        for tap in 0..self.kernel().iter().product() {
+            let seen = self.seen(position, unravel(tap, self.kernel()));
+            for i in 0..depth {
+                let x = match seen {
+                    Some(at) => self.a[self.input.place(batch, at, group * depth + i)],
+                    None => T::default(),
+                };
+                sum = T::add_product(sum, x, self.b[self.filter_place(tap, i, channel)]);
+            }
+        }
+        sum
+    }
+
+    fn input_gradient(&self, index: usize) -> T::Sum {
+        let (batch, position, channel) = self.input.position(index);
+        let depth = self.shape.in_channels / self.shape.groups;
+        let (group, channel) = (channel / depth, channel % depth);
+        let width = self.shape.out_channels / self.shape.groups;
+        let mut sum = T::Sum::default();
+        for tap in 0..self.kernel().iter().product() {
+            let Some(at) = self.seeing(position, unravel(tap, self.kernel())) else {
+                continue;
+            };
+            for o in group * width..(group + 1) * width {
+                let dy = self.a[self.output.place(batch, at, o)];
+                sum = T::add_product(sum, dy, self.b[self.filter_place(tap, channel, o)]);
+            }
+        }
+        sum
+    }
+
+    fn filter_gradient(&self, index: usize) -> T::Sum {
+        let depth = self.shape.in_channels / self.shape.groups;
+        let o = index % self.shape.out_channels;
+        let (tap, i) = (
+            index / self.shape.out_channels / depth,
+            index / self.shape.out_channels % depth,
+        );
+        let tap = unravel(tap, self.kernel());
+        let group = o / (self.shape.out_channels / self.shape.groups);
+        let outputs = self.axes.map(|axis| axis.output);
+        let mut sum = T::Sum::default();
+        for batch in 0..self.shape.batch {
+            for window in 0..outputs.iter().product() {
+                let window = unravel(window, outputs);
+                let x = match self.seen(window, tap) {
+                    Some(at) => self.a[self.input.place(batch, at, group * depth + i)],
+                    None => T::default(),
+                };
+                sum = T::add_product(sum, x, self.b[self.output.place(batch, window, o)]);
+            }
+        }
+        sum
+    }
+}

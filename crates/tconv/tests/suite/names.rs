@@ -1,0 +1,149 @@
+//! Nodes have the names, ops and inputs that TensorFlow gives them, in its order.
+
+use serde_json::Value;
+use tconv::Reuse;
+use tconv::prelude::*;
+
+/// The nodes of a recorded program: name, op, inputs. TensorFlow writes the `Shape` of known sizes as a
+/// constant; here inference knows its value, so it stays an op.
+fn recorded(program: &str) -> Vec<(String, String, Vec<String>)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/names.json");
+    let all: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let case = all["cases"].as_array().unwrap().iter().find(|case| case["name"] == program).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_string();
+    let node = |node: &Value| {
+        let inputs = node["inputs"].as_array().unwrap().iter().map(text).collect();
+        (text(&node["name"]), text(&node["op"]), inputs)
+    };
+    case["nodes"].as_array().unwrap().iter().map(node).collect()
+}
+
+fn made(g: &Graph) -> Vec<(String, String, Vec<String>)> {
+    let name = |output: Output| match output.slot() {
+        0 => output.op().name().to_string(),
+        _ => output.name(),
+    };
+    let node = |op: Operation| {
+        let control = op.control_inputs().into_iter().map(|op| format!("^{}", op.name()));
+        let inputs = op.inputs().into_iter().map(name).chain(control).collect();
+        (op.name().to_string(), op.op_name().to_string(), inputs)
+    };
+    g.operations().into_iter().map(node).collect()
+}
+
+#[track_caller]
+fn same(g: &Graph, program: &str, but_for_the_last: usize) {
+    let (mut made, mut recorded) = (made(g), recorded(program));
+    recorded.truncate(recorded.len() - but_for_the_last);
+    for (made, recorded) in made.iter_mut().zip(&mut recorded) {
+        if made.1 == "Shape" && recorded.1 == "Const" {
+            (made.1, made.2) = (recorded.1.clone(), recorded.2.clone());
+        }
+    }
+    assert_eq!(made, recorded);
+}
+
+#[test]
+fn program_1() -> Result<()> {
+    let g = Graph::new();
+    let x = random::normal(&g, [1, 3, 3, 1]).build()?;
+    let kernel = random::normal(&g, [2, 2, 3, 1]).build()?;
+    nn::conv2d_transpose(&x, &kernel, [1, 5, 5, 3]).strides([1, 2, 2, 1]).build()?;
+    same(&g, "program 1", 0);
+    Ok(())
+}
+
+#[test]
+fn program_2() -> Result<()> {
+    let g = Graph::new();
+    let inputs = random::normal(&g, [3, 97, 97, 10]).build()?;
+    let conv1 = slim::conv2d(&inputs, 20, 3).stride(4).build()?;
+    let de_weight = g.get_variable("de_weight", [3, 3, 10, 20])?;
+    assert!(nn::conv2d_transpose(&conv1, &de_weight, &inputs.shape()?).strides(3).build().is_err());
+    // TensorFlow builds the op that is refused here.
+    same(&g, "program 2", 1);
+    Ok(())
+}
+
+fn program_3_start(g: &Graph) -> Result<(Output, Output, Variable)> {
+    let inputs = g.placeholder::<f32>([None, None, None, Some(3)])?;
+    let conv1 = slim::conv2d(&inputs, 20, 3).stride(4).build()?;
+    Ok((inputs, conv1, g.get_variable("de_weight", [3, 3, 3, 20])?))
+}
+
+#[test]
+fn program_3() -> Result<()> {
+    let g = Graph::new();
+    let (inputs, conv1, de_weight) = program_3_start(&g)?;
+    let deconv1 = nn::conv2d_transpose(&conv1, &de_weight, &inputs.shape()?).strides(3).build()?;
+    let _loss = (&deconv1 - &inputs)?;
+    same(&g, "program 3", 0);
+    Ok(())
+}
+
+#[test]
+fn program_4() -> Result<()> {
+    let g = Graph::new();
+    let (_, conv1, de_weight) = program_3_start(&g)?;
+    let output_shape = g.placeholder::<i32>([4])?;
+    nn::conv2d_transpose(&conv1, &de_weight, &output_shape).strides(3).build()?;
+    same(&g, "program 4 placeholder", 0);
+
+    let g = Graph::new();
+    let (inputs, conv1, de_weight) = program_3_start(&g)?;
+    let s = inputs.shape()?;
+    let sizes = sizes![s.at(0)?, s.at(1)?, s.at(2)?, 3];
+    nn::conv2d_transpose(&conv1, &de_weight, sizes).strides(3).build()?;
+    same(&g, "program 4 list", 0);
+    Ok(())
+}
+
+#[test]
+fn optimizers_slots() -> Result<()> {
+    fn names(optimizer: impl Optimizer) -> Result<Vec<String>> {
+        let g = Graph::new();
+        let w = g.get_variable("w", [2, 3])?;
+        optimizer.minimize(&math::square(&w)?)?;
+        assert_eq!(g.trainable_variables(), [w]);
+        Ok(g.global_variables().iter().map(|v| v.name().to_string()).collect())
+    }
+    assert_eq!(names(GradientDescentOptimizer::new(0.1))?, ["w"]);
+    assert_eq!(names(MomentumOptimizer::new(0.1, 0.9))?, ["w", "w/Momentum"]);
+    assert_eq!(names(AdamOptimizer::new(0.1))?, ["w", "beta1_power", "beta2_power", "w/Adam", "w/Adam_1"]);
+    Ok(())
+}
+
+#[test]
+fn scopes() -> Result<()> {
+    let g = Graph::new();
+    let x = || g.placeholder_named::<f32>("x", [2, 3]).map(|_| ());
+    g.name_scope("a", || {
+        x()?;
+        g.name_scope("b", x)
+    })?;
+    g.name_scope("a", x)?;
+    g.name_scope("a/", x)?;
+    g.variable_scope("v", || {
+        g.get_variable("w", [2])?;
+        g.constant(1.0f32)?;
+        g.variable_scope("u", || g.get_variable("w", [2]))
+    })?;
+    g.variable_scope_reuse("v", Reuse::Yes, || &g.get_variable("w", [2])? + 1.0)?;
+    g.variable_scope_reuse("v", Reuse::Auto, || g.get_variable("z", [2]))?;
+    // The layers' own numbering of scopes, recorded last, shows in the layers' test.
+    same(&g, "scopes", 22);
+    Ok(())
+}
+
+#[test]
+fn layers_are_numbered() -> Result<()> {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>([None, Some(8), Some(8), Some(3)])?;
+    let layer = || slim::conv2d(&x, 4, 3).build();
+    let made = [layer()?, layer()?, g.variable_scope("net", layer)?].map(|output| output.name());
+    assert_eq!(made, ["Conv/Relu:0", "Conv_1/Relu:0", "net/Conv/Relu:0"]);
+    // A scope that is opened again means the same variables, so its layers start again.
+    let again = g.variable_scope("net", layer).unwrap_err();
+    assert!(again.message().starts_with("Variable net/Conv/weights already exists"), "{again}");
+    Ok(())
+}
