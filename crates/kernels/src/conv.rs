@@ -1,7 +1,7 @@
 //! The three kernels of a convolution and the table of algorithms that compute them.
 //!
-//! A new algorithm is a file in this folder and a row in [`ALGORITHMS_F32`] and [`ALGORITHMS_F64`]; the
-//! tests then run it on every instruction set.
+//! A new algorithm is a file in this folder and a row in the table, `algorithms!`; the tests then run it on
+//! every instruction set.
 //!
 //! Infinities and NaN go where TensorFlow's CPU kernels without oneDNN let them: `Conv2D` and
 //! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
@@ -13,6 +13,7 @@ mod implicit;
 mod patches;
 mod phase;
 mod reference;
+mod sides;
 
 use tconv_shape::{ConvAxis, ConvShape};
 
@@ -67,7 +68,8 @@ pub struct Algorithm<T: 'static> {
     pub name: &'static str,
     /// Whether it computes this kernel of this convolution.
     pub supports: fn(Pass, &ConvShape) -> bool,
-    /// The elements of scratch that it needs with so many threads.
+    /// The elements of scratch that it needs with so many threads, for a shape that [`run`] takes and that
+    /// has no empty tensor.
     pub scratch: fn(Pass, &ConvShape, usize) -> usize,
     compute: fn(Call<'_, T>),
 }
@@ -102,6 +104,12 @@ impl<T: Element> Algorithm<T> {
         check_len("a", a_len, a.len())?;
         check_len("b", b_len, b.len())?;
         check_len("out", out_len, out.len())?;
+        if a.is_empty() || b.is_empty() {
+            out.fill(T::default());
+        }
+        if a.is_empty() || b.is_empty() || out.is_empty() {
+            return Ok(());
+        }
         let needed = (self.scratch)(pass, shape, threads.count());
         if scratch.len() < needed {
             check_len("scratch", needed, scratch.len())?;
@@ -182,11 +190,13 @@ pub fn choose<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T
     found.unwrap_or(&all[all.len() - 1])
 }
 
-/// How many elements of scratch [`run`] needs; 0 for a shape that it refuses.
+/// How many elements of scratch [`run`] needs; 0 for a shape that it refuses or
+/// that has nothing to compute.
 pub fn scratch<T: Element>(pass: Pass, shape: &ConvShape, threads: &Threads) -> usize {
+    let empty = pass.dims(shape).iter().any(|dims| dims.contains(&0));
     match check(shape) {
-        Ok(()) => (choose::<T>(pass, shape).scratch)(pass, shape, threads.count()),
-        Err(_) => 0,
+        Ok(()) if !empty => (choose::<T>(pass, shape).scratch)(pass, shape, threads.count()),
+        _ => 0,
     }
 }
 

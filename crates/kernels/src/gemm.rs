@@ -228,4 +228,4 @@ pub fn matmul_scratch<T: Float>(dims: (usize, usize, usize), threads: usize) -> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

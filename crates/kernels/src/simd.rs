@@ -1,7 +1,7 @@
 //! Instruction sets, chosen at run time, and the tokens that prove them.
 //!
-//! Code that should run on the best instructions is written once as a [`Work`], generic over
-//! [`Vectors`], and handed to [`Float::dispatch`].
+//! Code that should run on the best instructions is written once as a `Work`, generic over `Vectors`, and
+//! handed to a [`Float`]'s `dispatch`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -35,7 +35,7 @@ pub(super) struct Strides {
     pub(super) batch: usize,
     pub(super) axes: [usize; 3],
     pub(super) channel: usize,
-    channels_last: bool,
+    pub(super) channels_last: bool,
 }
 
 impl Strides {

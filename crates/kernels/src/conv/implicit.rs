@@ -11,9 +11,10 @@ use tconv_shape::{ConvAxis, ConvShape};
 use super::grid::{Pixels, Strides, axes};
 use super::patches::{PatchAxis, Patches};
 use super::phase::Phase;
+use super::sides::{Places, Side, Taps};
 use super::{Call, Pass};
 use crate::Threads;
-use crate::gemm::{self, Along, Dense, Dims, Linear, Offsets, Product, Products, Source};
+use crate::gemm::{self, Along, Dense, Dims, Linear, Product, Products};
 use crate::simd::Float;
 
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
@@ -36,7 +37,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         if shape.axes.iter().any(Phase::leaves_gaps) {
             clear(threads, out);
         }
-        if !b.iter().all(|x| (*x - *x).to_f64() == 0.0) {
+        if !finite(b) {
             all.for_each_part_without_padding(|part| {
                 // SAFETY: as below; the parts have no pixel in common.
                 unsafe { gemm::run(set, threads, part, out, scratch) }
@@ -47,6 +48,12 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     // SAFETY: groups differ in the channel, phases in the pixel; within one, row and column are the pixel
     // and the channel, or the filter's row and column.
     unsafe { gemm::run(set, threads, &all, out, scratch) };
+}
+
+fn finite<T: Float>(x: &[T]) -> bool {
+    // Without a branch in it, the inner loop is vectorised.
+    let all = |x: &[T]| x.iter().fold(true, |all, x| all & x.to_f64().is_finite());
+    x.chunks(1024).all(all)
 }
 
 fn clear<T: Float>(threads: &Threads, out: &mut [T]) {
@@ -161,7 +168,7 @@ impl<'a, T: Float> Convolution<'a, T> {
     ) -> Product<Side<'a, T>, Side<'a, T>, Places, Places> {
         let pixels = (Side::Patches(pixels.0), Places::Pixels(pixels.1));
         let channels = (channels.0, Places::Linear(channels.1));
-        let (rows, columns) = if self.input.channel == 1 {
+        let (rows, columns) = if self.input.channels_last {
             (pixels, channels)
         } else {
             (channels, pixels)
@@ -218,7 +225,7 @@ impl<'a, T: Float> Products<T> for Convolution<'a, T> {
                 };
             }
         };
-        let (rows, columns) = if self.input.channel == 1 {
+        let (rows, columns) = if self.input.channels_last {
             (pixels, channels)
         } else {
             (channels, pixels)
@@ -333,86 +340,5 @@ impl<'a, T: Float> Products<T> for Convolution<'a, T> {
 
     fn may_slice(&self) -> bool {
         self.pass == Pass::BackpropFilter
-    }
-}
-
-/// The filter as the input's gradient needs it: a phase's taps and a group's output channels along the
-/// depth, input channels as lanes.
-struct Taps<'a, T> {
-    filter: &'a [T],
-    kernel: [usize; 3],
-    phase: [Phase; 3],
-    /// Input channels of a group.
-    depth: usize,
-    /// Output channels of all groups.
-    step: usize,
-    /// The group's output channels.
-    channels: Range<usize>,
-}
-
-impl<T: Copy + Sync> Source<T> for Taps<'_, T> {
-    fn along(&self) -> Along {
-        Along::Depth
-    }
-
-    fn gather(&self, lanes: Range<usize>, depth: Range<usize>, out: &mut [T], pitch: usize) {
-        let channels = self.channels.len();
-        let [_, tall, wide] = self.phase.map(|phase| phase.patch.taps);
-        let mut at = depth.start;
-        while at < depth.end {
-            let (tap, skip) = (at / channels, at % channels);
-            let len = (channels - skip).min(depth.end - at);
-            let taps = [tap / wide / tall, tap / wide % tall, tap % wide];
-            let [z, y, x]: [usize; 3] = std::array::from_fn(|i| {
-                self.phase[i].last_tap - taps[i] * self.phase[i].tap_period
-            });
-            let tap = (z * self.kernel[1] + y) * self.kernel[2] + x;
-            for (i, lane) in lanes.clone().enumerate() {
-                let from = (tap * self.depth + lane) * self.step + self.channels.start + skip;
-                out[i * pitch + at - depth.start..][..len]
-                    .copy_from_slice(&self.filter[from..][..len]);
-            }
-            at += len;
-        }
-    }
-}
-
-/// Either operand of the products.
-enum Side<'a, T> {
-    Patches(Patches<'a, T>),
-    Dense(Dense<'a, T>),
-    Taps(Taps<'a, T>),
-}
-
-impl<T: Float> Source<T> for Side<'_, T> {
-    fn along(&self) -> Along {
-        match self {
-            Side::Patches(side) => side.along(),
-            Side::Dense(side) => side.along(),
-            Side::Taps(side) => side.along(),
-        }
-    }
-
-    fn gather(&self, lanes: Range<usize>, depth: Range<usize>, out: &mut [T], pitch: usize) {
-        match self {
-            Side::Patches(side) => side.gather(lanes, depth, out, pitch),
-            Side::Dense(side) => side.gather(lanes, depth, out, pitch),
-            Side::Taps(side) => side.gather(lanes, depth, out, pitch),
-        }
-    }
-}
-
-/// The places of a result's rows or columns.
-enum Places {
-    Pixels(Pixels),
-    Linear(Linear),
-}
-
-impl Offsets for Places {
-    fn fill(&self, first: usize, offsets: &mut [usize]) {
-        match self {
-            Places::Pixels(places) => places.fill(first, offsets),
-            Places::Linear(places) => places.fill(first, offsets),
-        }
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Patches<'a, T> {
 
 impl<T: Copy + Default + Sync> Source<T> for Patches<'_, T> {
     fn along(&self) -> Along {
-        if (self.strides.channel == 1) == self.windows_are_lanes {
+        if self.strides.channels_last == self.windows_are_lanes {
             Along::Depth
         } else {
             Along::Lanes
@@ -46,7 +46,7 @@ impl<T: Copy + Default + Sync> Source<T> for Patches<'_, T> {
         if windows.is_empty() || seen.is_empty() {
             return;
         }
-        if self.strides.channel == 1 {
+        if self.strides.channels_last {
             self.gather_channels(windows, seen, out, pitch);
         } else {
             self.gather_rows(windows, seen, out, pitch);

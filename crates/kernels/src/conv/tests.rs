@@ -1,1 +1,383 @@
+use proptest::prelude::*;
+use tconv_shape::DataFormat;
 
+use super::*;
+use crate::gemm::tests::numbers;
+use crate::simd::Float;
+
+mod recorded;
+
+/// Any axis: kernels above and below the stride, with holes, empty ones, and outputs that are not the
+/// ones that a window's formula gives.
+fn axis() -> impl Strategy<Value = ConvAxis> {
+    let sizes = (0usize..11, 1usize..6, 1usize..6, 1usize..4);
+    (
+        sizes,
+        0usize..4,
+        0usize..4,
+        prop::option::weighted(0.2, 0usize..6),
+    )
+        .prop_map(
+            |((input, kernel, stride, dilation), pad_before, pad_after, output)| {
+                let room =
+                    (input + pad_before + pad_after).checked_sub((kernel - 1) * dilation + 1);
+                ConvAxis {
+                    input,
+                    kernel,
+                    output: output.unwrap_or(room.map_or(0, |room| room / stride + 1)),
+                    stride,
+                    dilation,
+                    pad_before,
+                    pad_after,
+                }
+            },
+        )
+}
+
+fn shape() -> impl Strategy<Value = ConvShape> {
+    let format = prop_oneof![
+        Just(DataFormat::ChannelsLast),
+        Just(DataFormat::ChannelsFirst)
+    ];
+    let channels = prop_oneof![4 => 0usize..6, 1 => 15usize..36];
+    (
+        0usize..4,
+        (channels.clone(), channels, 1usize..4),
+        format,
+        prop::collection::vec(axis(), 1..=3),
+    )
+        .prop_map(
+            |(batch, (inputs, outputs, groups), format, axes)| ConvShape {
+                batch,
+                in_channels: inputs * groups,
+                out_channels: outputs * groups,
+                groups,
+                format,
+                axes,
+            },
+        )
+}
+
+fn square(size: usize, kernel: usize, stride: usize) -> ConvAxis {
+    let output = size.div_ceil(stride);
+    let pads = ((output - 1) * stride + kernel).saturating_sub(size);
+    ConvAxis {
+        input: size,
+        kernel,
+        output,
+        stride,
+        dilation: 1,
+        pad_before: pads / 2,
+        pad_after: pads - pads / 2,
+    }
+}
+
+/// Large enough for several threads, blocks and slices.
+fn large_shapes() -> Vec<ConvShape> {
+    let mut all = vec![];
+    for format in [DataFormat::ChannelsLast, DataFormat::ChannelsFirst] {
+        for (batch, in_channels, out_channels, groups, axis) in [
+            (1, 40, 130, 1, square(20, 4, 2)),
+            (2, 3, 40, 1, square(33, 5, 2)),
+            (1, 64, 6, 2, square(40, 3, 1)),
+            (8, 8, 8, 1, square(32, 3, 1)),
+        ] {
+            all.push(ConvShape {
+                batch,
+                in_channels,
+                out_channels,
+                groups,
+                format,
+                axes: vec![axis; 2],
+            });
+        }
+    }
+    all
+}
+
+fn operands<T: Float>(pass: Pass, shape: &ConvShape) -> (Vec<T>, Vec<T>, usize) {
+    let [a, b, out] = pass.dims(shape).map(|dims| dims.iter().product::<usize>());
+    (numbers(a as u64 + 1, a), numbers(b as u64 + 77, b), out)
+}
+
+fn apply<T: Element>(
+    algorithm: &Algorithm<T>,
+    set: InstructionSet,
+    threads: &Threads,
+    (pass, shape): (Pass, &ConvShape),
+    (a, b): (&[T], &[T]),
+    garbage: T,
+) -> Vec<T> {
+    let [.., out] = pass.dims(shape).map(|dims| dims.iter().product());
+    let empty = a.is_empty() || b.is_empty() || out == 0;
+    let scratch = match empty {
+        true => 0,
+        false => (algorithm.scratch)(pass, shape, threads.count()),
+    };
+    let (mut out, mut scratch) = (vec![garbage; out], vec![garbage; scratch]);
+    algorithm
+        .run(set, pass, shape, a, b, &mut out, &mut scratch, threads)
+        .unwrap();
+    out
+}
+
+/// Every algorithm on every instruction set against the definition in f64, within the error that sums of
+/// so many terms can have; the same bits for any number of threads.
+fn check_all<T: Float + Element>(
+    table: &[Algorithm<T>],
+    unit: f64,
+    shape: &ConvShape,
+    threads: &[Threads],
+) {
+    let reference = algorithms::<f64>().last().unwrap();
+    assert_eq!(reference.name, "reference");
+    for pass in Pass::ALL {
+        let (a, b, _) = operands::<T>(pass, shape);
+        let wide =
+            |x: &[T], f: fn(f64) -> f64| -> Vec<f64> { x.iter().map(|x| f(x.to_f64())).collect() };
+        let define = |f| {
+            let (a, b) = (wide(&a, f), wide(&b, f));
+            let one = &Threads::ONE;
+            let portable = InstructionSet::Portable;
+            apply(reference, portable, one, (pass, shape), (&a, &b), f64::NAN)
+        };
+        let (expected, magnitude) = (define(|x| x), define(f64::abs));
+        let terms = (a.len().max(b.len()) + 2) as f64;
+        for algorithm in table {
+            for set in InstructionSet::available() {
+                let mut first: Option<Vec<T>> = None;
+                for threads in threads {
+                    let nan = T::from_f64(f64::NAN);
+                    let out = apply(algorithm, set, threads, (pass, shape), (&a, &b), nan);
+                    for (i, out) in out.iter().enumerate() {
+                        let error = (out.to_f64() - expected[i]).abs();
+                        assert!(
+                            error <= unit * terms.min(4096.0) * magnitude[i],
+                            "{} {set} {pass:?} {shape:?}: {i}: {out:?} is not {}",
+                            algorithm.name,
+                            expected[i]
+                        );
+                    }
+                    let first = first.get_or_insert_with(|| out.clone());
+                    assert!(*first == out, "{} {set} {pass:?} {shape:?}", algorithm.name);
+                }
+            }
+        }
+    }
+}
+
+fn all_threads() -> &'static [Threads] {
+    static ALL: std::sync::LazyLock<[Threads; 3]> =
+        std::sync::LazyLock::new(|| [1, 2, 3].map(|n| Threads::new(n).unwrap()));
+    &*ALL
+}
+
+/// All but the definition, which takes too long for large shapes.
+fn fast<T: Element>() -> &'static [Algorithm<T>] {
+    let all = algorithms::<T>();
+    &all[..all.len() - 1]
+}
+
+#[test]
+fn large_ones_agree_with_the_definition() {
+    for shape in large_shapes() {
+        check_all(
+            fast::<f32>(),
+            f64::from(f32::EPSILON),
+            &shape,
+            all_threads(),
+        );
+    }
+    check_all(
+        fast::<f64>(),
+        f64::EPSILON,
+        &large_shapes()[0],
+        all_threads(),
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn all_agree_with_the_definition(shape in shape()) {
+        check_all(algorithms::<f32>(), f64::from(f32::EPSILON), &shape, all_threads());
+        check_all(algorithms::<f64>(), f64::EPSILON, &shape, &all_threads()[..1]);
+    }
+
+    #[test]
+    fn the_gradients_are_adjoint(shape in shape()) {
+        let len = |dims: Vec<usize>| dims.iter().product();
+        let x: Vec<f64> = numbers(1, len(shape.input_dims()));
+        let w: Vec<f64> = numbers(2, len(shape.filter_dims()));
+        let dy: Vec<f64> = numbers(3, len(shape.output_dims()));
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        for algorithm in algorithms::<f64>() {
+            let compute = |pass, a: &[f64], b: &[f64]| {
+                let set = InstructionSet::best();
+                apply(algorithm, set, &Threads::ONE, (pass, &shape), (a, b), f64::NAN)
+            };
+            let value = dot(&compute(Pass::Forward, &x, &w), &dy);
+            let close = |other: f64| (value - other).abs() <= 1e-11 * (1.0 + dy.len() as f64);
+            prop_assert!(close(dot(&compute(Pass::BackpropInput, &dy, &w), &x)));
+            prop_assert!(close(dot(&compute(Pass::BackpropFilter, &x, &dy), &w)));
+        }
+    }
+
+    #[test]
+    fn infinities_go_the_same_ways(shape in shape(), places in prop::array::uniform4(any::<prop::sample::Index>())) {
+        for pass in Pass::ALL {
+            let (mut a, mut b, _) = operands::<f32>(pass, &shape);
+            for (x, places) in [(&mut a, &places[..1]), (&mut b, &places[1..])] {
+                for (place, bad) in places.iter().zip([f32::INFINITY, f32::NAN, f32::NEG_INFINITY]) {
+                    if !x.is_empty() {
+                        let place = place.index(x.len());
+                        x[place] = bad;
+                    }
+                }
+            }
+            let class = |x: &f32| if x.is_finite() { 0.0 } else if x.is_nan() { 3.0 } else { x.signum() };
+            let mut expected: Option<Vec<f32>> = None;
+            for algorithm in algorithms::<f32>().iter().rev() {
+                for set in InstructionSet::available() {
+                    let out = apply(algorithm, set, &Threads::ONE, (pass, &shape), (&a, &b), f32::NAN);
+                    let classes: Vec<_> = out.iter().map(class).collect();
+                    let expected = expected.get_or_insert_with(|| classes.clone());
+                    prop_assert_eq!(&*expected, &classes, "{} {:?} {}", algorithm.name, pass, set);
+                }
+            }
+        }
+    }
+}
+
+/// What TensorFlow 2.21 gives for ones and a filter of ones whose first element is infinite, 4x4 with a
+/// 3x3 kernel and 5x5 with stride 2, and for an infinite gradient at the first window.
+#[test]
+fn infinities_go_where_tensorflow_lets_them() {
+    let (n, i) = (f32::NAN, f32::INFINITY);
+    let shape = |size, stride| ConvShape {
+        batch: 1,
+        in_channels: 1,
+        out_channels: 1,
+        groups: 1,
+        format: DataFormat::ChannelsLast,
+        axes: vec![square(size, 3, stride); 2],
+    };
+    let same = |x: &[f32], y: &[f32]| {
+        x.len() == y.len()
+            && x.iter()
+                .zip(y)
+                .all(|(x, y)| x == y || x.is_nan() && y.is_nan())
+    };
+    let mut first = [1.0; 16];
+    first[0] = i;
+    type Case<'a> = (Pass, ConvShape, &'a [f32], &'a [f32], &'a [f32]);
+    let cases: [Case<'_>; 4] = [
+        (
+            Pass::Forward,
+            shape(4, 1),
+            &[1.0; 16],
+            &first[..9],
+            &[n, n, n, n, n, i, i, i, n, i, i, i, n, i, i, i],
+        ),
+        (
+            Pass::BackpropInput,
+            shape(4, 1),
+            &[1.0; 16],
+            &first[..9],
+            &[i, i, i, 4., i, i, i, 6., i, i, i, 6., 4., 6., 6., 4.],
+        ),
+        (
+            Pass::BackpropInput,
+            shape(5, 2),
+            &[1.0; 9],
+            &first[..9],
+            &[
+                1., 2., 1., 2., 1., 2., i, 2., i, 2., 1., 2., 1., 2., 1., 2., i, 2., i, 2., 1., 2.,
+                1., 2., 1.,
+            ],
+        ),
+        (
+            Pass::BackpropFilter,
+            shape(4, 1),
+            &[1.0; 16],
+            &first,
+            &[n, n, n, n, i, i, n, i, i],
+        ),
+    ];
+    for (pass, shape, a, b, expected) in &cases {
+        for algorithm in algorithms::<f32>() {
+            for set in InstructionSet::available() {
+                let out = apply(algorithm, set, &Threads::ONE, (*pass, shape), (a, b), 9.0);
+                assert!(same(&out, expected), "{} {pass:?} {out:?}", algorithm.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn integers_wrap_around() {
+    let shape = ConvShape {
+        batch: 1,
+        in_channels: 2,
+        out_channels: 1,
+        groups: 1,
+        format: DataFormat::ChannelsLast,
+        axes: vec![square(1, 1, 1)],
+    };
+    let mut out = [0];
+    let one = &Threads::ONE;
+    let set = InstructionSet::best();
+    let (a, b) = ([i32::MAX, 3], [2, 5]);
+    run(set, Pass::Forward, &shape, &a, &b, &mut out, &mut [], one).unwrap();
+    assert_eq!(out, [13]);
+}
+
+#[test]
+fn mistakes_are_errors() {
+    let shape = large_shapes().swap_remove(1);
+    let one = &Threads::ONE;
+    for pass in Pass::ALL {
+        let (a, b, out) = operands::<f32>(pass, &shape);
+        let mut out = vec![0.0; out];
+        let mut scratch = vec![0.0; scratch::<f32>(pass, &shape, one)];
+        let mut call = |shape: &ConvShape, cut: [usize; 4]| {
+            let (out, scratch) = (&mut out[cut[2]..], &mut scratch[cut[3]..]);
+            let set = InstructionSet::best();
+            run(
+                set,
+                pass,
+                shape,
+                &a[cut[0]..],
+                &b[cut[1]..],
+                out,
+                scratch,
+                one,
+            )
+        };
+        assert_eq!(call(&shape, [0; 4]), Ok(()));
+        for (i, what) in ["a", "b", "out", "scratch"].into_iter().enumerate() {
+            let mut cut = [0; 4];
+            cut[i] = 1;
+            match call(&shape, cut) {
+                Err(KernelError::Length { what: found, .. }) => assert_eq!(found, what),
+                other => panic!("{other:?}"),
+            }
+        }
+        let with = |change: fn(&mut ConvShape)| {
+            let mut shape = shape.clone();
+            change(&mut shape);
+            shape
+        };
+        for bad in [
+            with(|shape| shape.axes[0].stride = 0),
+            with(|shape| shape.axes[1].dilation = 0),
+            with(|shape| shape.axes[1].dilation = usize::MAX),
+            with(|shape| shape.axes[0].pad_before = usize::MAX / 2),
+            with(|shape| shape.groups = 2),
+            with(|shape| shape.axes.clear()),
+        ] {
+            assert!(matches!(call(&bad, [0; 4]), Err(KernelError::Sizes(_))));
+        }
+    }
+}

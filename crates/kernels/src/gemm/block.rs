@@ -7,7 +7,7 @@ use crate::simd::{Float, TILE_VECTORS, Vectors, Work};
 pub(super) struct Transpose<'a, T> {
     pub(super) lanes: usize,
     pub(super) depth: usize,
-    pub(super) from: &'a mut [T],
+    pub(super) from: &'a [T],
     pub(super) to: &'a mut [T],
     pub(super) pitch: usize,
 }
@@ -26,9 +26,13 @@ impl<T: Float> Work<T> for Transpose<'_, T> {
                 let rows: [[T; SIDE]; SIDE] = std::array::from_fn(|l| {
                     std::array::from_fn(|k| from[l * DEPTH_PITCH + start + k])
                 });
-                for k in 0..SIDE {
+                for (k, to) in self.to[start * self.pitch..]
+                    .chunks_mut(self.pitch)
+                    .take(SIDE)
+                    .enumerate()
+                {
                     let turned: [T; SIDE] = std::array::from_fn(|l| rows[l][k]);
-                    self.to[(start + k) * self.pitch + lane..][..SIDE].copy_from_slice(&turned);
+                    to[lane..][..SIDE].copy_from_slice(&turned);
                 }
             }
             for k in whole..self.depth {

@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::block::{Block, Transpose};
@@ -267,31 +268,12 @@ impl<T: Float, P: Products<T>> Crew<'_, T, P> {
             };
             product.left.gather(rows.clone(), now.clone(), left, pitch);
             let right_pitch = right_pitch::<T>(columns.len());
-            match product.right.along() {
-                Along::Lanes => {
-                    let columns = columns.clone();
-                    product
-                        .right
-                        .gather(columns, now.clone(), right, right_pitch);
-                }
-                Along::Depth => {
-                    let unit = COLUMNS_UNIT_BYTES / size_of::<T>();
-                    for column in columns.clone().step_by(unit) {
-                        let some = column..columns.end.min(column + unit);
-                        let turn = Transpose {
-                            lanes: some.len(),
-                            depth: now.len(),
-                            to: &mut right[column - columns.start..],
-                            pitch: right_pitch,
-                            from: transposed,
-                        };
-                        product
-                            .right
-                            .gather(some, now.clone(), turn.from, DEPTH_PITCH);
-                        T::dispatch(self.set, turn);
-                    }
-                }
-            }
+            self.gather_right(
+                &product.right,
+                [columns.clone(), now.clone()],
+                (right, right_pitch),
+                transposed,
+            );
             T::dispatch(
                 self.set,
                 Block {
@@ -312,6 +294,35 @@ impl<T: Float, P: Products<T>> Crew<'_, T, P> {
             if start >= depth.end {
                 break;
             }
+        }
+    }
+
+    /// Gathers a block of the right matrix along the lanes, turning what comes along the depth.
+    fn gather_right(
+        &self,
+        source: &P::Right,
+        [lanes, depth]: [Range<usize>; 2],
+        (out, pitch): (&mut [T], usize),
+        scratch: &mut [T],
+    ) {
+        if depth.is_empty() {
+            return;
+        }
+        if source.along() == Along::Lanes {
+            return source.gather(lanes, depth, out, pitch);
+        }
+        let unit = COLUMNS_UNIT_BYTES / size_of::<T>();
+        for start in lanes.clone().step_by(unit) {
+            let some = start..lanes.end.min(start + unit);
+            source.gather(some.clone(), depth.clone(), scratch, DEPTH_PITCH);
+            let turn = Transpose {
+                lanes: some.len(),
+                depth: depth.len(),
+                from: scratch,
+                to: &mut out[start - lanes.start..],
+                pitch,
+            };
+            T::dispatch(self.set, turn);
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 /// Numbers in -1..1 from a seed.
-fn numbers<T: Float>(seed: u64, count: usize) -> Vec<T> {
+pub(crate) fn numbers<T: Float>(seed: u64, count: usize) -> Vec<T> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -145,7 +145,7 @@ fn wrong_lengths_are_errors() {
     let dims = (2, 3, 4);
     let mut scratch = vec![0f32; matmul_scratch::<f32>(dims, 1)];
     let (a, b, mut out) = ([0.0; 6], [0.0; 12], [0.0; 8]);
-    let mut call = |a: &[f32], b: &[f32], out: &mut [f32], scratch: &mut [f32]| {
+    let call = |a: &[f32], b: &[f32], out: &mut [f32], scratch: &mut [f32]| {
         matmul(set, one, dims, a, false, b, false, out, scratch)
     };
     assert_eq!(call(&a, &b, &mut out, &mut scratch), Ok(()));
