@@ -1,25 +1,276 @@
-use tconv_tensor::DType;
+use tconv_tensor::{DType, Element, Tensor};
 
-use crate::{Error, Graph, Output, Result};
+use crate::operand::{integers, number};
+use crate::{Error, Graph, Output, Result, dispatch, random};
 
-/// How a variable's initial value is made.
+/// How a variable's initial value is made: TensorFlow's initializers and those of tf_slim.
 #[derive(Clone, Debug)]
 pub enum Initializer {
     /// Zeros.
     Zeros,
+    /// Ones.
+    Ones,
+    /// One value for all elements, or a tensor with as many elements as the variable
+    /// (`constant_initializer`).
+    Constant(Tensor),
+    /// A tensor of the variable's own shape (`initial_value` of `tf.Variable`).
+    Value(Tensor),
+    /// Random values.
+    Random(Random),
 }
 
+/// An initializer that draws its values.
+#[derive(Clone, Debug)]
+pub struct Random {
+    scale: Scale,
+    distribution: Distribution,
+    seed: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Distribution {
+    Normal,
+    TruncatedNormal,
+    Uniform,
+}
+
+/// What mean and standard deviation, or what bounds, the values have.
+#[derive(Clone, Copy, Debug)]
+enum Scale {
+    /// Mean and standard deviation, or least value and bound.
+    Given(f64, f64),
+    /// `variance_scaling_initializer`: the variance is `scale` over the fan.
+    Variance { scale: f64, fan: Fan },
+    /// The same in tf_slim, whose formula for truncated values is another.
+    Slim { factor: f64, fan: Fan },
+}
+
+/// Which connections of a layer a variance is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fan {
+    /// Those that lead to one of its outputs.
+    In,
+    /// Those that lead from one of its inputs.
+    Out,
+    /// Their mean.
+    Average,
+}
+
+/// The standard deviation of a standard normal distribution that is truncated at 2.
+const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_78;
+
+/// From how many elements on TensorFlow fills a tensor instead of storing it.
+const FILLED_FROM: i64 = 1000;
+
 impl Initializer {
-    /// Glorot.
-    pub fn glorot_uniform() -> Initializer {
-        Initializer::Zeros
+    /// [`Initializer::Constant`].
+    pub fn constant(value: impl Into<Tensor>) -> Initializer {
+        Initializer::Constant(value.into())
     }
 
-    /// Adds the nodes.
+    fn random(scale: Scale, distribution: Distribution) -> Initializer {
+        Initializer::Random(Random { scale, distribution, seed: None })
+    }
+
+    /// Uniform in ±sqrt(6 / (fan in + fan out)) (`glorot_uniform_initializer`; Glorot and Bengio 2010).
+    pub fn glorot_uniform() -> Initializer {
+        Initializer::random(Scale::Variance { scale: 1.0, fan: Fan::Average }, Distribution::Uniform)
+    }
+
+    /// Truncated normal of variance 2 / (fan in + fan out) (`glorot_normal_initializer`).
+    pub fn glorot_normal() -> Initializer {
+        Initializer::variance_scaling(1.0, Fan::Average)
+    }
+
+    /// Truncated normal of variance 2 / fan in (`he_normal`; He et al. 2015).
+    pub fn he_normal() -> Initializer {
+        Initializer::variance_scaling(2.0, Fan::In)
+    }
+
+    /// Truncated normal of variance `scale` / fan (`variance_scaling_initializer`).
+    pub fn variance_scaling(scale: f64, fan: Fan) -> Initializer {
+        Initializer::random(Scale::Variance { scale, fan }, Distribution::TruncatedNormal)
+    }
+
+    /// Uniform in ±sqrt(6 / (fan in + fan out)) (tf_slim's `xavier_initializer`).
+    pub fn xavier_uniform() -> Initializer {
+        Initializer::random(Scale::Slim { factor: 1.0, fan: Fan::Average }, Distribution::Uniform)
+    }
+
+    /// Truncated normal of standard deviation sqrt(2.6 / (fan in + fan out)) before truncating (tf_slim's
+    /// `xavier_initializer(uniform=False)`).
+    pub fn xavier_normal() -> Initializer {
+        Initializer::random(Scale::Slim { factor: 1.0, fan: Fan::Average }, Distribution::TruncatedNormal)
+    }
+
+    /// Normal values (`random_normal_initializer`).
+    pub fn random_normal(mean: f64, stddev: f64) -> Initializer {
+        Initializer::random(Scale::Given(mean, stddev), Distribution::Normal)
+    }
+
+    /// Normal values less than two standard deviations from the mean (`truncated_normal_initializer`).
+    pub fn truncated_normal(mean: f64, stddev: f64) -> Initializer {
+        Initializer::random(Scale::Given(mean, stddev), Distribution::TruncatedNormal)
+    }
+
+    /// Uniform values from `min` to below `max` (`random_uniform_initializer`).
+    pub fn random_uniform(min: f64, max: f64) -> Initializer {
+        Initializer::random(Scale::Given(min, max), Distribution::Uniform)
+    }
+
+    /// Gives a random initializer a seed of its own; changes no other.
+    pub fn seed(mut self, seed: i64) -> Initializer {
+        if let Initializer::Random(random) = &mut self {
+            random.seed = Some(seed);
+        }
+        self
+    }
+
+    /// Adds the nodes of an initial value of these sizes, named as TensorFlow names them, to the open name
+    /// scope.
     ///
     /// # Errors
-    /// None.
-    pub fn build(&self, _: &Graph, _: &[i64], _: DType) -> Result<Output> {
-        Err(Error::value("not there yet"))
+    /// `Value` for a constant of another number of elements, `Type` for one that the dtype does not hold
+    /// and for random integers.
+    pub fn build(&self, graph: &Graph, sizes: &[i64], dtype: DType) -> Result<Output> {
+        match self {
+            Initializer::Zeros => filled(graph, "zeros", 0, sizes, dtype),
+            Initializer::Ones => filled(graph, "ones", 1, sizes, dtype),
+            Initializer::Constant(value) => graph.constant_named("Const", spread(value, sizes, dtype)?),
+            Initializer::Value(value) => {
+                let found: Vec<i64> = value.shape().iter().map(|&n| n as i64).collect();
+                if found != sizes {
+                    return Err(Error::value(format!(
+                        "Initial value's shape ({found:?}) is not compatible with the explicitly supplied `shape` argument ({sizes:?})."
+                    )));
+                }
+                graph.constant_named("initial_value", spread(value, sizes, dtype)?)
+            }
+            Initializer::Random(random) => random.build(graph, sizes, dtype),
+        }
+    }
+}
+
+impl Random {
+    fn build(&self, graph: &Graph, sizes: &[i64], dtype: DType) -> Result<Output> {
+        if !dtype.is_floating() {
+            return Err(Error::type_(format!("Expected floating point type, got {dtype}."))
+                .help("an initializer such as Initializer::Zeros makes integers"));
+        }
+        let shape = sizes.to_vec();
+        let (low, high) = self.parameters(sizes);
+        if let Distribution::Uniform = self.distribution {
+            let values = random::uniform(graph, shape).minval(low).maxval(high).dtype(dtype);
+            return match self.seed {
+                Some(seed) => values.seed(seed).build(),
+                None => values.build(),
+            };
+        }
+        let values = match self.distribution {
+            Distribution::TruncatedNormal => random::truncated_normal(graph, shape),
+            _ => random::normal(graph, shape),
+        };
+        let values = values.mean(low).stddev(high).dtype(dtype);
+        match self.seed {
+            Some(seed) => values.seed(seed).build(),
+            None => values.build(),
+        }
+    }
+
+    /// Mean and standard deviation, or least value and bound.
+    fn parameters(&self, sizes: &[i64]) -> (f64, f64) {
+        let variance = match self.scale {
+            Scale::Given(low, high) => return (low, high),
+            Scale::Variance { scale, fan } => scale / fan.of(sizes).max(1.0),
+            // A tensor of no elements has a fan of 0, for which any scale will do.
+            Scale::Slim { factor, fan } => match (fan.of(sizes), self.distribution) {
+                (0.0, _) => factor,
+                (n, Distribution::Uniform) => factor / n,
+                (n, _) => return (0.0, (1.3 * factor / n).sqrt()),
+            },
+        };
+        match self.distribution {
+            Distribution::Uniform => {
+                let limit = (3.0 * variance).sqrt();
+                (-limit, limit)
+            }
+            Distribution::Normal => (0.0, variance.sqrt()),
+            Distribution::TruncatedNormal => (0.0, variance.sqrt() / TRUNCATED_STDDEV),
+        }
+    }
+}
+
+impl Fan {
+    /// The connections of a weight of these sizes, `[..., inputs, outputs]`, as a real number: no product
+    /// of sizes can pass its range.
+    fn of(self, sizes: &[i64]) -> f64 {
+        let (fan_in, fan_out) = match *sizes {
+            [] => (1.0, 1.0),
+            [only] => (only as f64, only as f64),
+            [ref window @ .., inputs, outputs] => {
+                let window: f64 = window.iter().map(|&n| n as f64).product();
+                (inputs as f64 * window, outputs as f64 * window)
+            }
+        };
+        match self {
+            Fan::In => fan_in,
+            Fan::Out => fan_out,
+            Fan::Average => (fan_in + fan_out) / 2.0,
+        }
+    }
+}
+
+/// TensorFlow's `zeros` and `ones`: a constant where it is small, and else `Fill`.
+fn filled(graph: &Graph, name: &str, value: i64, sizes: &[i64], dtype: DType) -> Result<Output> {
+    let scalar = match dtype {
+        DType::Float32 | DType::Float64 => number(value as f64, Some(dtype))?,
+        DType::Bool => Tensor::scalar(value != 0),
+        DType::Uint8 => Tensor::scalar(value as u8),
+        _ => integers(&[], &[value], Some(dtype))?,
+    };
+    let elements = sizes.iter().try_fold(1i64, |product, &n| product.checked_mul(n));
+    if elements.is_some_and(|elements| elements < FILLED_FROM) {
+        return graph.constant_named(name, spread(&scalar, sizes, dtype)?);
+    }
+    graph.op_scope(name, |own| {
+        let shape = integers(&[sizes.len()], sizes, None)?;
+        let shape = graph.constant_named("shape_as_tensor", shape)?;
+        let value = graph.constant_named("Const", scalar)?;
+        graph.add("Fill").name(own).input(&shape).input(&value).output()
+    })
+}
+
+/// A tensor of these sizes and dtype: `value`'s one element in each place, or its elements in order.
+fn spread(value: &Tensor, sizes: &[i64], dtype: DType) -> Result<Tensor> {
+    let size = |&n: &i64| {
+        usize::try_from(n).map_err(|_| Error::value(format!("Dimension {n} must be >= 0")))
+    };
+    let sizes = sizes.iter().map(size).collect::<Result<Vec<usize>>>()?;
+    let value = convert(value, dtype)?;
+    if value.len() == 1 {
+        return dispatch!(dtype, T in [f32, f64, i32, i64, u8, bool], {
+            Ok(Tensor::full(&sizes, value.item::<T>()?)?)
+        });
+    }
+    let (have, shape) = (value.len(), value.shape().to_vec());
+    value.reshape(&sizes).map_err(|_| {
+        Error::value(format!("a constant of {have} elements ({shape:?}) cannot fill {sizes:?}"))
+    })
+}
+
+/// `value` as `dtype`, where every element stays what it is but for rounding.
+fn convert(value: &Tensor, dtype: DType) -> Result<Tensor> {
+    let refused = || Error::type_(format!("a constant of {} cannot fill a variable of {dtype}", value.dtype()));
+    fn map<A: Element + Copy, B: Element>(value: &Tensor, f: impl Fn(A) -> B) -> Result<Tensor> {
+        Ok(Tensor::new(value.shape(), value.as_slice::<A>()?.iter().map(|&x| f(x)).collect())?)
+    }
+    match (value.dtype(), dtype) {
+        (from, to) if from == to => Ok(value.clone()),
+        (DType::Float32, DType::Float64) => map(value, |x: f32| f64::from(x)),
+        (DType::Float64, DType::Float32) => map(value, |x: f64| x as f32),
+        (DType::Int32 | DType::Int64, _) => {
+            integers(value.shape(), &value.to_i64_vec()?, Some(dtype)).map_err(|_| refused())
+        }
+        _ => Err(refused()),
     }
 }

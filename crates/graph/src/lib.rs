@@ -15,6 +15,8 @@ mod ops;
 pub mod optim;
 mod output;
 pub mod random;
+#[cfg(test)]
+mod recorded;
 mod session;
 pub mod slim;
 mod variable;

@@ -13,8 +13,8 @@ pub struct Fact {
     pub dtype: DType,
     /// Its shape, as far as it is known.
     pub shape: Shape,
-    /// The elements of a small integer scalar or vector, each as far as it is known: this is how
-    /// `output_shape = tf.shape(x)` is known where the sizes of `x` are.
+    /// The elements of a small integer scalar, vector or matrix in row-major order, each as far as it is
+    /// known: this is how `output_shape = tf.shape(x)` is known where the sizes of `x` are.
     pub value: Option<Arc<[Dim]>>,
     /// For a handle (`DType::Resource`): the variable's dtype and shape.
     pub handle: Option<(DType, Shape)>,
@@ -43,7 +43,7 @@ impl Fact {
 
     /// What is known of a constant.
     pub fn of(tensor: &Tensor) -> Fact {
-        let followed = tensor.rank() <= 1 && tensor.len() <= Fact::LONGEST_VALUE;
+        let followed = tensor.rank() <= 2 && tensor.len() <= Fact::LONGEST_VALUE;
         let values = if followed { tensor.to_i64_vec().ok() } else { None };
         Fact {
             value: values.map(|values| values.into_iter().map(Dim::Known).collect()),

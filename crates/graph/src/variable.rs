@@ -116,7 +116,7 @@ pub(crate) struct Variables {
 }
 
 impl Variables {
-    fn full_name(&self, name: &str) -> String {
+    pub fn full_name(&self, name: &str) -> String {
         if self.scope.is_empty() { name.to_string() } else { format!("{}/{name}", self.scope) }
     }
 

@@ -1,6 +1,48 @@
-//! Arithmetic.
+//! Arithmetic: of elements, over axes, of matrices.
 
-mod arithmetic;
+mod add_n;
+mod binary;
+mod broadcast;
+mod cast;
+mod compare;
+mod matmul;
+mod number;
+mod operators;
+mod range;
+mod reduce;
+mod unary;
 
-pub(crate) use arithmetic::{ADD, ADD_V2, MUL, NEG, SUB};
-pub use arithmetic::{add, add_n, subtract};
+use tconv_tensor::DType;
+
+pub(crate) use add_n::ADD_N;
+pub use add_n::add_n;
+pub(crate) use binary::{ADD, ADD_V2, FLOOR_DIV, MAXIMUM, MINIMUM, MUL, POW, REAL_DIV, SUB};
+pub use binary::{add, divide, floor_div, maximum, minimum, multiply, pow, subtract};
+pub(crate) use cast::CAST;
+pub use cast::cast;
+use cast::cast_named;
+pub(crate) use compare::{EQUAL, GREATER, GREATER_EQUAL, LESS_EQUAL, SELECT_V2};
+pub use compare::{equal, greater, greater_equal, less_equal, select};
+pub(crate) use matmul::MAT_MUL;
+pub use matmul::{matmul, matmul_with};
+pub(crate) use range::RANGE;
+pub use range::range;
+pub use reduce::{
+    Axes, reduce_max, reduce_max_keep_dims, reduce_mean, reduce_mean_keep_dims, reduce_sum,
+    reduce_sum_keep_dims,
+};
+pub(crate) use reduce::{MAX, MEAN, SUM};
+pub(crate) use unary::{
+    ABS, EXP, LOG, NEG, RECIPROCAL, RECIPROCAL_GRAD, RSQRT, RSQRT_GRAD, SIGN, SQRT, SQRT_GRAD,
+    SQUARE,
+};
+pub use unary::{abs, exp, log, negative, reciprocal, rsqrt, sign, sqrt, square};
+
+/// Numbers and bytes, which most of the ops here take.
+const NUMBERS_AND_BYTES: &[DType] = &[
+    DType::Float32,
+    DType::Float64,
+    DType::Int32,
+    DType::Int64,
+    DType::Uint8,
+];

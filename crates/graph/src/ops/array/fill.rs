@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use tconv_tensor::{DType, Tensor};
+use tconv_tensor::Tensor;
 
-use crate::op::{DATA, Fact, INDICES, Op, OpDef, no_gradient};
+use super::check::{brackets, check_rank, to_sizes};
+use super::reshape::reshape;
+use super::shape::shape;
+use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
 use crate::operand::apply;
-use crate::{Error, Operand, Operation, Output, Result, Run};
+use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
 
 pub(crate) static FILL: OpDef = OpDef {
     name: "Fill",
@@ -24,19 +27,58 @@ pub fn fill(dims: impl Operand, value: impl Operand) -> Result<Output> {
     Ok(apply("Fill", "Fill", &[&dims, &value], |node| node)?.output(0))
 }
 
+/// Zeros of a tensor's dtype and shape (`tf.zeros_like`).
+///
+/// # Errors
+/// None that a tensor can cause.
+pub fn zeros_like(like: &Output) -> Result<Output> {
+    like.graph().name_scope("zeros_like", || fill(shape(like)?, Tensor::zeros(like.dtype(), &[])?))
+}
+
 struct Fill;
 
 impl Op for Fill {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        Ok(vec![Fact::new(inputs[1].dtype, inputs[0].as_shape("Fill")?)])
+        let [dims, value] = inputs else { return Ok(Vec::new()) };
+        check_rank(&dims.shape, 1)?;
+        check_rank(&value.shape, 0)?;
+        if let Some(n) = dims.value.iter().flat_map(|v| v.iter()).filter_map(|d| d.known()).find(|&n| n < 0) {
+            return Err(Error::value("Fill dimensions must be >= 0").help(format!("one of them is {n}")));
+        }
+        let fact = Fact::new(value.dtype, dims.as_shape("Fill")?);
+        let count = fact.shape.elements().ok().flatten().and_then(|count| count.known());
+        let repeated = value.value.as_deref().zip(count).and_then(|(value, count)| match value {
+            [one] if count <= Fact::LONGEST_VALUE as i64 => Some(vec![one.clone(); count as usize].into()),
+            _ => None,
+        });
+        Ok(vec![Fact { value: repeated, ..fact }])
     }
 
-    fn eval(&self, _: &mut Run, _inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        let _ = DType::Float32;
-        Err(Error::value("not there yet"))
+    fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let [dims, value] = take(inputs)?;
+        if dims.rank() != 1 {
+            return Err(Error::invalid(format!(
+                "dims must represent a vector, got shape {}",
+                brackets(dims.shape())
+            )));
+        }
+        if value.len() != 1 {
+            return Err(Error::invalid(format!(
+                "value must represent a scalar, got shape {}",
+                brackets(value.shape())
+            )));
+        }
+        let sizes = to_sizes(&dims.to_i64_vec()?)?;
+        let filled = dispatch!(value.dtype(), T in [f32, f64, i32, i64, u8, bool], {
+            Tensor::full(&sizes, value.item::<T>()?)?
+        });
+        Ok(vec![filled])
     }
 
-    fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        no_gradient(node)
+    fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        let Some(dy) = &dy[0] else { return Ok(vec![None, None]) };
+        let graph = node.graph();
+        let (line, axis) = (reshape(dy, [-1i64])?, graph.constant(0i32)?);
+        Ok(vec![None, Some(graph.add("Sum").input(&line).input(&axis).output()?)])
     }
 }

@@ -1,0 +1,271 @@
+//! `ConcatV2`, and `ConcatOffset` for its gradient.
+
+use std::sync::Arc;
+
+use tconv_shape::{Dim, Shape};
+use tconv_tensor::{DType, Tensor};
+
+use super::check::{MOST_AXES, axis_in, brackets, check_rank, merge, single};
+use super::moving::{around, scatter};
+use super::pack::too_short;
+use super::shape::shape_as;
+use super::slice::slice;
+use crate::op::{DATA, Fact, INDICES, Op, OpDef, not_differentiable};
+use crate::operand::{apply, integers};
+use crate::{Code, Error, Operation, Output, Result, Run};
+
+const SCALARS: &str = "Can't concatenate scalars (use tf.stack instead)";
+
+pub(crate) static CONCAT_V2: OpDef = OpDef {
+    name: "ConcatV2",
+    inputs: &[("values", "N*T"), ("axis", "Tidx")],
+    types: &[("T", DATA), ("Tidx", INDICES)],
+    stateful: false,
+    make: |attrs| {
+        attrs.skip("N");
+        Ok(Arc::new(Concat))
+    },
+};
+
+/// Tensors one behind the other along an axis (`tf.concat`).
+///
+/// # Errors
+/// `Value` for an empty list, scalars, shapes that differ in another axis, an axis that is out of range;
+/// `Type` for dtypes that differ.
+pub fn concat(values: &[Output], axis: i64) -> Result<Output> {
+    match values {
+        [] => Err(too_short("values", "ConcatV2")),
+        [only] => Ok(apply("Identity", "concat", &[only], |node| node)?.output(0)),
+        [first, ..] => first.graph().op_scope("concat", |own| {
+            let graph = first.graph();
+            let axis = graph.constant_named("axis", integers(&[], &[axis], None)?)?;
+            graph.add("ConcatV2").name(own).inputs(values).input(&axis).output()
+        }),
+    }
+}
+
+struct Concat;
+
+/// The tensors and the axis behind them.
+fn split_off<T>(inputs: &[T]) -> Result<(&[T], &T)> {
+    match inputs {
+        [values @ .., axis] if !values.is_empty() => Ok((values, axis)),
+        _ => Err(too_short("values", "ConcatV2")),
+    }
+}
+
+/// The elements of vectors one behind the other, where those of any are followed and the rest have known
+/// lengths.
+fn joined(values: &[Fact]) -> Option<Vec<Dim>> {
+    if values.iter().all(|fact| fact.value.is_none()) {
+        return None;
+    }
+    let mut all = Vec::new();
+    for (i, fact) in values.iter().enumerate() {
+        let length = usize::try_from(fact.shape.dims()?[0].known()?).ok()?;
+        if all.len().checked_add(length)? > Fact::LONGEST_VALUE {
+            return None;
+        }
+        match &fact.value {
+            Some(value) => all.extend(value.iter().cloned()),
+            None => all.extend((0..length).map(|k| Dim::unknown(format!("concat[{i}][{k}]")))),
+        }
+    }
+    Some(all)
+}
+
+impl Op for Concat {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        let (values, axis) = split_off(inputs)?;
+        let dtype = values[0].dtype;
+        check_rank(&axis.shape, 0)?;
+        let Some(rank) = values.iter().find_map(|value| value.shape.rank()) else {
+            return Ok(vec![Fact::new(dtype, Shape::unknown())]);
+        };
+        if rank == 0 {
+            return Err(Error::value(SCALARS));
+        }
+        values.iter().try_for_each(|value| check_rank(&value.shape, rank))?;
+        let Some(&[axis]) = axis.known_values().as_deref() else {
+            return Ok(vec![Fact::new(dtype, Shape::of_rank(rank, "concat"))]);
+        };
+        let Some(at) = axis_in(axis, rank) else {
+            let least = if axis < 0 { axis.unsigned_abs() } else { (axis as u64).saturating_add(1) };
+            return Err(Error::value(format!("Shape must be at least rank {least} but is rank {rank}"))
+                .help(format!("the axis must be in [-{rank}, {rank}), but is {axis}")));
+        };
+        let mut whole: Option<Vec<Dim>> = None;
+        for value in values.iter().rev() {
+            let dims = match value.shape.dims() {
+                Some(dims) => dims.to_vec(),
+                None => (0..rank).map(|axis| Dim::unknown(format!("concat[{axis}]"))).collect(),
+            };
+            whole = Some(match whole {
+                None => dims,
+                Some(later) => {
+                    let parts = |dims: &[Dim]| {
+                        (Shape::new(dims[..at].to_vec()), Shape::new(dims[at + 1..].to_vec()))
+                    };
+                    let ((before, behind), (later_before, later_behind)) = (parts(&dims), parts(&later));
+                    let before = merge(&before, &later_before)?;
+                    let behind = merge(&behind, &later_behind)?;
+                    let mut sizes = before.dims().unwrap_or_default().to_vec();
+                    sizes.push(dims[at].plus(&later[at])?);
+                    sizes.extend_from_slice(behind.dims().unwrap_or_default());
+                    sizes
+                }
+            });
+        }
+        let value = if rank == 1 { joined(values) } else { None };
+        Ok(vec![Fact { value: value.map(Arc::from), ..Fact::new(dtype, whole.unwrap_or_default()) }])
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let (values, axis) = split_off(&inputs)?;
+        let first = &values[0];
+        let rank = first.rank();
+        let axis = single(axis).ok_or_else(|| {
+            let shape = brackets(axis.shape());
+            Error::invalid(format!("ConcatOp : Expected axis to be a scalar, but got shape {shape}"))
+        })?;
+        if rank == 0 {
+            return Err(Error::invalid(format!("ConcatOp : {SCALARS}")));
+        }
+        let at = axis_in(axis, rank).ok_or_else(|| {
+            Error::invalid(format!(
+                "ConcatOp : Expected concatenating dimensions in the range [-{rank}, {rank}), but got {axis}"
+            ))
+        })?;
+        let mut sizes = first.shape().to_vec();
+        for (i, value) in values.iter().enumerate().skip(1) {
+            let shapes = || {
+                format!("shape[0] = {} vs. shape[{i}] = {}", brackets(first.shape()), brackets(value.shape()))
+            };
+            if value.rank() != rank {
+                return Err(Error::invalid(format!("ConcatOp : Ranks of all input tensors should match: {}", shapes())));
+            }
+            if let Some(axis) = (0..rank).find(|&k| k != at && value.shape()[k] != sizes[k]) {
+                return Err(Error::invalid(format!(
+                    "ConcatOp : Dimension {axis} in both shapes must be equal: {}",
+                    shapes()
+                )));
+            }
+            sizes[at] = sizes[at].checked_add(value.shape()[at]).ok_or_else(|| {
+                Error::new(Code::ResourceExhausted, format!("axis {at} of the result is too large"))
+            })?;
+        }
+        let mut out = Tensor::zeros(first.dtype(), &sizes)?;
+        let (outer, inner) = around(&sizes, at);
+        let mut done = 0;
+        for value in values.iter().filter(|value| !value.is_empty()) {
+            let row = value.shape()[at] * inner;
+            scatter(run, value, &[outer, row], &mut out, done, &[(sizes[at] * inner) as isize, 1])?;
+            done += row;
+        }
+        Ok(vec![out])
+    }
+
+    fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        let inputs = node.inputs();
+        let mut dx = vec![None; inputs.len()];
+        let (Some(dy), (values, axis)) = (&dy[0], split_off(&inputs)?) else { return Ok(dx) };
+        let graph = node.graph();
+        let axis = match (axis.dtype(), axis.fact().known_values().as_deref()) {
+            (DType::Int32, _) => axis.clone(),
+            (_, Some(known)) => graph.constant(integers(&[], known, Some(DType::Int32))?)?,
+            _ => graph.add("Cast").input(axis).attr("DstT", DType::Int32).output()?,
+        };
+        let shapes: Vec<Output> =
+            values.iter().map(|value| shape_as(value, DType::Int32)).collect::<Result<_>>()?;
+        let offsets = graph.add("ConcatOffset").input(&axis).inputs(&shapes).build()?.outputs();
+        for ((dx, offset), shape) in dx.iter_mut().zip(&offsets).zip(&shapes) {
+            *dx = Some(slice(dy, offset, shape)?);
+        }
+        Ok(dx)
+    }
+}
+
+pub(crate) static CONCAT_OFFSET: OpDef = OpDef {
+    name: "ConcatOffset",
+    inputs: &[("concat_dim", "int32"), ("shape", "N*shape_type")],
+    types: &[("shape_type", INDICES)],
+    stateful: false,
+    make: |attrs| {
+        attrs.skip("N");
+        Ok(Arc::new(ConcatOffset))
+    },
+};
+
+/// Where each of several tensors begins in their concatenation.
+struct ConcatOffset;
+
+fn axis_and_shapes<T>(inputs: &[T]) -> Result<(&T, &[T])> {
+    match inputs {
+        [axis, shapes @ ..] if !shapes.is_empty() => Ok((axis, shapes)),
+        _ => Err(too_short("shape", "ConcatOffset")),
+    }
+}
+
+impl Op for ConcatOffset {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        let (axis, shapes) = axis_and_shapes(inputs)?;
+        check_rank(&axis.shape, 0)?;
+        let fact = |shape: &Fact| {
+            check_rank(&shape.shape, 1)?;
+            Ok(Fact::new(shape.dtype, &shape.shape))
+        };
+        shapes.iter().map(fact).collect()
+    }
+
+    fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let (axis, shapes) = axis_and_shapes(&inputs)?;
+        let axis = single(axis).filter(|_| axis.rank() == 0).ok_or_else(|| {
+            let shape = brackets(axis.shape());
+            Error::invalid(format!("Concat dim tensor should be a scalar integer, but got shape {shape}"))
+        })?;
+        for (i, shape) in shapes.iter().enumerate() {
+            if shape.rank() != 1 {
+                return Err(Error::invalid(format!(
+                    "input {i} should be a vector, but got shape {}",
+                    brackets(shape.shape())
+                )));
+            }
+            if shape.len() != shapes[0].len() || shape.len() > MOST_AXES {
+                return Err(Error::invalid(format!(
+                    "input {i} should contain {} elements, but got {}",
+                    shapes[0].len().min(MOST_AXES),
+                    shape.len()
+                )));
+            }
+        }
+        let rank = shapes[0].len();
+        let at = axis_in(axis, rank)
+            .ok_or_else(|| Error::invalid(format!("Concat dim is out of range: {axis} vs. {rank}")))?;
+        let first = shapes[0].to_i64_vec()?;
+        let mut begin = 0i64;
+        let mut offsets = Vec::with_capacity(shapes.len());
+        for (i, shape) in shapes.iter().enumerate() {
+            let sizes = shape.to_i64_vec()?;
+            if (0..rank).any(|k| k != at && sizes[k] != first[k]) {
+                let list = |sizes: &[i64]| sizes.iter().map(i64::to_string).collect::<Vec<_>>().join(" ");
+                return Err(Error::invalid(format!(
+                    "All dimensions except {at} must match. Input {i} has shape [{}] and doesn't match input 0 \
+                     with shape [{}].",
+                    list(&sizes),
+                    list(&first)
+                )));
+            }
+            let mut offset = vec![0; rank];
+            offset[at] = begin;
+            offsets.push(integers(&[rank], &offset, Some(shape.dtype()))?);
+            begin = begin.checked_add(sizes[at]).ok_or_else(|| {
+                Error::new(Code::ResourceExhausted, format!("axis {at} of the result is too large"))
+            })?;
+        }
+        Ok(offsets)
+    }
+
+    fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        not_differentiable(node)
+    }
+}

@@ -1,0 +1,151 @@
+//! `Cast`.
+
+use std::sync::Arc;
+
+use tconv_kernels::elementwise;
+use tconv_tensor::{DType, Element, Tensor};
+
+use super::broadcast::fitting;
+use crate::graph::graph_of;
+use crate::op::{DATA, Fact, Op, OpDef, not_differentiable, take};
+use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
+
+pub(crate) static CAST: OpDef = OpDef {
+    name: "Cast",
+    inputs: &[("x", "SrcT")],
+    types: &[("SrcT", DATA)],
+    stateful: false,
+    make: |attrs| {
+        let to = attrs.dtype("DstT")?;
+        if attrs.bool_or("Truncate", false)? {
+            return Err(Error::value(
+                "Truncate must be false: a float64 is rounded to the nearest float32",
+            ));
+        }
+        match DATA.contains(&to) {
+            true => Ok(Arc::new(Cast(to))),
+            false => Err(Error::type_(format!("Cast makes no {to}"))),
+        }
+    },
+};
+
+/// The elements as another dtype (`tf.cast`); `x` itself where it is of that dtype.
+///
+/// Floating numbers lose their fraction on the way to integers, where TensorFlow leaves undefined what
+/// lies out of range: here it becomes the nearest integer there is, and NaN becomes 0. Integers wrap. Bool
+/// is 0 and 1; what is not 0 is true.
+///
+/// # Errors
+/// Those of the operand.
+pub fn cast(x: impl Operand, dtype: DType) -> Result<Output> {
+    let x = x.to_output(&graph_of(&[&x])?, None, "x")?;
+    cast_named(&x, dtype, "Cast")
+}
+
+/// [`cast`] under a name of the caller's.
+pub(super) fn cast_named(x: &Output, dtype: DType, name: &str) -> Result<Output> {
+    if x.dtype() == dtype {
+        return Ok(x.clone());
+    }
+    x.graph()
+        .add("Cast")
+        .name(name)
+        .input(x)
+        .attr("DstT", dtype)
+        .output()
+}
+
+/// An element type that every other becomes.
+trait From_<A>: Element {
+    fn from_(value: A) -> Self;
+}
+
+macro_rules! casts {
+    ($from:ty => $($to:ty),*) => {$(
+        impl From_<$from> for $to {
+            fn from_(value: $from) -> $to {
+                value as $to
+            }
+        }
+    )*};
+}
+casts!(f32 => f32, f64, i32, i64, u8);
+casts!(f64 => f32, f64, i32, i64, u8);
+casts!(i32 => f32, f64, i32, i64, u8);
+casts!(i64 => f32, f64, i32, i64, u8);
+casts!(u8 => f32, f64, i32, i64, u8);
+casts!(bool => i32, i64, u8, bool);
+
+macro_rules! booleans {
+    ($($number:ty: $zero:literal),*) => {$(
+        impl From_<$number> for bool {
+            fn from_(value: $number) -> bool {
+                value != $zero
+            }
+        }
+    )*};
+}
+booleans!(f32: 0.0, f64: 0.0, i32: 0, i64: 0, u8: 0);
+
+impl From_<bool> for f32 {
+    fn from_(value: bool) -> f32 {
+        f32::from(u8::from(value))
+    }
+}
+
+impl From_<bool> for f64 {
+    fn from_(value: bool) -> f64 {
+        f64::from(u8::from(value))
+    }
+}
+
+/// The elements as those of another type.
+pub(super) fn convert<A: Element + Copy, B: Element>(
+    run: &Run,
+    x: &Tensor,
+    f: impl Fn(A) -> B + Sync + Send,
+) -> Result<Tensor> {
+    let mut out = Tensor::zeros(B::DTYPE, x.shape())?;
+    elementwise::map(run.threads(), x.as_slice()?, out.make_mut()?, f)?;
+    Ok(out)
+}
+
+struct Cast(DType);
+
+impl Op for Cast {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        let x = &inputs[0];
+        let value = match (self.0, &x.value) {
+            (DType::Int32 | DType::Int64, Some(value)) => value
+                .iter()
+                .map(|dim| fitting(self.0, dim.clone()))
+                .collect(),
+            _ => None,
+        };
+        Ok(vec![Fact {
+            value,
+            ..Fact::new(self.0, &x.shape)
+        }])
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let [x] = take(inputs)?;
+        if x.dtype() == self.0 {
+            return Ok(vec![x]);
+        }
+        let out = dispatch!(x.dtype(), A in [f32, f64, i32, i64, u8, bool], {
+            dispatch!(self.0, B in [f32, f64, i32, i64, u8, bool], convert(run, &x, <B as From_<A>>::from_))
+        })?;
+        Ok(vec![out])
+    }
+
+    fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        let from = node.input(0).dtype();
+        match dy {
+            [Some(dy)] if from.is_floating() && dy.dtype().is_floating() => {
+                Ok(vec![Some(cast(dy, from)?)])
+            }
+            _ => not_differentiable(node),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `+`, `-`, `*`, `/` and the unary `-` of tensors, variables and numbers, under the names that
+//! TensorFlow gives their nodes.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::binary::{binary, divide};
+use super::negative;
+use crate::{Operand, Output, Result, Variable};
+
+macro_rules! operators {
+    ($($trait:ident $method:ident $compute:expr;)*) => {
+        $(
+            operators!(left [Output] [&Output] [Variable] [&Variable] $trait $method $compute);
+            operators!(number [f64] [i32] $trait $method $compute);
+        )*
+    };
+    (left $([$left:ty])* $trait:ident $method:ident $compute:expr) => {
+        $(impl<R: Operand> $trait<R> for $left {
+            type Output = Result<Output>;
+
+            fn $method(self, other: R) -> Result<Output> {
+                $compute(&self, &other)
+            }
+        })*
+    };
+    // A literal on the left must have one type that it can be.
+    (number $([$left:ty])* $trait:ident $method:ident $compute:expr) => {
+        $(
+            operators!(right $left, [Output] [&Output] [Variable] [&Variable] $trait $method $compute);
+        )*
+    };
+    (right $left:ty, $([$right:ty])* $trait:ident $method:ident $compute:expr) => {
+        $(impl $trait<$right> for $left {
+            type Output = Result<Output>;
+
+            fn $method(self, other: $right) -> Result<Output> {
+                $compute(&self, &other)
+            }
+        })*
+    };
+}
+operators! {
+    Add add |x: &dyn Operand, y: &dyn Operand| binary("AddV2", "add", x, y);
+    Sub sub |x: &dyn Operand, y: &dyn Operand| binary("Sub", "sub", x, y);
+    Mul mul |x: &dyn Operand, y: &dyn Operand| binary("Mul", "mul", x, y);
+    Div div |x: &dyn Operand, y: &dyn Operand| divide(x, y);
+}
+
+macro_rules! negated {
+    ($($type:ty),*) => {
+        $(impl Neg for $type {
+            type Output = Result<Output>;
+
+            fn neg(self) -> Result<Output> {
+                negative(self)
+            }
+        })*
+    };
+}
+negated!(Output, &Output, Variable, &Variable);

@@ -1,0 +1,124 @@
+//! `Range`.
+
+use std::sync::Arc;
+
+use tconv_shape::Dim;
+use tconv_tensor::Tensor;
+
+use super::broadcast::fitting;
+use crate::op::{Fact, INDICES, Op, OpDef, not_differentiable};
+use crate::operand::{apply, integers};
+use crate::{Error, Operand, Operation, Output, Result, Run};
+
+pub(crate) static RANGE: OpDef = OpDef {
+    name: "Range",
+    inputs: &[("start", "Tidx"), ("limit", "Tidx"), ("delta", "Tidx")],
+    types: &[("Tidx", INDICES)],
+    stateful: false,
+    make: |_| Ok(Arc::new(Range)),
+};
+
+/// The integers from `start` on, `delta` apart, that lie before `limit` (`tf.range`).
+///
+/// # Errors
+/// `Value` for what is no scalar and for a `delta` of 0 or away from `limit`.
+pub fn range(start: impl Operand, limit: impl Operand, delta: impl Operand) -> Result<Output> {
+    Ok(apply("Range", "range", &[&start, &limit, &delta], |node| node)?.output(0))
+}
+
+struct Range;
+
+/// How many there are.
+fn count(start: i64, limit: i64, delta: i64) -> Result<usize, Error> {
+    let refused = |why: &str| {
+        let help = format!("start is {start}, limit {limit}, delta {delta}");
+        Err(Error::invalid(format!("Requires {why}")).help(help))
+    };
+    match delta {
+        0 => return refused("delta != 0"),
+        1.. if start > limit => return refused("start <= limit when delta > 0"),
+        ..0 if start < limit => return refused("start >= limit when delta < 0"),
+        _ => {}
+    }
+    let count = limit.abs_diff(start).div_ceil(delta.unsigned_abs());
+    usize::try_from(count)
+        .map_err(|_| Error::invalid(format!("a range of {count} numbers is too long")))
+}
+
+impl Op for Range {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        if let Some(rank) = inputs
+            .iter()
+            .filter_map(|fact| fact.shape.rank())
+            .find(|&rank| rank != 0)
+        {
+            return Err(
+                Error::value(format!("Shape must be rank 0 but is rank {rank}"))
+                    .help("start, limit and delta are scalars"),
+            );
+        }
+        let dtype = inputs[0].dtype;
+        let scalar = |fact: &Fact| match fact.value.as_deref() {
+            Some([value]) => Some(value.clone()),
+            _ => None,
+        };
+        let [start, limit, delta] = [scalar(&inputs[0]), scalar(&inputs[1]), scalar(&inputs[2])];
+        if let (Some(Dim::Known(start)), Some(Dim::Known(limit)), Some(Dim::Known(delta))) =
+            (&start, &limit, &delta)
+        {
+            let count = count(*start, *limit, *delta).map_err(|error| {
+                error
+                    .help_lines()
+                    .iter()
+                    .fold(Error::value(error.message()), |e, line| e.help(line))
+            })?;
+            if count <= Fact::LONGEST_VALUE {
+                let values = (0..count as i64)
+                    .map(|i| Dim::Known(start.wrapping_add(i.wrapping_mul(*delta))));
+                return Ok(vec![Fact::vector_value(dtype, values.collect())]);
+            }
+            return Ok(vec![Fact::new(
+                dtype,
+                vec![Dim::Known(i64::try_from(count).unwrap_or(i64::MAX))],
+            )]);
+        }
+        let length = match (start, limit, delta) {
+            (Some(Dim::Known(0)), Some(limit), Some(Dim::Known(1))) => fitting(dtype, limit),
+            _ => None,
+        };
+        Ok(vec![Fact::new(
+            dtype,
+            vec![length.unwrap_or_else(|| Dim::unknown("range"))],
+        )])
+    }
+
+    fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let mut scalars = Vec::with_capacity(3);
+        for (input, name) in inputs.iter().zip(["start", "limit", "delta"]) {
+            match input.to_i64_vec()?.as_slice() {
+                [value] if input.rank() == 0 => scalars.push(*value),
+                _ => {
+                    return Err(Error::invalid(format!(
+                        "{name} must be a scalar, not shape {:?}",
+                        input.shape()
+                    )));
+                }
+            }
+        }
+        let &[start, limit, delta] = scalars.as_slice() else {
+            return Err(Error::invalid("Range needs start, limit and delta"));
+        };
+        let dtype = inputs[0].dtype();
+        let count = count(start, limit, delta)?;
+        tconv_tensor::checked_len(tconv_tensor::DType::Int64, &[count])?;
+        // Every one of them lies between start and limit.
+        let values: Vec<i64> = (0..count as i64)
+            .map(|i| start.wrapping_add(i.wrapping_mul(delta)))
+            .collect();
+        Ok(vec![integers(&[count], &values, Some(dtype))?])
+    }
+
+    fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        not_differentiable(node)
+    }
+}

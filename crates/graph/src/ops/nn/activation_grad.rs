@@ -1,0 +1,145 @@
+//! `ReluGrad`, `LeakyReluGrad`, `SigmoidGrad`, `TanhGrad`, `SoftplusGrad`.
+
+use std::sync::Arc;
+
+use tconv_kernels::elementwise::zip_in_place;
+use tconv_kernels::{KernelError, Threads};
+use tconv_tensor::{Element, Tensor};
+
+use super::activation::{LEAKY_RELU_ALPHA, REAL_NUMBERS, sigmoid};
+use crate::op::{FLOATS, Fact, Op, OpDef, take};
+use crate::{Error, Operation, Output, Result, Run, array, dispatch, math};
+
+pub(crate) static RELU_GRAD: OpDef = OpDef {
+    name: "ReluGrad",
+    inputs: &[("gradients", "T"), ("features", "T")],
+    types: &[("T", REAL_NUMBERS)],
+    stateful: false,
+    make: |_| Ok(Arc::new(Grad::Relu)),
+};
+
+pub(crate) static LEAKY_RELU_GRAD: OpDef = OpDef {
+    name: "LeakyReluGrad",
+    inputs: &[("gradients", "T"), ("features", "T")],
+    types: &[("T", FLOATS)],
+    stateful: false,
+    make: |attrs| Ok(Arc::new(Grad::LeakyRelu(attrs.float_or("alpha", LEAKY_RELU_ALPHA)?))),
+};
+
+pub(crate) static SIGMOID_GRAD: OpDef = OpDef {
+    name: "SigmoidGrad",
+    inputs: &[("y", "T"), ("dy", "T")],
+    types: &[("T", FLOATS)],
+    stateful: false,
+    make: |_| Ok(Arc::new(Grad::Sigmoid)),
+};
+
+pub(crate) static TANH_GRAD: OpDef = OpDef {
+    name: "TanhGrad",
+    inputs: &[("y", "T"), ("dy", "T")],
+    types: &[("T", FLOATS)],
+    stateful: false,
+    make: |_| Ok(Arc::new(Grad::Tanh)),
+};
+
+pub(crate) static SOFTPLUS_GRAD: OpDef = OpDef {
+    name: "SoftplusGrad",
+    inputs: &[("gradients", "T"), ("features", "T")],
+    types: &[("T", FLOATS)],
+    stateful: false,
+    make: |_| Ok(Arc::new(Grad::Softplus)),
+};
+
+/// The gradients of the activations. Those of `Relu`, `LeakyRelu` and `Softplus` are given the gradient
+/// and the input (for `Relu` the output does as well), those of `Sigmoid` and `Tanh` the output and
+/// the gradient.
+enum Grad {
+    Relu,
+    LeakyRelu(f32),
+    Sigmoid,
+    Tanh,
+    Softplus,
+}
+
+impl Op for Grad {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        Ok(vec![Fact::new(inputs[0].dtype, inputs[0].shape.merge(&inputs[1].shape)?)])
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let [a, b] = take(inputs)?;
+        if a.shape() != b.shape() {
+            return Err(Error::invalid(format!(
+                "Inputs to operation must have the same size and shape. Input 0: {:?} != input 1: {:?}",
+                a.shape(),
+                b.shape()
+            )));
+        }
+        let threads = run.threads();
+        if let Grad::Relu = self {
+            return dispatch!(a.dtype(), T in [f32, f64, i32, i64, u8], {
+                let zero = T::default();
+                zip(threads, a, b, |dy: T, x| if x > zero { dy } else { zero })
+            });
+        }
+        dispatch!(a.dtype(), T in [f32, f64], {
+            match *self {
+                Grad::Relu | Grad::LeakyRelu(_) => {
+                    let alpha = if let Grad::LeakyRelu(alpha) = *self { T::from(alpha) } else { 0.0 };
+                    zip(threads, a, b, |dy: T, x| if x > 0.0 { dy } else { dy * alpha })
+                }
+                Grad::Sigmoid => zip(threads, a, b, |y: T, dy| dy * y * (1.0 - y)),
+                Grad::Tanh => zip(threads, a, b, |y: T, dy| dy * (1.0 - y * y)),
+                Grad::Softplus => zip(threads, a, b, |dy: T, x| dy / ((-x).exp() + 1.0)),
+            }
+        })
+    }
+
+    fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        let Some(arrived) = &dy[0] else { return Ok(vec![None; 2]) };
+        let (graph, [a, b]) = (node.graph(), [node.input(0), node.input(1)]);
+        let same = |first: &Output, second: &Output| {
+            graph.add(node.op_name()).input(first).input(second).attrs(node.attrs().clone()).output()
+        };
+        let pair = match self {
+            Grad::Relu | Grad::LeakyRelu(_) => {
+                
+                [same(arrived, &b)?, array::zeros_like(&b)?]
+            }
+            Grad::Sigmoid => {
+                let scaled = math::multiply(arrived, &b)?;
+                let rest = math::multiply(math::multiply(&scaled, &a)?, 2.0)?;
+                [math::subtract(scaled, rest)?, same(&a, arrived)?]
+            }
+            Grad::Tanh => {
+                let scaled = math::multiply(math::multiply(arrived, -2.0)?, &b)?;
+                [math::multiply(scaled, &a)?, same(&a, arrived)?]
+            }
+            // The second derivative, s(x) (1 - s(x)), without a difference from 1.
+            Grad::Softplus => {
+                let slope = math::multiply(sigmoid(&b)?, sigmoid(math::negative(&b)?)?)?;
+                [same(arrived, &b)?, math::multiply(math::multiply(arrived, &a)?, slope)?]
+            }
+        };
+        Ok(pair.map(Some).into())
+    }
+}
+
+/// `f(a, b)` of each pair of elements, in the place of one of the two.
+fn zip<T: Element + Copy>(
+    threads: &Threads,
+    mut a: Tensor,
+    mut b: Tensor,
+    f: impl Fn(T, T) -> T + Sync + Send,
+) -> Result<Vec<Tensor>> {
+    let done: Result<(), KernelError>;
+    let out = if b.is_unique() && !a.is_unique() {
+        done = zip_in_place(threads, b.make_mut()?, a.as_slice()?, |b, a| f(a, b));
+        b
+    } else {
+        done = zip_in_place(threads, a.make_mut()?, b.as_slice()?, f);
+        a
+    };
+    done?;
+    Ok(vec![out])
+}

@@ -1,0 +1,207 @@
+//! `BiasAdd`, `BiasAddGrad`.
+
+use std::sync::Arc;
+
+use tconv_kernels::Threads;
+use tconv_kernels::reduce::{self, Number};
+use tconv_shape::{DataFormat, Dim, Shape};
+use tconv_tensor::Tensor;
+
+use crate::attrs::AttrReader;
+use crate::op::{Fact, NUMBERS, Op, OpDef, take};
+use crate::operand::apply;
+use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch};
+
+/// Elements that a thread adds to at a time.
+const PIECE: usize = 1 << 14;
+
+pub(crate) static BIAS_ADD: OpDef = OpDef {
+    name: "BiasAdd",
+    inputs: &[("value", "T"), ("bias", "T")],
+    types: &[("T", NUMBERS)],
+    stateful: false,
+    make: |attrs| Ok(Arc::new(BiasAdd(Channels::new(attrs)?))),
+};
+
+pub(crate) static BIAS_ADD_GRAD: OpDef = OpDef {
+    name: "BiasAddGrad",
+    inputs: &[("out_backprop", "T")],
+    types: &[("T", NUMBERS)],
+    stateful: false,
+    make: |attrs| Ok(Arc::new(BiasAddGrad(Channels::new(attrs)?))),
+};
+
+/// `value`, of rank 2 or more with the channels last, plus `bias[c]` in channel `c`
+/// (`tf.nn.bias_add`).
+///
+/// # Errors
+/// `Value` unless `bias` has one element for each channel, `Type` for dtypes that differ.
+pub fn bias_add(value: impl Operand, bias: impl Operand) -> Result<Output> {
+    bias_add_format(value, bias, DataFormat::ChannelsLast)
+}
+
+/// [`bias_add`] with the channels on the last or, in a `value` of rank 3 or more, on the second axis.
+///
+/// # Errors
+/// As [`bias_add`].
+pub fn bias_add_format(
+    value: impl Operand,
+    bias: impl Operand,
+    format: DataFormat,
+) -> Result<Output> {
+    let with = |node: crate::NodeBuilder| node.attr("data_format", format.name(2));
+    Ok(apply("BiasAdd", "BiasAdd", &[&value, &bias], with)?.output(0))
+}
+
+/// Where the channels are, in a tensor of any rank.
+struct Channels(DataFormat);
+
+impl Channels {
+    fn new(attrs: &mut AttrReader) -> Result<Channels> {
+        let name = attrs.string_or("data_format", "NHWC")?;
+        match DataFormat::parse(&name, 2) {
+            Some(format) => Ok(Channels(format)),
+            None => Err(Error::value(format!("data_format must be NHWC or NCHW, got {name}"))),
+        }
+    }
+
+    /// The channels' axis.
+    fn axis(&self, rank: usize) -> Result<usize> {
+        let (least, axis) = match self.0 {
+            DataFormat::ChannelsLast => (2, rank.saturating_sub(1)),
+            DataFormat::ChannelsFirst => (3, 1),
+        };
+        if rank < least {
+            return Err(Error::value(format!(
+                "Shape must be at least rank {least} but is rank {rank}"
+            ))
+            .help(format!("data_format is {}: without a batch axis use math::add", self.0.name(2))));
+        }
+        Ok(axis)
+    }
+
+    /// The channels' axis while the graph runs.
+    fn axis_of(&self, tensor: &Tensor) -> Result<usize> {
+        self.axis(tensor.rank()).map_err(|error| {
+            Error::invalid(format!("Input tensor must be at least 2D: {}", brackets(tensor.shape())))
+                .help(error.message())
+        })
+    }
+}
+
+/// Sizes as TensorFlow's kernels write them.
+fn brackets(sizes: &[usize]) -> String {
+    format!("{sizes:?}").replace(' ', "")
+}
+
+struct BiasAdd(Channels);
+
+impl Op for BiasAdd {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        let [value, bias] = [&inputs[0].shape, &inputs[1].shape];
+        let channels = match bias.dims() {
+            None => Dim::unknown("channels"),
+            Some([channels]) => channels.clone(),
+            Some(dims) => {
+                return Err(Error::value(format!("Shape must be rank 1 but is rank {}", dims.len()))
+                    .help("the bias is a vector with one element for each channel"));
+            }
+        };
+        let Some(dims) = value.dims() else { return Ok(vec![inputs[0].clone()]) };
+        let axis = self.0.axis(dims.len())?;
+        if !dims[axis].is_compatible_with(&channels) {
+            return Err(Error::value(format!(
+                "Dimensions must be equal, but are {} and {channels}",
+                dims[axis]
+            ))
+            .help(format!("the value has {} channels, the bias {channels} elements", dims[axis])));
+        }
+        let mut dims = dims.to_vec();
+        if dims[axis].known().is_none() && channels.known().is_some() {
+            dims[axis] = channels;
+        }
+        Ok(vec![Fact::new(inputs[0].dtype, Shape::new(dims))])
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let [mut value, bias] = take(inputs)?;
+        let axis = self.0.axis_of(&value)?;
+        if bias.rank() != 1 {
+            return Err(Error::invalid(format!("Biases must be 1D: {}", brackets(bias.shape()))));
+        }
+        if bias.len() != value.shape()[axis] {
+            let which = match self.0.0 {
+                DataFormat::ChannelsLast => "last",
+                DataFormat::ChannelsFirst => "channel",
+            };
+            return Err(Error::invalid(format!(
+                "Must provide as many biases as the {which} dimension of the input tensor: {} vs. {}",
+                brackets(bias.shape()),
+                brackets(value.shape())
+            )));
+        }
+        let inner = value.shape()[axis + 1..].iter().product();
+        dispatch!(value.dtype(), T in [f32, f64, i32, i64], {
+            add_bias::<T>(run.threads(), value.make_mut()?, bias.as_slice()?, inner);
+        });
+        Ok(vec![value])
+    }
+
+    fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        let Some(dy) = &dy[0] else { return Ok(vec![None; 2]) };
+        let graph = node.graph();
+        let bias = graph.add("BiasAddGrad").input(dy).attrs(node.attrs().clone()).output()?;
+        Ok(vec![Some(dy.clone()), Some(bias)])
+    }
+}
+
+/// `values`, whose channels are runs of `inner` elements in turn, plus the bias.
+fn add_bias<T: Number>(threads: &Threads, values: &mut [T], bias: &[T], inner: usize) {
+    if values.is_empty() {
+        return;
+    }
+    if inner == 1 {
+        let piece = (PIECE / bias.len()).max(1) * bias.len();
+        threads.for_each_piece(values, piece, |_, piece| {
+            for values in piece.chunks_exact_mut(bias.len()) {
+                values.iter_mut().zip(bias).for_each(|(value, &bias)| *value = value.plus(bias));
+            }
+        });
+    } else {
+        threads.for_each_piece(values, inner, |run, values| {
+            let bias = bias[run % bias.len()];
+            values.iter_mut().for_each(|value| *value = value.plus(bias));
+        });
+    }
+}
+
+struct BiasAddGrad(Channels);
+
+impl Op for BiasAddGrad {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        let channels = match inputs[0].shape.dims() {
+            Some(dims) => dims[self.0.axis(dims.len())?].clone(),
+            None => Dim::unknown("channels"),
+        };
+        Ok(vec![Fact::new(inputs[0].dtype, vec![channels])])
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let [dy] = take(inputs)?;
+        let axis = self.0.axis_of(&dy)?;
+        let reduced: Vec<bool> = (0..dy.rank()).map(|other| other != axis).collect();
+        let mut sum = Tensor::zeros(dy.dtype(), &[dy.shape()[axis]])?;
+        dispatch!(dy.dtype(), T in [f32, f64, i32, i64], {
+            let out = sum.make_mut::<T>()?;
+            reduce::sum(run.threads(), dy.as_slice::<T>()?, dy.shape(), &reduced, out)?;
+        });
+        Ok(vec![sum])
+    }
+
+    /// What arrives is spread over the input again, as a bias is.
+    fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        let Some(dy) = &dy[0] else { return Ok(vec![None]) };
+        let zeros = array::zeros_like(&node.input(0))?;
+        Ok(vec![Some(bias_add_format(zeros, dy, self.0.0)?)])
+    }
+}

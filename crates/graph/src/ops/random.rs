@@ -1,0 +1,100 @@
+//! `RandomStandardNormal`, `RandomUniform`, `TruncatedNormal`.
+
+use std::sync::Arc;
+
+use tconv_tensor::{DType, Tensor};
+
+use crate::attrs::AttrReader;
+use crate::op::{FLOATS, Fact, INDICES, Op, OpDef, not_differentiable, take};
+use crate::random::{Distribution, Philox, fill_f32, fill_f64};
+use crate::{Code, Error, Operation, Output, Result, Run};
+
+pub(crate) static RANDOM_STANDARD_NORMAL: OpDef = OpDef {
+    name: "RandomStandardNormal",
+    inputs: &[("shape", "T")],
+    types: &[("T", INDICES)],
+    stateful: true,
+    make: |attrs| Ok(Arc::new(Random::new(attrs, Distribution::StandardNormal)?)),
+};
+
+pub(crate) static RANDOM_UNIFORM: OpDef = OpDef {
+    name: "RandomUniform",
+    inputs: &[("shape", "T")],
+    types: &[("T", INDICES)],
+    stateful: true,
+    make: |attrs| Ok(Arc::new(Random::new(attrs, Distribution::Uniform)?)),
+};
+
+pub(crate) static TRUNCATED_NORMAL: OpDef = OpDef {
+    name: "TruncatedNormal",
+    inputs: &[("shape", "T")],
+    types: &[("T", INDICES)],
+    stateful: true,
+    make: |attrs| Ok(Arc::new(Random::new(attrs, Distribution::TruncatedNormal)?)),
+};
+
+struct Random {
+    distribution: Distribution,
+    dtype: DType,
+    seeds: (i64, i64),
+}
+
+impl Random {
+    fn new(attrs: &mut AttrReader, distribution: Distribution) -> Result<Random> {
+        let dtype = attrs.dtype("dtype")?;
+        if !FLOATS.contains(&dtype) {
+            return Err(Error::type_(format!(
+                "Value passed to parameter 'dtype' has DataType {dtype} not in list of allowed values: float32, float64"
+            )));
+        }
+        let seeds = (attrs.int_or("seed", 0)?, attrs.int_or("seed2", 0)?);
+        Ok(Random { distribution, dtype, seeds })
+    }
+
+    /// The start of a node's stream in one session.
+    fn start(&self) -> Result<Philox> {
+        let unknown = |error| Error::new(Code::Internal, format!("no random seed to be had: {error}"));
+        let (seed, seed2) = match self.seeds {
+            (0, 0) => {
+                let mut bytes = [[0; 8]; 2];
+                getrandom::fill(bytes.as_flattened_mut()).map_err(unknown)?;
+                (i64::from_ne_bytes(bytes[0]), i64::from_ne_bytes(bytes[1]))
+            }
+            seeds => seeds,
+        };
+        Ok(Philox::new(seed, seed2))
+    }
+}
+
+impl Op for Random {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        Ok(vec![Fact::new(self.dtype, inputs[0].as_shape("shape")?)])
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let [shape] = take(inputs)?;
+        if shape.rank() != 1 {
+            return Err(Error::invalid(format!(
+                "shape must be a vector of {{int32,int64}}, got shape {:?}",
+                shape.shape()
+            )));
+        }
+        let size = |&n: &i64| {
+            usize::try_from(n).map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")))
+        };
+        let dims = shape.to_i64_vec()?.iter().map(size).collect::<Result<Vec<usize>>>()?;
+        let mut values = Tensor::zeros(self.dtype, &dims)?;
+        if self.dtype == DType::Float64 {
+            let out = values.make_mut()?;
+            run.random_stream(|| self.start(), |stream| fill_f64(stream, self.distribution, out))?;
+        } else {
+            let out = values.make_mut()?;
+            run.random_stream(|| self.start(), |stream| fill_f32(stream, self.distribution, out))?;
+        }
+        Ok(vec![values])
+    }
+
+    fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        not_differentiable(node)
+    }
+}
