@@ -17,6 +17,10 @@ mod output;
 pub mod random;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod recorded_random;
+#[cfg(test)]
+mod recorded_training;
 mod session;
 pub mod slim;
 mod variable;

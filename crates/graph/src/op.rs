@@ -69,7 +69,7 @@ impl Fact {
         }
         let dims = match (&self.value, self.shape.dims()) {
             (Some(value), _) => value.to_vec(),
-            (None, Some([Dim::Known(rank)])) => {
+            (None, Some([Dim::Known(rank @ ..=254)])) => {
                 (0..*rank).map(|axis| Dim::unknown(format!("{what}[{axis}]"))).collect()
             }
             _ => return Ok(Shape::unknown()),

@@ -221,6 +221,16 @@ pub fn apply(
     operands: &[&dyn Operand],
     with: impl FnOnce(NodeBuilder) -> NodeBuilder,
 ) -> Result<Operation> {
+    apply_boxed(op, name, operands, Box::new(with))
+}
+
+/// [`apply`], compiled once.
+fn apply_boxed(
+    op: &str,
+    name: &str,
+    operands: &[&dyn Operand],
+    with: Box<dyn FnOnce(NodeBuilder) -> NodeBuilder + '_>,
+) -> Result<Operation> {
     let graph = graph_of(operands)?;
     let arguments = ops::find(op).map_or(&[][..], |def| def.inputs);
     let argument = |i: usize| arguments.get(i).copied().unwrap_or(("input", ""));

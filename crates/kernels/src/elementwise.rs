@@ -80,7 +80,7 @@ pub fn zip_broadcast<A: Copy + Sync, B: Copy + Sync, C: Send>(
     let inner = axes.inner();
     threads.for_each_piece(out, PIECE, |i, piece| {
         let start = i * PIECE;
-        axes.runs(start..start + piece.len(), |run, [i, j]| {
+        axes.runs(start..start + piece.len(), &mut |run, [i, j]| {
             let out = &mut piece[run];
             match inner {
                 [1, 1] => {

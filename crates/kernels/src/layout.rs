@@ -34,7 +34,7 @@ pub fn copy_strided<T: Copy + Send + Sync>(
         let rows_each = BLOCK.max(PIECE / columns);
         threads.for_each_piece(out, rows_each.saturating_mul(columns), |i, piece| {
             let first = i * rows_each;
-            rows.runs(first..first + piece.len() / columns, |run, [offset]| {
+            rows.runs(first..first + piece.len() / columns, &mut |run, [offset]| {
                 let out = &mut piece[run.start * columns..run.end * columns];
                 transpose(src, src_offset.wrapping_add(offset), stride, out, columns);
             });
@@ -43,7 +43,7 @@ pub fn copy_strided<T: Copy + Send + Sync>(
     }
     threads.for_each_piece(out, PIECE, |i, piece| {
         let start = i * PIECE;
-        axes.runs(start..start + piece.len(), |run, [offset]| {
+        axes.runs(start..start + piece.len(), &mut |run, [offset]| {
             let (out, mut at) = (&mut piece[run], src_offset.wrapping_add(offset));
             match stride {
                 0 => out.fill(src[at]),
@@ -104,7 +104,7 @@ pub fn scatter_strided<T: Copy + Send + Sync>(
     let [stride] = axes.inner();
     // Writes `src[first..last]` to a piece of `out` that begins at `base`.
     let write = |out: &mut [T], base: usize, first: usize, last: usize| {
-        axes.runs(first..last, |run, [offset]| {
+        axes.runs(first..last, &mut |run, [offset]| {
             let src = &src[first..][run];
             let mut at = out_offset.wrapping_add(offset).wrapping_sub(base);
             if stride == 1 {

@@ -133,7 +133,7 @@ pub fn reduce<T: Copy + Send + Sync>(
 fn columns<T>(kept: &Axes<1>, start: usize, out: &mut [T], each: impl Fn(usize, &mut [T])) {
     let [stride] = kept.inner();
     let width = if stride == 1 { LANES } else { 1 };
-    kept.runs(start..start + out.len(), |run, [mut offset]| {
+    kept.runs(start..start + out.len(), &mut |run, [mut offset]| {
         for out in out[run].chunks_mut(width) {
             each(offset, out);
             offset += out.len() * stride as usize;
@@ -178,7 +178,7 @@ impl<T: Copy + Send + Sync, F: Fn(T, T) -> T + Sync + Send> Tree<'_, T, F> {
         let mut lanes = [self.neutral; LANES];
         let width = self.group(columns) * columns;
         let stride = self.along.inner()[0] as usize;
-        self.along.runs(first..last, |run, [start]| {
+        self.along.runs(first..last, &mut |run, [start]| {
             let input = &self.input[offset + start..];
             if stride == columns {
                 for row in input[..run.len() * columns].chunks(width) {

@@ -36,13 +36,8 @@ impl Threads {
     }
 
     /// Calls `task(i)` for each `i` below `tasks`, in any order, and returns when all are done.
-    pub fn for_each(&self, tasks: usize, task: impl Fn(usize) + Sync + Send) {
-        match &self.0 {
-            Some(pool) if tasks > 1 => {
-                pool.install(|| (0..tasks).into_par_iter().with_max_len(1).for_each(task))
-            }
-            _ => (0..tasks).for_each(task),
-        }
+    pub fn for_each(&self, tasks: usize, task: impl Fn(usize) + Sync) {
+        self.share(tasks, &task);
     }
 
     /// Cuts `out` into pieces of `size` elements (the last may be shorter) and calls
@@ -51,15 +46,35 @@ impl Threads {
         &self,
         out: &mut [T],
         size: usize,
-        task: impl Fn(usize, &mut [T]) + Sync + Send,
+        task: impl Fn(usize, &mut [T]) + Sync,
     ) {
-        let size = size.max(1);
+        self.share_pieces(out, size.max(1), &task);
+    }
+
+    // The two below are compiled once (for each element type), not once for each task: the scheduler's
+    // code is large, and there are hundreds of tasks.
+
+    fn share(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        match &self.0 {
+            Some(pool) if tasks > 1 => {
+                pool.install(|| (0..tasks).into_par_iter().with_max_len(1).for_each(task))
+            }
+            _ => (0..tasks).for_each(task),
+        }
+    }
+
+    fn share_pieces<T: Send>(
+        &self,
+        out: &mut [T],
+        size: usize,
+        task: &(dyn Fn(usize, &mut [T]) + Sync),
+    ) {
         match &self.0 {
             Some(pool) if out.len() > size => pool.install(|| {
                 out.par_chunks_mut(size)
                     .with_max_len(1)
                     .enumerate()
-                    .for_each(|(i, piece)| task(i, piece))
+                    .for_each(|(i, piece)| task(i, piece));
             }),
             _ => out
                 .chunks_mut(size)

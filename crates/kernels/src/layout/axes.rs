@@ -96,7 +96,11 @@ impl<const N: usize> Axes<N> {
 
     /// Walks the elements `range` and calls `run` for each stretch of the innermost axis, with the
     /// stretch's place within the range and the offsets of its first element.
-    pub(crate) fn runs(&self, range: Range<usize>, mut run: impl FnMut(Range<usize>, [usize; N])) {
+    pub(crate) fn runs(
+        &self,
+        range: Range<usize>,
+        run: &mut dyn FnMut(Range<usize>, [usize; N]),
+    ) {
         let mut index = [0; MAX_AXES];
         let mut offsets = [0usize; N];
         // An offset may pass below zero on its way, never where it is used; hence the wrapping.
@@ -185,7 +189,7 @@ pub(crate) mod tests {
         assert_eq!(axes.axis(0), (12, [1, 0]));
         assert_eq!(axes.outermost(), (5, [12, 1]));
         let mut seen = Vec::new();
-        axes.runs(10..30, |run, offsets| seen.push((run, offsets)));
+        axes.runs(10..30, &mut |run, offsets| seen.push((run, offsets)));
         assert_eq!(seen, [(0..2, [10, 0]), (2..14, [12, 1]), (14..20, [24, 2])]);
     }
 
