@@ -1,4 +1,4 @@
-"""Records small .npy and .npz files, for the tests of tconv-tensor's readers.
+"""Records small .npy files, for the tests of tconv-tensor's readers.
 
     python record_npy.py
 """
@@ -20,5 +20,3 @@ np.save("half.npy", np.array([1], "f2"))
 np.save("text.npy", np.array(["ab"]))
 np.save("structured.npy", np.array([(1, 2)], [("a", "f4"), ("b", "i4")]))
 np.save("object.npy", np.array([None]), allow_pickle=True)
-np.savez("stored.npz", a=np.arange(3, dtype="f4"), **{"layer/b": np.array(7)})
-np.savez_compressed("compressed.npz", zeros=np.zeros((50, 20), "f4"), c=np.array([True, False]))

@@ -53,7 +53,7 @@ pub enum TensorError {
         /// The name.
         String,
     ),
-    /// A `.npy` or `.npz` file could not be opened, read or written.
+    /// A `.npy` file could not be opened, read or written.
     #[error("{}: {problem}", path.display())]
     File {
         /// The file.
@@ -61,23 +61,19 @@ pub enum TensorError {
         /// What the operating system said.
         problem: String,
     },
-    /// A `.npy` or `.npz` file is damaged, or is not one.
-    #[error("{}: {}not in NumPy's format: {problem}", path.display(), member(array))]
+    /// A `.npy` file is damaged, or is not one.
+    #[error("{}: not in NumPy's format: {problem}", path.display())]
     Npy {
         /// The file.
         path: PathBuf,
-        /// The array within a `.npz` file.
-        array: Option<String>,
         /// What was found.
         problem: String,
     },
-    /// A `.npy` or `.npz` file is sound and holds elements of a type that no tensor has.
-    #[error("{}: {}element type {found} is not one of float32, float64, int32, int64, uint8, bool", path.display(), member(array))]
+    /// A `.npy` file is sound and holds elements of a type that no tensor has.
+    #[error("{}: element type {found} is not one of float32, float64, int32, int64, uint8, bool", path.display())]
     NpyDType {
         /// The file.
         path: PathBuf,
-        /// The array within a `.npz` file.
-        array: Option<String>,
         /// The file's element type, in NumPy's words.
         found: String,
     },
@@ -107,12 +103,6 @@ fn list(shape: &[usize]) -> String {
         .map(usize::to_string)
         .collect::<Vec<_>>()
         .join(",")
-}
-
-fn member(array: &Option<String>) -> String {
-    array
-        .as_ref()
-        .map_or_else(String::new, |name| format!("array '{name}': "))
 }
 
 fn excess(bytes: Option<usize>, available: Option<usize>) -> String {

@@ -3,7 +3,7 @@
 //! A [`Tensor`] shares its elements between clones and copies them when one of
 //! several owners writes. It is made from and given back as Rust vectors and
 //! `ndarray` arrays without a copy where the memory allows it, is printed as
-//! NumPy prints, and is read from and written to NumPy's `.npy` and `.npz`.
+//! NumPy prints, and is read from and written to NumPy's `.npy`.
 #![forbid(unsafe_code)]
 
 mod arrays;
@@ -15,5 +15,5 @@ mod tensor;
 
 pub use dtype::{DType, Element, Handle};
 pub use error::TensorError;
-pub use npy::{read_npy, read_npz, write_npy, write_npz};
+pub use npy::{read_npy, write_npy};
 pub use tensor::{Tensor, checked_len};

@@ -1,19 +1,16 @@
-//! NumPy's `.npy` and `.npz` files.
+//! NumPy's `.npy` files.
 //!
 //! A reader believes no size that a file states before it has been compared with the file's own.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use ndarray::{Array, IxDyn, ShapeBuilder};
-use npyz::npz::{NpzArchive, NpzWriter, array_name_from_file_name};
 use npyz::{
     AutoSerialize, Deserialize, NpyFile, NpyHeader, Order, TypeChar, WriteOptions, WriterBuilder,
 };
 use tempfile::NamedTempFile;
-use zip::write::FileOptions;
 
 use crate::dtype::storage::Storage;
 use crate::tensor::addressable_len;
@@ -38,55 +35,7 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<Tensor, TensorError> {
         .metadata()
         .map_err(|error| TensorError::file(path, error))?
         .len();
-    Source {
-        path,
-        array: None,
-        size,
-        stored: size,
-    }
-    .read(BufReader::new(file))
-}
-
-/// Reads every array of a `.npz` file, stored or compressed, by name.
-///
-/// # Errors
-/// As [`read_npy`]; [`TensorError::Npy`] as well for a damaged archive or a member that is not an array.
-pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>, TensorError> {
-    let path = path.as_ref();
-    let file = File::open(path).map_err(|error| TensorError::file(path, error))?;
-    let archive_size = file
-        .metadata()
-        .map_err(|error| TensorError::file(path, error))?
-        .len();
-    let whole = Source {
-        path,
-        array: None,
-        size: archive_size,
-        stored: archive_size,
-    };
-    let mut archive =
-        NpzArchive::new(BufReader::new(file)).map_err(|error| whole.damaged(error))?;
-    let archive = archive.zip_archive();
-    let mut tensors = BTreeMap::new();
-    for index in 0..archive.len() {
-        let member = archive
-            .by_index(index)
-            .map_err(|error| whole.damaged(error))?;
-        let Some(name) = array_name_from_file_name(member.name()).map(str::to_owned) else {
-            return Err(whole.damaged(format!("member '{}' is not an array", member.name())));
-        };
-        let source = Source {
-            path,
-            array: Some(&name),
-            size: member.size(),
-            stored: member.compressed_size().min(archive_size),
-        };
-        let tensor = source.read(BufReader::new(member))?;
-        if tensors.insert(name.clone(), tensor).is_some() {
-            return Err(whole.damaged(format!("array '{name}' is there twice")));
-        }
-    }
-    Ok(tensors)
+    Source { path, size }.read(BufReader::new(file))
 }
 
 /// Writes a `.npy` file, row-major; it takes the place of `path` only when it is complete.
@@ -99,49 +48,17 @@ pub fn write_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), TensorEr
     replace(path, |file| write_tensor(file, tensor))
 }
 
-/// Writes a `.npz` file of named arrays, uncompressed as `numpy.savez` does; it takes the place of
-/// `path` only when it is complete.
-///
-/// # Errors
-/// As [`write_npy`].
-pub fn write_npz(
-    path: impl AsRef<Path>,
-    tensors: &BTreeMap<String, Tensor>,
-) -> Result<(), TensorError> {
-    let path = path.as_ref();
-    tensors
-        .values()
-        .try_for_each(|tensor| check_writable(path, tensor))?;
-    replace(path, |file| {
-        let mut archive = NpzWriter::new(file);
-        let archive = archive.zip_writer();
-        let options = FileOptions::default()
-            .compression_method(zip::CompressionMethod::Stored)
-            .large_file(true);
-        for (name, tensor) in tensors {
-            archive.start_file(npyz::npz::file_name_from_array_name(name), options)?;
-            write_tensor(archive, tensor)?;
-        }
-        archive.finish()?;
-        Ok(())
-    })
-}
-
 /// Where an array is read from, and how much of it there is.
 struct Source<'a> {
     path: &'a Path,
-    array: Option<&'a str>,
-    /// The array's bytes, header and all.
+    /// The file's bytes, header and all.
     size: u64,
-    /// The bytes that they take on disk: fewer in a compressed archive.
-    stored: u64,
 }
 
 impl Source<'_> {
     fn damaged(&self, problem: impl ToString) -> TensorError {
         TensorError::Npy {
             path: self.path.to_owned(),
-            array: self.array.map(str::to_owned),
             problem: problem.to_string(),
         }
     }
@@ -165,7 +82,7 @@ impl Source<'_> {
             )));
         }
         checked_len(dtype, &shape)?;
-        let tensor = match dtype {
+        match dtype {
             DType::Float32 => self.elements::<f32>(header, &shape, &mut reader),
             DType::Float64 => self.elements::<f64>(header, &shape, &mut reader),
             DType::Int32 => self.elements::<i32>(header, &shape, &mut reader),
@@ -173,12 +90,7 @@ impl Source<'_> {
             DType::Uint8 => self.elements::<u8>(header, &shape, &mut reader),
             DType::Bool => self.elements::<bool>(header, &shape, &mut reader),
             DType::Resource => Err(self.damaged("resources are not in NumPy's format")),
-        }?;
-        if self.array.is_some() {
-            // An archive's checksum is compared at the member's end.
-            io::copy(&mut reader, &mut io::sink()).map_err(|error| self.damaged(error))?;
         }
-        Ok(tensor)
     }
 
     /// The bytes before the elements, known to be safe to give to the parser.
@@ -242,7 +154,6 @@ impl Source<'_> {
         }
         Err(TensorError::NpyDType {
             path: self.path.to_owned(),
-            array: self.array.map(str::to_owned),
             found: header.dtype().descr(),
         })
     }
@@ -254,8 +165,7 @@ impl Source<'_> {
         reader: impl Read,
     ) -> Result<Tensor, TensorError> {
         let (order, len) = (header.order(), shape.iter().product::<usize>());
-        let on_disk = usize::try_from(self.stored).unwrap_or(usize::MAX) / T::DTYPE.size();
-        let mut data = Vec::with_capacity(len.min(on_disk));
+        let mut data = Vec::with_capacity(len);
         let items = NpyFile::with_header(header, reader).data::<T>();
         for item in items.map_err(|error| self.damaged(error))? {
             data.push(item.map_err(|error| {

@@ -4,6 +4,8 @@ mod activation;
 mod activation_grad;
 mod bias;
 mod pool;
+#[cfg(test)]
+mod tests;
 
 pub use super::conv::{
     ConvBuilder, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose,
@@ -17,3 +19,8 @@ pub(crate) use bias::{BIAS_ADD, BIAS_ADD_GRAD};
 pub use bias::{bias_add, bias_add_format};
 pub(crate) use pool::{AVG_POOL, AVG_POOL_GRAD, MAX_POOL, MAX_POOL_GRAD};
 pub use pool::{PoolBuilder, avg_pool, max_pool};
+
+/// Sizes as TensorFlow's kernels write them.
+pub(super) fn brackets(sizes: &[usize]) -> String {
+    format!("{sizes:?}").replace(' ', "")
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tconv_tensor::{DType, Tensor};
 
+use super::nn::brackets;
 use crate::attrs::AttrReader;
 use crate::op::{FLOATS, Fact, INDICES, Op, OpDef, not_differentiable, take};
 use crate::random::{Distribution, Philox, fill_f32, fill_f64};
@@ -75,8 +76,8 @@ impl Op for Random {
         let [shape] = take(inputs)?;
         if shape.rank() != 1 {
             return Err(Error::invalid(format!(
-                "shape must be a vector of {{int32,int64}}, got shape {:?}",
-                shape.shape()
+                "shape must be a vector of {{int32,int64}}, got shape {}",
+                brackets(shape.shape())
             )));
         }
         let size = |&n: &i64| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tconv_kernels::Threads;
 use tconv_tensor::{Element, Handle, Tensor};
 
+use super::nn::brackets;
 use super::state::check_value;
 use crate::op::{FLOATS, Fact, Op, OpDef, no_gradient};
 use crate::{Code, Error, Operation, Output, Result, Run, dispatch};
@@ -134,7 +135,7 @@ impl Op for Apply {
                     if value.rank() == 0 {
                         scalars.push(value.item::<T>()?);
                     } else if names[self.rule.gradient()].0 != *name {
-                        return Err(Error::invalid(format!("{name} is not a scalar: {:?}", value.shape())));
+                        return Err(Error::invalid(format!("{name} is not a scalar: {}", brackets(value.shape()))));
                     }
                 }
                 match (self.rule, variables, scalars.as_slice()) {
@@ -192,10 +193,10 @@ fn check_alike(
     gradient: &Tensor,
 ) -> Result<()> {
     if variable.shape() != gradient.shape() {
-        let (ours, theirs) = (variable.shape(), gradient.shape());
+        let [ours, theirs] = [variable, gradient].map(|tensor| brackets(tensor.shape()));
         let other = if first == name { "grad" } else { name };
-        return Err(Error::invalid(format!("{first} and {other} do not have the same shape{ours:?} {theirs:?}"))
-            .help(format!("'{name}' of variable {handle} is {ours:?}, the gradient {theirs:?}")));
+        return Err(Error::invalid(format!("{first} and {other} do not have the same shape{ours} {theirs}"))
+            .help(format!("'{name}' of variable {handle} is {ours}, the gradient {theirs}")));
     }
     if variable.dtype() != gradient.dtype() {
         let (ours, theirs) = (variable.dtype(), gradient.dtype());

@@ -6,6 +6,7 @@ use tconv_kernels::elementwise::zip_in_place;
 use tconv_kernels::{KernelError, Threads};
 use tconv_tensor::{Element, Tensor};
 
+use super::brackets;
 use super::activation::{LEAKY_RELU_ALPHA, REAL_NUMBERS, sigmoid};
 use crate::op::{FLOATS, Fact, Op, OpDef, take};
 use crate::{Error, Operation, Output, Result, Run, array, dispatch, math};
@@ -70,9 +71,9 @@ impl Op for Grad {
         let [a, b] = take(inputs)?;
         if a.shape() != b.shape() {
             return Err(Error::invalid(format!(
-                "Inputs to operation must have the same size and shape. Input 0: {:?} != input 1: {:?}",
-                a.shape(),
-                b.shape()
+                "Inputs to operation must have the same size and shape.  Input 0: {} != input 1: {}",
+                brackets(a.shape()),
+                brackets(b.shape())
             )));
         }
         let threads = run.threads();

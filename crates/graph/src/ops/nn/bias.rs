@@ -7,6 +7,7 @@ use tconv_kernels::reduce::{self, Number};
 use tconv_shape::{DataFormat, Dim, Shape};
 use tconv_tensor::Tensor;
 
+use super::brackets;
 use crate::attrs::AttrReader;
 use crate::op::{Fact, NUMBERS, Op, OpDef, take};
 use crate::operand::apply;
@@ -89,11 +90,6 @@ impl Channels {
     }
 }
 
-/// Sizes as TensorFlow's kernels write them.
-fn brackets(sizes: &[usize]) -> String {
-    format!("{sizes:?}").replace(' ', "")
-}
-
 struct BiasAdd(Channels);
 
 impl Op for BiasAdd {
@@ -130,14 +126,15 @@ impl Op for BiasAdd {
             return Err(Error::invalid(format!("Biases must be 1D: {}", brackets(bias.shape()))));
         }
         if bias.len() != value.shape()[axis] {
-            let which = match self.0.0 {
-                DataFormat::ChannelsLast => "last",
-                DataFormat::ChannelsFirst => "channel",
-            };
             return Err(Error::invalid(format!(
-                "Must provide as many biases as the {which} dimension of the input tensor: {} vs. {}",
+                "Must provide as many biases as the last dimension of the input tensor: {} vs. {}",
                 brackets(bias.shape()),
                 brackets(value.shape())
+            ))
+            .help(format!(
+                "data_format is {}: there are {} channels",
+                self.0.0.name(2),
+                value.shape()[axis]
             )));
         }
         let inner = value.shape()[axis + 1..].iter().product();

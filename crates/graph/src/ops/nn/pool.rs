@@ -6,11 +6,11 @@ use tconv_kernels::pool::{self as kernels, Pool2};
 use tconv_shape::{ConvAxis, DataFormat, Dim, Padding, Shape, Window};
 use tconv_tensor::Tensor;
 
-use super::Sizes;
+use super::{Sizes, brackets};
 use crate::attrs::AttrReader;
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, no_gradient, take};
 use crate::operand::apply;
-use crate::{Code, Error, NodeBuilder, Operand, Operation, Output, Result, Run, array, dispatch};
+use crate::{Error, NodeBuilder, Operand, Operation, Output, Result, Run, array, dispatch};
 
 /// Spatial axes of these ops.
 const SPATIAL: usize = 2;
@@ -148,6 +148,17 @@ enum Kind {
     AvgGrad,
 }
 
+impl Kind {
+    fn op(self) -> &'static str {
+        match self {
+            Kind::Max => "MaxPool",
+            Kind::MaxGrad => "MaxPoolGrad",
+            Kind::Avg => "AvgPool",
+            Kind::AvgGrad => "AvgPoolGrad",
+        }
+    }
+}
+
 struct Pool {
     kind: Kind,
     ksize: Vec<i64>,
@@ -161,9 +172,12 @@ impl Pool {
         let name = attrs.string_or("data_format", "NHWC")?;
         let format = DataFormat::parse(&name, SPATIAL)
             .ok_or_else(|| Error::value(format!("data_format must be NHWC or NCHW, got {name}")))?;
-        let ksize = spatial("ksize", &attrs.ints("ksize")?, format)?;
-        let strides = spatial("strides", &attrs.ints("strides")?, format)?;
+        let ksize = spatial(kind.op(), "ksize", &attrs.ints("ksize")?, format)?;
+        let strides = spatial(kind.op(), "strides", &attrs.ints("strides")?, format)?;
         let padding = parse_padding(attrs, kind, format)?;
+        if let Padding::Explicit(pads) = &padding {
+            check_smaller(pads, &ksize)?;
+        }
         Ok(Pool { kind, ksize, strides, padding, format })
     }
 
@@ -308,12 +322,12 @@ fn expect(what: &str, pool: &Pool2, tensor: &Tensor) -> Result<()> {
     if tensor.shape() == dims {
         return Ok(());
     }
-    let found = tensor.shape();
-    Err(Error::invalid(format!("Expected {what} shape to be {dims:?}, but got {found:?}")))
+    let (expected, found) = (brackets(&dims), brackets(tensor.shape()));
+    Err(Error::invalid(format!("Expected {what} shape to be {expected}, but got {found}")))
 }
 
 fn wrong_rank(dims: &[usize]) -> Error {
-    Error::invalid(format!("tensor_in must be 4-dimensional: {dims:?}"))
+    Error::invalid(format!("tensor_in must be 4-dimensional: {}", brackets(dims)))
 }
 
 /// Four sizes, each unknown where it is not known.
@@ -328,29 +342,34 @@ fn four(what: &str, shape: &Shape) -> Result<Vec<Dim>> {
 }
 
 /// The spatial part of a list of four, whose batch and channel parts must be 1.
-fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
+fn spatial(op: &str, what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
     if all.len() != SPATIAL + 2 {
-        return Err(Error::value(format!("{what} must contain 4 values, but got: {}", all.len())));
+        return Err(Error::value(format!(
+            "{op} requires the {what} attribute to contain 4 values, but got: {}",
+            all.len()
+        )));
     }
     let order = format.name(SPATIAL);
-    if all[0] != 1 || all[format.channel_axis(SPATIAL)] != 1 {
-        return Err(Error::new(Code::Value, "Pooling is not yet supported on the batch or depth dimension.")
-            .help(format!("{what} is {all:?} in {order} order: the values for N and C must be 1")));
-    }
     if let Some(small) = all.iter().find(|&&n| n < 1) {
-        return Err(Error::value(format!("Sliding window {what} must be positive, got {small}"))
-            .help(format!("{what} is {all:?} in {order} order")));
+        let sizes: Vec<_> = all.iter().map(i64::to_string).collect();
+        let message = match what {
+            "strides" => format!("Stride must be > 0, but got {small}"),
+            _ => format!(
+                "Sliding window {what} must be positive. The specified or inferred {what} is: {}",
+                sizes.join(",")
+            ),
+        };
+        return Err(Error::value(message).help(format!("{what} is {all:?} in {order} order")));
+    }
+    if all[0] != 1 || all[format.channel_axis(SPATIAL)] != 1 {
+        return Err(Error::value("Pooling is not yet supported on the batch or depth dimension.")
+            .help(format!("{what} is {all:?} in {order} order: the values for N and C must be 1")));
     }
     Ok((0..SPATIAL).map(|axis| all[format.spatial_axis(axis)]).collect())
 }
 
 fn parse_padding(attrs: &mut AttrReader, kind: Kind, format: DataFormat) -> Result<Padding> {
-    let (op, explicit) = match kind {
-        Kind::Max => ("MaxPool", true),
-        Kind::MaxGrad => ("MaxPoolGrad", true),
-        Kind::Avg => ("AvgPool", false),
-        Kind::AvgGrad => ("AvgPoolGrad", false),
-    };
+    let (op, explicit) = (kind.op(), matches!(kind, Kind::Max | Kind::MaxGrad));
     let pads = if explicit { attrs.ints_or("explicit_paddings", Vec::new())? } else { Vec::new() };
     let name = attrs.string("padding")?;
     if name != "EXPLICIT" && !pads.is_empty() {
@@ -385,4 +404,19 @@ fn parse_padding(attrs: &mut AttrReader, kind: Kind, format: DataFormat) -> Resu
             )))
         }
     }
+}
+
+/// Refuses a padding in which a window could lie whole.
+fn check_smaller(pads: &[(i64, i64)], ksize: &[i64]) -> Result<()> {
+    let names = [("Top", "Bottom"), ("Left", "Right")];
+    for ((&(before, after), &size), (first, last)) in pads.iter().zip(ksize).zip(names) {
+        for (pad, name) in [(before, first), (after, last)] {
+            if pad >= size {
+                return Err(Error::value(format!(
+                    "{name} padding {pad} needs to be smaller than the window size {size}"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
