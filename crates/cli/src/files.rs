@@ -43,5 +43,9 @@ fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+    builder.tempfile_in(if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    })
 }

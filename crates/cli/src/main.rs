@@ -37,10 +37,12 @@ fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let result = match Cli::from_arg_matches(&matches) {
         Err(error) => error.exit(),
-        Ok(Cli { command: Command::Op(args) }) => op::run(&args),
-        Ok(Cli { command: Command::Train(args) }) => {
-            train::run(args, matches.subcommand_matches("train"))
-        }
+        Ok(Cli {
+            command: Command::Op(args),
+        }) => op::run(&args),
+        Ok(Cli {
+            command: Command::Train(args),
+        }) => train::run(args, matches.subcommand_matches("train")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,10 +69,12 @@ fn note(line: &str) {
 /// [`Failure::BrokenPipe`] when nobody listens any more.
 fn say(lines: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{lines}").and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
-        _ => Failure::Error(format!("standard output: {error}")),
-    })
+    writeln!(stdout, "{lines}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
+            _ => Failure::Error(format!("standard output: {error}")),
+        })
 }
 
 #[cfg(test)]

@@ -15,26 +15,32 @@ use crate::{Failure, say};
 /// Flags are named as TensorFlow's arguments. Files may hold float32, float64 or int32 (int32 only where
 /// TensorFlow has it), in C or Fortran order and either byte order.
 #[derive(clap::Args)]
-#[command(arg_required_else_help = true, after_help = "\
+#[command(
+    arg_required_else_help = true,
+    after_help = "\
 Example:
-  tconv op conv2d_transpose --value x.npy --filter w.npy --output-shape 1,5,5,3 --strides 1,2,2,1 --padding SAME --out y.npy")]
+  tconv op conv2d_transpose --value x.npy --filter w.npy --output-shape 1,5,5,3 --strides 1,2,2,1 --padding SAME --out y.npy"
+)]
 pub struct Args {
     #[command(subcommand)]
     op: Op,
 }
 
 #[derive(Subcommand)]
-#[command(rename_all = "snake_case")]
 enum Op {
     /// Run a convolution backwards: from what it made to the output shape that is wanted back
     ///
     /// Strides, padding and filter are those of the forward convolution.
-    #[command(arg_required_else_help = true, after_help = "\
+    #[command(
+        name = "conv2d_transpose",
+        arg_required_else_help = true,
+        after_help = "\
 Example:
   tconv op conv2d_transpose --value x.npy --filter w.npy --output-shape 1,5,5,3 --strides 1,2,2,1 --padding SAME --out y.npy
 
 With x.npy of shape (1, 3, 3, 1) and w.npy of (2, 2, 3, 1), 1,6,6,3 is right as well: the forward
-convolution takes either to (1, 3, 3, 1). A wrong shape is answered with the right ones.")]
+convolution takes either to (1, 3, 3, 1). A wrong shape is answered with the right ones."
+    )]
     Conv2dTranspose {
         /// What the forward convolution made: batch, height, width, channels
         #[arg(long, value_name = "FILE")]
@@ -49,9 +55,13 @@ convolution takes either to (1, 3, 3, 1). A wrong shape is answered with the rig
         options: Options,
     },
     /// Convolve
-    #[command(arg_required_else_help = true, after_help = "\
+    #[command(
+        name = "conv2d",
+        arg_required_else_help = true,
+        after_help = "\
 Example:
-  tconv op conv2d --input x.npy --filter w.npy --strides 1,2,2,1 --padding SAME --out y.npy")]
+  tconv op conv2d --input x.npy --filter w.npy --strides 1,2,2,1 --padding SAME --out y.npy"
+    )]
     Conv2d {
         /// Batch, height, width, channels
         #[arg(long, value_name = "FILE")]
@@ -63,9 +73,13 @@ Example:
         options: Options,
     },
     /// The gradient of conv2d at its input
-    #[command(arg_required_else_help = true, after_help = "\
+    #[command(
+        name = "conv2d_backprop_input",
+        arg_required_else_help = true,
+        after_help = "\
 Example:
-  tconv op conv2d_backprop_input --input-sizes 1,5,5,3 --filter w.npy --out-backprop g.npy --strides 2 --out dx.npy")]
+  tconv op conv2d_backprop_input --input-sizes 1,5,5,3 --filter w.npy --out-backprop g.npy --strides 2 --out dx.npy"
+    )]
     Conv2dBackpropInput {
         /// The shape of conv2d's input
         #[arg(long, value_name = "SIZES", allow_hyphen_values = true)]
@@ -80,9 +94,13 @@ Example:
         options: Options,
     },
     /// The gradient of conv2d at its filter
-    #[command(arg_required_else_help = true, after_help = "\
+    #[command(
+        name = "conv2d_backprop_filter",
+        arg_required_else_help = true,
+        after_help = "\
 Example:
-  tconv op conv2d_backprop_filter --input x.npy --filter-sizes 3,3,10,20 --out-backprop g.npy --strides 2 --out dw.npy")]
+  tconv op conv2d_backprop_filter --input x.npy --filter-sizes 3,3,10,20 --out-backprop g.npy --strides 2 --out dw.npy"
+    )]
     Conv2dBackpropFilter {
         /// conv2d's input
         #[arg(long, value_name = "FILE")]
@@ -101,7 +119,12 @@ Example:
 #[derive(clap::Args)]
 struct Options {
     /// How far the forward window moves: one number, height,width or all four
-    #[arg(long, value_name = "SIZES", default_value = "1", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "SIZES",
+        default_value = "1",
+        allow_hyphen_values = true
+    )]
     strides: Integers,
     /// SAME, VALID, or rows and columns added at top,bottom,left,right
     #[arg(long, default_value = "SAME", allow_hyphen_values = true, value_parser = parse_padding)]
@@ -110,7 +133,12 @@ struct Options {
     #[arg(long, value_name = "FORMAT", default_value = "NHWC", value_parser = parse_format)]
     data_format: DataFormat,
     /// How far apart the filter's elements are: one number, height,width or all four
-    #[arg(long, value_name = "SIZES", default_value = "1", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "SIZES",
+        default_value = "1",
+        allow_hyphen_values = true
+    )]
     dilations: Integers,
     /// Threads; 0 means as many as the machine offers
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = crate::train::threads())]
@@ -133,9 +161,13 @@ impl FromStr for Integers {
     fn from_str(text: &str) -> Result<Integers, String> {
         let number = |part: &str| {
             let part = part.trim();
-            part.parse().map_err(|_| format!("'{part}' is no integer; write them as in 1,5,5,3"))
+            part.parse()
+                .map_err(|_| format!("'{part}' is no integer; write them as in 1,5,5,3"))
         };
-        text.split(',').map(number).collect::<Result<_, _>>().map(Integers)
+        text.split(',')
+            .map(number)
+            .collect::<Result<_, _>>()
+            .map(Integers)
     }
 }
 
@@ -147,7 +179,10 @@ fn parse_padding(text: &str) -> Result<Padding, String> {
             Ok(&[top, bottom, left, right]) => {
                 Ok(Padding::Explicit(vec![(top, bottom), (left, right)]))
             }
-            _ => Err("padding must be either VALID or SAME, or four numbers: top,bottom,left,right".into()),
+            _ => Err(
+                "padding must be either VALID or SAME, or four numbers: top,bottom,left,right"
+                    .into(),
+            ),
         },
     }
 }
@@ -169,7 +204,11 @@ struct Inputs {
 impl Inputs {
     fn read(&mut self, name: &str, path: &Path) -> Result<Output, Failure> {
         let tensor = read_npy(path)?;
-        let sizes: Vec<i64> = tensor.shape().iter().filter_map(|&size| size.try_into().ok()).collect();
+        let sizes: Vec<i64> = tensor
+            .shape()
+            .iter()
+            .filter_map(|&size| size.try_into().ok())
+            .collect();
         let placeholder = self.graph.placeholder_of(tensor.dtype(), name, sizes)?;
         self.fed.push((placeholder.clone(), tensor));
         Ok(placeholder)
@@ -181,23 +220,49 @@ impl Inputs {
 /// # Errors
 /// Files that cannot be read or written, and whatever the op says of its arguments; nothing is written then.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let mut inputs = Inputs { graph: Graph::new(), fed: Vec::new() };
+    let mut inputs = Inputs {
+        graph: Graph::new(),
+        fed: Vec::new(),
+    };
     let (name, conv, options) = match &args.op {
-        Op::Conv2dTranspose { value, filter, output_shape, options } => {
+        Op::Conv2dTranspose {
+            value,
+            filter,
+            output_shape,
+            options,
+        } => {
             let (value, filter) = (inputs.read("value", value)?, inputs.read("filter", filter)?);
-            ("conv2d_transpose", nn::conv2d_transpose(value, filter, output_shape.0.clone()), options)
+            (
+                "conv2d_transpose",
+                nn::conv2d_transpose(value, filter, output_shape.0.clone()),
+                options,
+            )
         }
-        Op::Conv2d { input, filter, options } => {
+        Op::Conv2d {
+            input,
+            filter,
+            options,
+        } => {
             let (input, filter) = (inputs.read("input", input)?, inputs.read("filter", filter)?);
             ("conv2d", nn::conv2d(input, filter), options)
         }
-        Op::Conv2dBackpropInput { input_sizes, filter, out_backprop, options } => {
+        Op::Conv2dBackpropInput {
+            input_sizes,
+            filter,
+            out_backprop,
+            options,
+        } => {
             let filter = inputs.read("filter", filter)?;
             let out_backprop = inputs.read("out_backprop", out_backprop)?;
             let conv = nn::conv2d_backprop_input(input_sizes.0.clone(), filter, out_backprop);
             ("conv2d_backprop_input", conv, options)
         }
-        Op::Conv2dBackpropFilter { input, filter_sizes, out_backprop, options } => {
+        Op::Conv2dBackpropFilter {
+            input,
+            filter_sizes,
+            out_backprop,
+            options,
+        } => {
             let input = inputs.read("input", input)?;
             let out_backprop = inputs.read("out_backprop", out_backprop)?;
             let conv = nn::conv2d_backprop_filter(input, filter_sizes.0.clone(), out_backprop);
@@ -207,7 +272,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     evaluate(name, conv, options, inputs)
 }
 
-fn evaluate(name: &str, conv: ConvBuilder<'_>, options: &Options, inputs: Inputs) -> Result<(), Failure> {
+fn evaluate(
+    name: &str,
+    conv: ConvBuilder<'_>,
+    options: &Options,
+    inputs: Inputs,
+) -> Result<(), Failure> {
     let output = conv
         .name(name)
         .strides(options.strides.0.clone())
@@ -216,23 +286,30 @@ fn evaluate(name: &str, conv: ConvBuilder<'_>, options: &Options, inputs: Inputs
         .data_format(options.data_format)
         .build()?;
     let session = Session::with_threads(&inputs.graph, options.threads.into())?;
-    let feed = inputs.fed.iter().fold(Feed::new(), |feed, (placeholder, tensor)| feed.with(placeholder, tensor));
+    let feed = inputs
+        .fed
+        .iter()
+        .fold(Feed::new(), |feed, (placeholder, tensor)| {
+            feed.with(placeholder, tensor)
+        });
     let start = Instant::now();
     let result = session.run_with(&output, feed)?;
     let seconds = start.elapsed().as_secs_f64();
     if let Some(path) = &options.out {
         write_npy(path, &result)?;
     }
-    let describe = |tensor: &Tensor| json!({"shape": tensor.shape(), "dtype": tensor.dtype().name()});
+    let describe =
+        |tensor: &Tensor| json!({"shape": tensor.shape(), "dtype": tensor.dtype().name()});
     match &options.out {
         _ if options.json => {
             let inputs: serde_json::Map<_, _> = inputs
                 .fed
                 .iter()
-                .map(|(placeholder, tensor)| (placeholder.op().name().to_string(), describe(tensor)))
+                .map(|(placeholder, tensor)| {
+                    (placeholder.op().name().to_string(), describe(tensor))
+                })
                 .collect();
-            let report =
-                json!({"op": name, "inputs": inputs, "output": describe(&result), "seconds": seconds});
+            let report = json!({"op": name, "inputs": inputs, "output": describe(&result), "seconds": seconds});
             say(&report.to_string())
         }
         None => say(&result.to_string()),
@@ -246,10 +323,16 @@ mod tests {
 
     #[test]
     fn lists_and_paddings() {
-        assert_eq!("1, -2,3".parse::<Integers>().map(|list| list.0), Ok(vec![1, -2, 3]));
+        assert_eq!(
+            "1, -2,3".parse::<Integers>().map(|list| list.0),
+            Ok(vec![1, -2, 3])
+        );
         assert!("1,,3".parse::<Integers>().is_err());
         assert!("99999999999999999999".parse::<Integers>().is_err());
-        assert_eq!(parse_padding("1,2,3,4"), Ok(Padding::Explicit(vec![(1, 2), (3, 4)])));
+        assert_eq!(
+            parse_padding("1,2,3,4"),
+            Ok(Padding::Explicit(vec![(1, 2), (3, 4)]))
+        );
         assert!(parse_padding("1,2,3").is_err());
         assert!(parse_padding("same").is_err());
     }

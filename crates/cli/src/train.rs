@@ -36,12 +36,15 @@ const SHOWN: usize = 4;
 /// what the means of blocks of pixels would give, and writes reconstruction.png, loss.svg, metrics.csv and
 /// checkpoint.safetensors.
 #[derive(clap::Args)]
-#[command(args_override_self = true, after_help = "\
+#[command(
+    args_override_self = true,
+    after_help = "\
 Examples:
   tconv train                                  four photographs that are built in, results in out/
   tconv train --images ~/Pictures --out mine   your own
   tconv train --channels 20 --steps 10000      a larger code, longer
-  tconv train --resume --out mine              go on after Ctrl-C, bit for bit")]
+  tconv train --resume --out mine              go on after Ctrl-C, bit for bit"
+)]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,
@@ -106,15 +109,30 @@ struct Training {
 
 impl Training {
     fn prepare(args: Args, matches: Option<&ArgMatches>) -> Result<Training, Failure> {
-        let Args { mut settings, steps, images, out, resume, checkpoint_every, threads } = args;
+        let Args {
+            mut settings,
+            steps,
+            images,
+            out,
+            resume,
+            checkpoint_every,
+            threads,
+        } = args;
         let path = out.join(CHECKPOINT);
-        let saved = if resume { Some(Checkpoint::read(&path)?) } else { None };
+        let saved = if resume {
+            Some(Checkpoint::read(&path)?)
+        } else {
+            None
+        };
         let mut images = images.map(|folder| absolute(&folder)).transpose()?;
         if let Some(saved) = &saved {
             settings = settings.resume(&saved.settings, matches)?;
             images = images.or(saved.images.clone());
         } else if path.exists() {
-            note(&format!("{} is of an earlier run and will be replaced (--resume goes on with it)", path.display()));
+            note(&format!(
+                "{} is of an earlier run and will be replaced (--resume goes on with it)",
+                path.display()
+            ));
         }
         warn_of_gaps(&settings);
         let photos = data::photographs(images.as_deref().map(Path::new))?;
@@ -192,7 +210,11 @@ impl Training {
         progress.finish();
         self.save()?;
         figures::write_loss(&self.out.join("loss.svg"), &self.losses)?;
-        let trained = format!("{} steps in {:.1} s", self.steps - before, start.elapsed().as_secs_f64());
+        let trained = format!(
+            "{} steps in {:.1} s",
+            self.steps - before,
+            start.elapsed().as_secs_f64()
+        );
         let table = self.measure()?;
         say(&format!(
             "{table}\n{trained}; {}: reconstruction.png, loss.svg, metrics.csv, {CHECKPOINT}",
@@ -220,12 +242,21 @@ impl Training {
 
     /// Rebuilds whole photographs, writes reconstruction.png and gives the table of their PSNR.
     fn measure(&self) -> Result<String, Failure> {
-        let of_kind = |held_out| self.photos.iter().filter(move |photo| photo.held_out == held_out).take(MEASURED);
+        let of_kind = |held_out| {
+            self.photos
+                .iter()
+                .filter(move |photo| photo.held_out == held_out)
+                .take(MEASURED)
+        };
         let mut measured = Vec::new();
         for photo in of_kind(true).chain(of_kind(false)) {
             measured.push(Measured::new(photo, &self.model, &self.settings)?);
         }
-        let rows: Vec<Vec<Panel>> = measured.iter().take(SHOWN).map(|one| one.panels(&self.settings)).collect();
+        let rows: Vec<Vec<Panel>> = measured
+            .iter()
+            .take(SHOWN)
+            .map(|one| one.panels(&self.settings))
+            .collect();
         figures::write_reconstruction(&self.out.join("reconstruction.png"), &rows)?;
         Ok(table(&measured, &self.settings))
     }
@@ -235,7 +266,9 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// The folder's path for a run that is resumed from another folder.
 fn absolute(folder: &Path) -> Result<String, Failure> {
-    let path = folder.canonicalize().map_err(|error| Failure::at(folder, error))?;
+    let path = folder
+        .canonicalize()
+        .map_err(|error| Failure::at(folder, error))?;
     path.into_os_string()
         .into_string()
         .map_err(|_| Failure::at(folder, "a checkpoint holds only paths that are Unicode"))
@@ -277,19 +310,33 @@ struct Measured<'a> {
 }
 
 impl Measured<'_> {
-    fn new<'a>(photo: &'a Photo, model: &Model, settings: &Settings) -> Result<Measured<'a>, Failure> {
+    fn new<'a>(
+        photo: &'a Photo,
+        model: &Model,
+        settings: &Settings,
+    ) -> Result<Measured<'a>, Failure> {
         let rebuilt = pixels(model.rebuild(photo.tensor()?)?.as_slice::<f32>()?);
         let means = block_means(&photo.pixels, settings.stride);
-        let difference = |values: &[f32]| Difference::between(&photo.pixels, values.iter().copied());
+        let difference =
+            |values: &[f32]| Difference::between(&photo.pixels, values.iter().copied());
         let mut differences = vec![difference(&rebuilt), difference(&means)];
         if let Some(side) = fair_side(settings) {
             differences.push(difference(&block_means(&photo.pixels, side)));
         }
-        Ok(Measured { photo, rebuilt, means, differences })
+        Ok(Measured {
+            photo,
+            rebuilt,
+            means,
+            differences,
+        })
     }
 
     fn name(&self) -> String {
-        let note = if self.photo.held_out { " (held out)" } else { "" };
+        let note = if self.photo.held_out {
+            " (held out)"
+        } else {
+            ""
+        };
         format!("{}{note}", self.photo.name)
     }
 
@@ -301,8 +348,14 @@ impl Measured<'_> {
         let decibel = |index: usize| format!("{:.1} dB", self.differences[index].psnr());
         vec![
             panel(self.name(), self.photo.pixels.clone()),
-            panel(format!("rebuilt from {channels} numbers a block: {}", decibel(0)), image(&self.rebuilt)),
-            panel(format!("means of {stride}x{stride} blocks: {}", decibel(1)), image(&self.means)),
+            panel(
+                format!("rebuilt from {channels} numbers a block: {}", decibel(0)),
+                image(&self.rebuilt),
+            ),
+            panel(
+                format!("means of {stride}x{stride} blocks: {}", decibel(1)),
+                image(&self.means),
+            ),
         ]
     }
 }
@@ -328,7 +381,10 @@ fn table(measured: &[Measured], settings: &Settings) -> String {
     ];
     let (seen, unseen): (Vec<_>, Vec<_>) = measured.iter().partition(|one| !one.photo.held_out);
     for one in seen.iter().chain(&unseen) {
-        let decibels = one.differences.iter().map(|one| format!("{:.2}", one.psnr()));
+        let decibels = one
+            .differences
+            .iter()
+            .map(|one| format!("{:.2}", one.psnr()));
         rows.push((one.name(), decibels.collect()));
     }
     let columns = |(name, values): &(String, Vec<String>)| {
@@ -341,7 +397,11 @@ fn table(measured: &[Measured], settings: &Settings) -> String {
         false => ("held out", unseen),
     };
     let all = |index: usize| {
-        judged.iter().map(|one| one.differences[index]).fold(Difference::default(), Difference::and).psnr()
+        judged
+            .iter()
+            .map(|one| one.differences[index])
+            .fold(Difference::default(), Difference::and)
+            .psnr()
     };
     lines.push(format!(
         "photographs {kind}: {:.2} dB rebuilt, {:.2} dB with each {stride}x{stride} block replaced by its mean",

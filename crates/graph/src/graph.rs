@@ -346,10 +346,7 @@ impl NodeBuilder {
         })?;
         let node_name = self.name.clone().unwrap_or_else(|| def.name.to_string());
         let (op, facts) = self.infer(def).map_err(|error| {
-            let argument = |(i, output): (usize, &Output)| {
-                let (name, _) = def.inputs.get(i).or(def.inputs.last()).copied().unwrap_or(("input", ""));
-                format!("{name}: {output}")
-            };
+            let argument = |(i, output)| format!("{}: {output}", def.argument(i));
             let inputs = self.inputs.iter().enumerate().map(argument).collect();
             error.at(node_name.trim_end_matches('/'), def.name, inputs)
         })?;

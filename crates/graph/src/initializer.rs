@@ -274,3 +274,61 @@ fn convert(value: &Tensor, dtype: DType) -> Result<Tensor> {
         _ => Err(refused()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Code, Session};
+
+    fn value(shape: &[i64], dtype: DType, initializer: Initializer) -> Result<Tensor> {
+        let graph = Graph::new();
+        let w = graph.variable("w", shape).dtype(dtype).initializer(initializer).build()?;
+        let session = Session::new(&graph);
+        session.run(graph.global_variables_initializer())?;
+        session.run(&w)
+    }
+
+    #[test]
+    fn constants_fill_or_fit() -> Result<()> {
+        let float = DType::Float32;
+        assert_eq!(value(&[2], float, Initializer::constant(3.0))?, [3.0f32, 3.0].into());
+        assert_eq!(value(&[2], float, Initializer::constant(3i32))?, [3.0f32, 3.0].into());
+        assert_eq!(value(&[1], DType::Float64, Initializer::constant(0.5f32))?, [0.5f64].into());
+        let square = Tensor::new(&[2, 2], vec![1.0f32, 2.0, 3.0, 4.0])?;
+        let four = Initializer::constant([1.0f32, 2.0, 3.0, 4.0]);
+        assert_eq!(value(&[2, 2], float, four.clone())?, square);
+        assert_eq!(value(&[2, 2], float, Initializer::Value(square.clone()))?, square);
+        assert_eq!(value(&[2], DType::Int64, Initializer::Ones)?, [1i64, 1].into());
+        assert_eq!(value(&[1], DType::Bool, Initializer::Ones)?, [true].into());
+        let refused = |made: Result<Tensor>| made.unwrap_err().code();
+        assert_eq!(refused(value(&[3], float, four)), Code::Value);
+        assert_eq!(refused(value(&[4], float, Initializer::Value(square))), Code::Value);
+        assert_eq!(refused(value(&[2], DType::Int32, Initializer::constant(1.5))), Code::Type);
+        assert_eq!(refused(value(&[2], DType::Int32, Initializer::glorot_normal())), Code::Type);
+        Ok(())
+    }
+
+    /// Names that TensorFlow 2.21 makes for 1200 elements.
+    #[test]
+    fn many_zeros_are_filled() -> Result<()> {
+        let graph = Graph::new();
+        let w = graph.variable("w", [30, 40]).initializer(Initializer::Ones).build()?;
+        let names: Vec<_> = graph.operations().iter().map(|op| op.name().to_string()).collect();
+        let expected = ["shape_as_tensor", "Const"].map(|name| format!("w/Initializer/ones/{name}"));
+        assert_eq!(names[..2], expected);
+        assert_eq!(names[2], "w/Initializer/ones");
+        let session = Session::new(&graph);
+        session.run(w.initializer())?;
+        assert_eq!(session.run(&w)?, Tensor::full(&[30, 40], 1.0f32)?);
+        Ok(())
+    }
+
+    #[test]
+    fn tensors_without_elements() -> Result<()> {
+        for initializer in [Initializer::xavier_normal(), Initializer::glorot_uniform()] {
+            assert_eq!(value(&[0, 3], DType::Float32, initializer.clone())?.shape(), [0, 3]);
+            assert_eq!(value(&[3, 0, 0], DType::Float32, initializer)?.shape(), [3, 0, 0]);
+        }
+        Ok(())
+    }
+}

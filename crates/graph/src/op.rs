@@ -96,6 +96,19 @@ pub struct OpDef {
     pub make: fn(&mut AttrReader) -> Result<Arc<dyn Op>>,
 }
 
+impl OpDef {
+    /// The name of input `index` as people know it: for `Conv2DBackpropInput` those of
+    /// `conv2d_transpose`, whose inner op says "input" of the user's output.
+    pub(crate) fn argument(&self, index: usize) -> &'static str {
+        let (name, _) = self.inputs.get(index).or(self.inputs.last()).copied().unwrap_or(("input", ""));
+        match (self.name, name) {
+            ("Conv2DBackpropInput", "input_sizes") => "output_shape",
+            ("Conv2DBackpropInput", "out_backprop") => "value",
+            _ => name,
+        }
+    }
+}
+
 /// One op: its inference, its evaluation and its gradient.
 pub trait Op: Send + Sync {
     /// The output's facts from the inputs' facts, called when a node is added.

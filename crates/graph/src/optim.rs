@@ -3,6 +3,8 @@
 mod adam;
 mod gradient_descent;
 mod momentum;
+#[cfg(test)]
+mod tests;
 
 use tconv_shape::Shape;
 use tconv_tensor::{DType, Tensor};

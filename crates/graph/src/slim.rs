@@ -4,6 +4,8 @@
 mod conv2d;
 mod conv2d_transpose;
 mod fully_connected;
+#[cfg(test)]
+mod tests;
 
 use tconv_shape::{DataFormat, Dim, Shape};
 

@@ -38,6 +38,15 @@ impl Variable {
         &self.value
     }
 
+    /// Its value, read anew: where control dependencies say when.
+    ///
+    /// # Errors
+    /// None that a variable can cause.
+    pub fn read(&self) -> Result<Output> {
+        let graph = self.handle.graph();
+        graph.add("ReadVariableOp").input(&self.handle).attr("dtype", self.value.dtype()).output()
+    }
+
     /// Its shape.
     pub fn static_shape(&self) -> &Shape {
         self.value.static_shape()
@@ -75,7 +84,8 @@ impl Operand for Variable {
     }
 
     fn to_output(&self, graph: &Graph, _: Option<DType>, _: &str) -> Result<Output> {
-        graph.add("ReadVariableOp").input(&self.handle).attr("dtype", self.value.dtype()).output()
+        graph.check_own(self.handle.graph(), self.name())?;
+        self.read()
     }
 }
 

@@ -51,12 +51,17 @@ impl Checkpoint {
         });
         let losses = Tensor::new(&[self.losses.len()], self.losses.clone())?;
         let mut entries = Vec::new();
-        for (name, tensor) in self.variables.iter().map(|(name, tensor)| (name.as_str(), tensor)) {
+        for (name, tensor) in self
+            .variables
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor))
+        {
             entries.push((name, Entry::new(tensor)?));
         }
         entries.push((LOSSES, Entry::new(&losses)?));
         let metadata = HashMap::from([(METADATA.to_string(), metadata.to_string())]);
-        let bytes = safetensors::serialize(entries, Some(metadata)).map_err(|error| Failure::at(path, error))?;
+        let bytes = safetensors::serialize(entries, Some(metadata))
+            .map_err(|error| Failure::at(path, error))?;
         files::replace(path, &bytes)
     }
 
@@ -66,30 +71,47 @@ impl Checkpoint {
     /// When it cannot be read, is damaged, or is another program's.
     pub fn read(path: &Path) -> Result<Checkpoint, Failure> {
         let bytes = std::fs::read(path).map_err(|error| Failure::at(path, error))?;
-        parse(&bytes).map_err(|problem| Failure::at(path, format!("no checkpoint of tconv train: {problem}")))
+        parse(&bytes).map_err(|problem| {
+            Failure::at(path, format!("no checkpoint of tconv train: {problem}"))
+        })
     }
 }
 
 fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-    let metadata = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA));
+    let metadata = header
+        .metadata()
+        .as_ref()
+        .and_then(|metadata| metadata.get(METADATA));
     let metadata = metadata.ok_or(format!("its metadata has no '{METADATA}'"))?;
     let metadata: Value = serde_json::from_str(metadata).map_err(|error| error.to_string())?;
     let missing = |name: &str| format!("its metadata has no sound '{name}'");
     if metadata["version"] != VERSION {
-        return Err(format!("it is of version {}, not {VERSION}", metadata["version"]));
+        return Err(format!(
+            "it is of version {}, not {VERSION}",
+            metadata["version"]
+        ));
     }
     let step = metadata["step"].as_u64().ok_or(missing("step"))?;
-    let setting = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_string()));
-    let settings = metadata["settings"].as_object().and_then(|all| all.iter().map(setting).collect());
-    let photographs = metadata["photographs"].as_str().and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    let setting =
+        |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_string()));
+    let settings = metadata["settings"]
+        .as_object()
+        .and_then(|all| all.iter().map(setting).collect());
+    let photographs = metadata["photographs"]
+        .as_str()
+        .and_then(|hex| u64::from_str_radix(hex, 16).ok());
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let mut variables = BTreeMap::new();
     for (name, view) in tensors.iter() {
         variables.insert(name.to_string(), read_tensor(name, &view)?);
     }
-    let losses = variables.remove(LOSSES).ok_or(format!("it has no tensor '{LOSSES}'"))?;
-    let losses = losses.into_vec::<f32>().map_err(|error| error.to_string())?;
+    let losses = variables
+        .remove(LOSSES)
+        .ok_or(format!("it has no tensor '{LOSSES}'"))?;
+    let losses = losses
+        .into_vec::<f32>()
+        .map_err(|error| error.to_string())?;
     if losses.len() as u64 != step {
         return Err(format!("it has {} losses for {step} steps", losses.len()));
     }
@@ -116,7 +138,11 @@ fn read_tensor(name: &str, view: &TensorView) -> Result<Tensor, String> {
 }
 
 fn elements<T, const N: usize>(data: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-    data.as_chunks().0.iter().map(|&bytes| read(bytes)).collect()
+    data.as_chunks()
+        .0
+        .iter()
+        .map(|&bytes| read(bytes))
+        .collect()
 }
 
 /// A tensor's bytes, little endian.
@@ -129,13 +155,49 @@ struct Entry {
 impl Entry {
     fn new(tensor: &Tensor) -> Result<Entry, Failure> {
         let (dtype, bytes) = match tensor.dtype() {
-            DType::Float32 => (Dtype::F32, tensor.as_slice::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            DType::Float64 => (Dtype::F64, tensor.as_slice::<f64>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            DType::Int32 => (Dtype::I32, tensor.as_slice::<i32>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            DType::Int64 => (Dtype::I64, tensor.as_slice::<i64>()?.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            other => return Err(Failure::Error(format!("a checkpoint holds no variable of {other}"))),
+            DType::Float32 => (
+                Dtype::F32,
+                tensor
+                    .as_slice::<f32>()?
+                    .iter()
+                    .flat_map(|v| v.to_le_bytes())
+                    .collect(),
+            ),
+            DType::Float64 => (
+                Dtype::F64,
+                tensor
+                    .as_slice::<f64>()?
+                    .iter()
+                    .flat_map(|v| v.to_le_bytes())
+                    .collect(),
+            ),
+            DType::Int32 => (
+                Dtype::I32,
+                tensor
+                    .as_slice::<i32>()?
+                    .iter()
+                    .flat_map(|v| v.to_le_bytes())
+                    .collect(),
+            ),
+            DType::Int64 => (
+                Dtype::I64,
+                tensor
+                    .as_slice::<i64>()?
+                    .iter()
+                    .flat_map(|v| v.to_le_bytes())
+                    .collect(),
+            ),
+            other => {
+                return Err(Failure::Error(format!(
+                    "a checkpoint holds no variable of {other}"
+                )));
+            }
         };
-        Ok(Entry { dtype, shape: tensor.shape().to_vec(), bytes })
+        Ok(Entry {
+            dtype,
+            shape: tensor.shape().to_vec(),
+            bytes,
+        })
     }
 }
 
@@ -169,8 +231,14 @@ mod tests {
             images: None,
             photographs: 0xfedc_ba98_7654_3210,
             variables: BTreeMap::from([
-                ("w".into(), Tensor::new(&[2, 1], vec![1.5f32, f32::MIN_POSITIVE]).unwrap()),
-                ("w/Adam".into(), Tensor::new(&[2], vec![-0.0f64, 3.0]).unwrap()),
+                (
+                    "w".into(),
+                    Tensor::new(&[2, 1], vec![1.5f32, f32::MIN_POSITIVE]).unwrap(),
+                ),
+                (
+                    "w/Adam".into(),
+                    Tensor::new(&[2], vec![-0.0f64, 3.0]).unwrap(),
+                ),
                 ("count".into(), Tensor::scalar(7i64)),
             ]),
         }
@@ -184,7 +252,10 @@ mod tests {
         let read = Checkpoint::read(&first).unwrap();
         assert_eq!(read, checkpoint());
         read.write(&second).unwrap();
-        assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap());
+        assert_eq!(
+            std::fs::read(&first).unwrap(),
+            std::fs::read(&second).unwrap()
+        );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
@@ -198,7 +269,10 @@ mod tests {
             assert!(parse(&bytes[..end]).is_err(), "cut to {end} bytes");
         }
         let text = |from: &str, to: &str| {
-            let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+            let at = bytes
+                .windows(from.len())
+                .position(|window| window == from.as_bytes())
+                .unwrap();
             [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
         };
         let changed = |from, to| parse(&text(from, to)).unwrap_err();

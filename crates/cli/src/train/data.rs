@@ -13,7 +13,10 @@ const GREY: f32 = 0.5;
 
 /// The photographs in assets/; the last is held out.
 const SHIPPED: [(&str, &[u8]); 4] = [
-    ("astronaut", include_bytes!("../../../../assets/astronaut.jpg")),
+    (
+        "astronaut",
+        include_bytes!("../../../../assets/astronaut.jpg"),
+    ),
     ("chelsea", include_bytes!("../../../../assets/chelsea.jpg")),
     ("rocket", include_bytes!("../../../../assets/rocket.jpg")),
     ("coffee", include_bytes!("../../../../assets/coffee.jpg")),
@@ -30,7 +33,11 @@ pub struct Photo {
 
 impl Photo {
     fn new((name, pixels): (String, RgbImage)) -> Photo {
-        Photo { name, pixels, held_out: false }
+        Photo {
+            name,
+            pixels,
+            held_out: false,
+        }
     }
 
     /// The whole photograph, `[1, height, width, 3]`.
@@ -78,7 +85,8 @@ pub fn photographs(folder: Option<&Path>) -> Result<Vec<Photo>, Failure> {
 
 fn shipped() -> Result<Vec<Photo>, Failure> {
     let decode = |(name, bytes): (&str, &[u8])| {
-        let photo = image::load_from_memory(bytes).map_err(|error| Failure::at(Path::new(name), error))?;
+        let photo =
+            image::load_from_memory(bytes).map_err(|error| Failure::at(Path::new(name), error))?;
         Ok(Photo::new((name.to_string(), photo.into_rgb8())))
     };
     SHIPPED.into_iter().map(decode).collect()
@@ -99,20 +107,29 @@ fn read_folder(folder: &Path) -> Result<Vec<Photo>, Failure> {
     for path in paths {
         match read_photo(&path) {
             Ok(pixels) => {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                let name = path
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
                 photos.push(Photo::new((name, pixels)));
             }
             Err(error) => note(&format!("skipped {}: {error}", path.display())),
         }
     }
     if photos.is_empty() {
-        return Err(Failure::at(folder, "there is no PNG or JPEG photograph in this folder"));
+        return Err(Failure::at(
+            folder,
+            "there is no PNG or JPEG photograph in this folder",
+        ));
     }
     Ok(photos)
 }
 
 fn read_photo(path: &Path) -> Result<RgbImage, image::ImageError> {
-    let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
+    let mut decoder = ImageReader::open(path)?
+        .with_guessed_format()?
+        .into_decoder()?;
     // Cameras turn the picture by a note in the file.
     let orientation = decoder.orientation()?;
     let mut photo = DynamicImage::from_decoder(decoder)?;
@@ -147,13 +164,22 @@ pub fn fingerprint(photos: &[Photo]) -> u64 {
 ///
 /// # Errors
 /// When memory does not suffice.
-pub fn batch(photos: &[Photo], seed: u64, step: u64, batch: usize, crop: usize) -> Result<Tensor, Failure> {
+pub fn batch(
+    photos: &[Photo],
+    seed: u64,
+    step: u64,
+    batch: usize,
+    crop: usize,
+) -> Result<Tensor, Failure> {
     let training: Vec<&Photo> = photos.iter().filter(|photo| !photo.held_out).collect();
     let mut random = Random::new(seed, step);
     let mut tensor = Tensor::zeros(tconv::DType::Float32, &[batch, crop, crop, 3])?;
     for image in tensor.make_mut::<f32>()?.chunks_exact_mut(crop * crop * 3) {
         let photo = training[random.below(training.len())];
-        let (width, height) = (photo.pixels.width() as usize, photo.pixels.height() as usize);
+        let (width, height) = (
+            photo.pixels.width() as usize,
+            photo.pixels.height() as usize,
+        );
         let top = random.below(height.saturating_sub(crop) + 1);
         let left = random.below(width.saturating_sub(crop) + 1);
         let pixels = photo.pixels.as_raw();
@@ -208,7 +234,14 @@ mod tests {
     fn random_numbers_are_the_published_ones() {
         let mut random = Random(1234567);
         let numbers = [random.next(), random.next(), random.next()];
-        assert_eq!(numbers, [6457827717110365317, 3203168211198807973, 9817491932198370423]);
+        assert_eq!(
+            numbers,
+            [
+                6457827717110365317,
+                3203168211198807973,
+                9817491932198370423
+            ]
+        );
     }
 
     #[test]
@@ -220,11 +253,28 @@ mod tests {
 
     #[test]
     fn a_batch_is_of_the_photographs_that_are_not_held_out() {
-        let grey = |value| Photo::new((String::new(), RgbImage::from_pixel(4, 2, image::Rgb([value; 3]))));
-        let photos = [grey(51), Photo { held_out: true, ..grey(255) }];
+        let grey = |value| {
+            Photo::new((
+                String::new(),
+                RgbImage::from_pixel(4, 2, image::Rgb([value; 3])),
+            ))
+        };
+        let photos = [
+            grey(51),
+            Photo {
+                held_out: true,
+                ..grey(255)
+            },
+        ];
         let first = batch(&photos, 1, 7, 3, 5).unwrap();
         assert_eq!(first.shape(), [3, 5, 5, 3]);
-        assert!(first.as_slice::<f32>().unwrap().iter().all(|&level| pixel(level).round() == 51.0));
+        assert!(
+            first
+                .as_slice::<f32>()
+                .unwrap()
+                .iter()
+                .all(|&level| pixel(level).round() == 51.0)
+        );
     }
 
     #[test]
@@ -239,8 +289,11 @@ mod tests {
     #[test]
     fn which_are_held_out() {
         let shipped = photographs(None).unwrap();
-        let held_out: Vec<&str> =
-            shipped.iter().filter(|photo| photo.held_out).map(|photo| photo.name.as_str()).collect();
+        let held_out: Vec<&str> = shipped
+            .iter()
+            .filter(|photo| photo.held_out)
+            .map(|photo| photo.name.as_str())
+            .collect();
         assert_eq!(held_out, ["coffee"]);
     }
 }

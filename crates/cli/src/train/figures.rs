@@ -33,20 +33,40 @@ pub struct Panel {
 pub fn write_reconstruction(path: &Path, rows: &[Vec<Panel>]) -> Result<(), Failure> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     let failed = |error| Failure::at(path, error);
-    sheet(rows).write_to(&mut bytes, ImageFormat::Png).map_err(failed)?;
+    sheet(rows)
+        .write_to(&mut bytes, ImageFormat::Png)
+        .map_err(failed)?;
     files::replace(path, bytes.get_ref())
 }
 
 fn sheet(rows: &[Vec<Panel>]) -> RgbImage {
-    let width_of = |panel: &Panel| panel.picture.width().min(SHOWN.0).max(text_width(&panel.label));
+    let width_of = |panel: &Panel| {
+        panel
+            .picture
+            .width()
+            .min(SHOWN.0)
+            .max(text_width(&panel.label))
+    };
     let height_of = |panel: &Panel| panel.picture.height().min(SHOWN.1);
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let column_width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(width_of).max().unwrap_or(0);
+    let column_width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(width_of)
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<u32> = (0..columns).map(column_width).collect();
-    let heights: Vec<u32> = rows.iter().map(|row| row.iter().map(height_of).max().unwrap_or(0)).collect();
+    let heights: Vec<u32> = rows
+        .iter()
+        .map(|row| row.iter().map(height_of).max().unwrap_or(0))
+        .collect();
     let width = GAP + widths.iter().map(|width| width + GAP).sum::<u32>();
-    let height = GAP + heights.iter().map(|height| height + TEXT + GAP).sum::<u32>();
+    let height = GAP
+        + heights
+            .iter()
+            .map(|height| height + TEXT + GAP)
+            .sum::<u32>();
     let mut sheet = RgbImage::from_pixel(width, height, PAPER);
     let mut top = GAP;
     for (row, height) in rows.iter().zip(&heights) {
@@ -64,7 +84,10 @@ fn sheet(rows: &[Vec<Panel>]) -> RgbImage {
 
 fn middle(picture: &RgbImage) -> SubImage<&RgbImage> {
     let (width, height) = (picture.width().min(SHOWN.0), picture.height().min(SHOWN.1));
-    let (left, top) = ((picture.width() - width) / 2, (picture.height() - height) / 2);
+    let (left, top) = (
+        (picture.width() - width) / 2,
+        (picture.height() - height) / 2,
+    );
     imageops::crop_imm(picture, left, top, width, height)
 }
 
@@ -76,7 +99,10 @@ fn write_text(sheet: &mut RgbImage, left: u32, top: u32, text: &str) {
     let raster = |character| get_raster(character, FontWeight::Regular, RasterHeight::Size16);
     let mut x = left;
     // The font holds ASCII; other letters of a file's name show as question marks.
-    for glyph in text.chars().filter_map(|character| raster(character).or_else(|| raster('?'))) {
+    for glyph in text
+        .chars()
+        .filter_map(|character| raster(character).or_else(|| raster('?')))
+    {
         for (dy, row) in (0u32..).zip(glyph.rows()) {
             for (dx, &ink) in (0u32..).zip(row) {
                 if let Some(pixel) = sheet.get_pixel_mut_checked(x + dx, top + dy) {
@@ -105,7 +131,11 @@ fn draw_loss(svg: &mut String, losses: &[f32]) -> Result<(), Box<dyn std::error:
         .filter(|(_, loss)| *loss > 0.0 && loss.is_finite())
         .collect();
     let every = points.len().div_ceil(MOST_POINTS).max(1);
-    let low = points.iter().map(|point| point.1).fold(f64::INFINITY, f64::min).clamp(1e-12, 1e12);
+    let low = points
+        .iter()
+        .map(|point| point.1)
+        .fold(f64::INFINITY, f64::min)
+        .clamp(1e-12, 1e12);
     let high = points.iter().map(|point| point.1).fold(low, f64::max);
     let root = SVGBackend::with_string(svg, (800, 480)).into_drawing_area();
     root.fill(&WHITE)?;
@@ -128,17 +158,28 @@ fn draw_loss(svg: &mut String, losses: &[f32]) -> Result<(), Box<dyn std::error:
         .y_label_formatter(&|loss| format!("{loss:.4}"))
         .draw()?;
     chart
-        .draw_series(LineSeries::new(points.iter().copied().step_by(every), RGBColor(190, 205, 225)))?
+        .draw_series(LineSeries::new(
+            points.iter().copied().step_by(every),
+            RGBColor(190, 205, 225),
+        ))?
         .label("each step")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], RGBColor(190, 205, 225)));
     let smooth = running_mean(&points, (points.len() / 50).max(1));
-    let last = smooth.last().map_or(String::new(), |&(_, loss)| format!(", at the end {:.1} dB", psnr(loss)));
+    let last = smooth.last().map_or(String::new(), |&(_, loss)| {
+        format!(", at the end {:.1} dB", psnr(loss))
+    });
     let style = ShapeStyle::from(RGBColor(20, 70, 150)).stroke_width(2);
     chart
         .draw_series(LineSeries::new(smooth.into_iter().step_by(every), style))?
         .label(format!("running mean{last}"))
         .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
-    chart.configure_series_labels().label_font(("sans-serif", 16)).background_style(WHITE).border_style(RGBColor(200, 200, 200)).draw()?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .label_font(("sans-serif", 16))
+        .background_style(WHITE)
+        .border_style(RGBColor(200, 200, 200))
+        .draw()?;
     root.present()?;
     Ok(())
 }
@@ -168,22 +209,39 @@ mod tests {
             picture: RgbImage::from_pixel(width, height, Rgb([9, 9, 9])),
         };
         let sheet = sheet(&[vec![panel(1, 1), panel(2000, 3)], vec![panel(5, 900)]]);
-        assert_eq!(sheet.dimensions(), (3 * GAP + text_width("é") + SHOWN.0, 3 * GAP + 2 * TEXT + 3 + SHOWN.1));
+        assert_eq!(
+            sheet.dimensions(),
+            (
+                3 * GAP + text_width("é") + SHOWN.0,
+                3 * GAP + 2 * TEXT + 3 + SHOWN.1
+            )
+        );
         assert_eq!(*sheet.get_pixel(GAP, GAP + TEXT), Rgb([9, 9, 9]));
     }
 
     #[test]
     fn a_chart_of_any_losses() {
-        for losses in [&[][..], &[1.0], &[0.0, 0.0], &[0.5, 0.5, f32::NAN, f32::INFINITY, 1e-30]] {
+        for losses in [
+            &[][..],
+            &[1.0],
+            &[0.0, 0.0],
+            &[0.5, 0.5, f32::NAN, f32::INFINITY, 1e-30],
+        ] {
             let mut svg = String::new();
             draw_loss(&mut svg, losses).unwrap();
-            assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{losses:?}");
+            assert!(
+                svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"),
+                "{losses:?}"
+            );
         }
     }
 
     #[test]
     fn means_of_the_last() {
         let points = [(1.0, 1.0), (2.0, 3.0), (3.0, 5.0)];
-        assert_eq!(running_mean(&points, 2), [(1.0, 1.0), (2.0, 2.0), (3.0, 4.0)]);
+        assert_eq!(
+            running_mean(&points, 2),
+            [(1.0, 1.0), (2.0, 2.0), (3.0, 4.0)]
+        );
     }
 }

@@ -26,13 +26,22 @@ impl Progress {
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {msg}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.reset_eta();
-        Progress { bar, total, before, start: Instant::now(), last_line: None, smooth: None }
+        Progress {
+            bar,
+            total,
+            before,
+            start: Instant::now(),
+            last_line: None,
+            smooth: None,
+        }
     }
 
     /// Another step is done; `done` in all.
     pub fn step(&mut self, done: u64, loss: f32) {
         // One batch's loss jumps too much to be read.
-        let smooth = self.smooth.map_or(loss, |smooth| smooth + (loss - smooth) / 20.0);
+        let smooth = self
+            .smooth
+            .map_or(loss, |smooth| smooth + (loss - smooth) / 20.0);
         self.smooth = Some(smooth);
         let message = format!("loss {smooth:.5}  PSNR {:.2} dB", psnr(f64::from(smooth)));
         if !self.bar.is_hidden() {
@@ -45,7 +54,10 @@ impl Progress {
             self.last_line = Some(Instant::now());
             let each = self.start.elapsed().as_secs_f64() / (done - self.before).max(1) as f64;
             let left = each * (self.total - done) as f64;
-            note(&format!("step {done}/{}  {message}  {left:.0} s left", self.total));
+            note(&format!(
+                "step {done}/{}  {message}  {left:.0} s left",
+                self.total
+            ));
         }
     }
 

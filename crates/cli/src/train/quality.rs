@@ -22,7 +22,10 @@ impl Difference {
 
     /// Both together.
     pub fn and(self, other: Difference) -> Difference {
-        Difference { squares: self.squares + other.squares, count: self.count + other.count }
+        Difference {
+            squares: self.squares + other.squares,
+            count: self.count + other.count,
+        }
     }
 
     /// Peak signal-to-noise ratio in dB.
@@ -60,7 +63,8 @@ pub fn block_means(photo: &RgbImage, side: u32) -> Vec<f32> {
 /// Into how many parts each side of a block is cut so that its parts' means are as many numbers as
 /// `channels` at the most: what a code of that size must be measured against. 0 when even one mean is more.
 pub fn parts(stride: u32, channels: u32) -> u32 {
-    let fits = |parts: &u32| stride.is_multiple_of(*parts) && numbers(*parts) <= u64::from(channels);
+    let fits =
+        |parts: &u32| stride.is_multiple_of(*parts) && numbers(*parts) <= u64::from(channels);
     (1..=stride).rev().find(fits).unwrap_or(0)
 }
 
@@ -108,7 +112,16 @@ mod tests {
 
     #[test]
     fn a_fair_comparison() {
-        assert_eq!([parts(4, 12), parts(4, 20), parts(4, 48), parts(4, 3), parts(4, 2)], [2, 2, 4, 1, 0]);
+        assert_eq!(
+            [
+                parts(4, 12),
+                parts(4, 20),
+                parts(4, 48),
+                parts(4, 3),
+                parts(4, 2)
+            ],
+            [2, 2, 4, 1, 0]
+        );
         assert_eq!([parts(3, 20), parts(3, 27), parts(6, 30)], [1, 3, 3]);
     }
 }

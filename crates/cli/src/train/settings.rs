@@ -11,9 +11,8 @@ use crate::Failure;
 pub struct Settings {
     /// Height and width of the filters [default: one and a half strides]
     ///
-    /// At least the stride: with the kernel of 3 and the stride of 4 of the usual example the windows leave
-    /// rows and columns between them, which the code knows nothing of and which no window paints when the
-    /// photograph is rebuilt.
+    /// At least the stride, or the windows leave rows and columns between them that the code never sees and
+    /// that nothing paints: a kernel of 3 with a stride of 4 reaches 9 of each 16 pixels.
     #[arg(long, value_parser = value_parser!(u32).range(1..=256))]
     pub kernel: Option<u32>,
 
@@ -38,7 +37,7 @@ pub struct Settings {
     pub optimizer: Optimizer,
 
     /// [default: 0.005 for adam, 1 for sgd, 0.1 for momentum and nesterov]
-    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = parse_rate)]
     pub learning_rate: Option<f64>,
 
     /// Where the random numbers start: first weights and choice of crops
@@ -61,7 +60,8 @@ pub enum Optimizer {
 
 impl Optimizer {
     fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_string())
     }
 }
 
@@ -107,7 +107,10 @@ impl Settings {
             ("learning-rate", &self.learning_rate()),
             ("seed", &self.seed),
         ];
-        settings.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+        settings
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
     }
 
     /// The settings of a checkpoint. Those that `given` has from the command line must be the same.
@@ -119,7 +122,9 @@ impl Settings {
         saved: &BTreeMap<String, String>,
         given: Option<&ArgMatches>,
     ) -> Result<Settings, Failure> {
-        let flags = saved.iter().map(|(name, value)| format!("--{name}={value}"));
+        let flags = saved
+            .iter()
+            .map(|(name, value)| format!("--{name}={value}"));
         let Saved { settings } = Saved::try_parse_from(flags)
             .map_err(|error| Failure::Error(format!("the checkpoint's settings: {error}")))?;
         let from_command_line = |name: &str| {
@@ -144,16 +149,29 @@ mod tests {
 
     #[test]
     fn settings_come_back() {
-        let settings = Saved::try_parse_from(["--optimizer=sgd", "--stride=3"]).unwrap().settings;
+        let settings = Saved::try_parse_from(["--optimizer=sgd", "--stride=3"])
+            .unwrap()
+            .settings;
         let saved = settings.saved();
-        assert_eq!((saved["kernel"].as_str(), saved["learning-rate"].as_str()), ("5", "1"));
-        let again = Saved::try_parse_from([""; 0]).unwrap().settings.resume(&saved, None).unwrap();
+        assert_eq!(
+            (saved["kernel"].as_str(), saved["learning-rate"].as_str()),
+            ("5", "1")
+        );
+        let again = Saved::try_parse_from([""; 0])
+            .unwrap()
+            .settings
+            .resume(&saved, None)
+            .unwrap();
         assert_eq!(again.saved(), saved);
     }
 
     #[test]
     fn rates() {
-        assert!(["0", "-1", "nan", "inf", "x", "1e999"].into_iter().all(|text| parse_rate(text).is_err()));
+        assert!(
+            ["0", "-1", "nan", "inf", "x", "1e999"]
+                .into_iter()
+                .all(|text| parse_rate(text).is_err())
+        );
         assert_eq!(parse_rate("3e-3"), Ok(0.003));
     }
 }

@@ -159,3 +159,111 @@ impl Uniform<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Code, Session, nn};
+
+    /// The notes' program 1: numbers of TensorFlow 2.21 with graph seed 1.
+    #[test]
+    fn two_random_tensors_and_their_transposed_convolution() -> Result<()> {
+        let graph = Graph::new();
+        graph.set_random_seed(1);
+        let x = normal(&graph, [1, 3, 3, 1]).build()?;
+        let kernel = normal(&graph, [2, 2, 3, 1]).build()?;
+        let y = nn::conv2d_transpose(&x, &kernel, [1, 5, 5, 3]).strides([1, 2, 2, 1]).build()?;
+        let session = Session::new(&graph);
+        let (x_value, kernel_value, y_value) = session.run((&x, &kernel, &y))?;
+        let x_recorded = [
+            0.3052047, 0.5671378, 0.41852272, 0.2326421, -0.6602213, -2.2560465, -0.5328236, 1.0428433,
+            -0.390923,
+        ];
+        let kernel_recorded = [
+            0.28183395, 2.3878284, 2.2804048, -0.308662, -0.4475815, -0.807146, 0.160361, -0.3369857,
+            0.46538463, -1.2490052, 0.9383302, -1.2840546,
+        ];
+        let y_recorded = [
+            0.08601704, -0.09420509, 0.15983868, -0.17505388, 0.11795391, 0.04894293, -0.38120225,
+            0.09094679, -0.70835805, 0.06711473, 0.06556644, -0.07180777, -0.18607277, 0.20378523,
+            -0.6358305, 0.03730672, -0.29057118, -0.10587375, 0.8246198, -0.3617819, -0.15016778,
+            0.1644624, 0.29390866, -0.32188612, -0.11017537,
+        ];
+        close(x_value.as_slice()?, &x_recorded);
+        close(kernel_value.as_slice()?, &kernel_recorded);
+        let first_channel: Vec<f32> = y_value.as_slice::<f32>()?.iter().copied().step_by(3).collect();
+        close(&first_channel, &y_recorded);
+        // The second run goes on in the stream.
+        close(&session.run(&x)?.as_slice()?[..2], &[-0.12475611, 0.03097412]);
+        // Another session starts again.
+        close(Session::new(&graph).run(&x)?.as_slice()?, &x_recorded);
+        Ok(())
+    }
+
+    #[track_caller]
+    fn close(ours: &[f32], theirs: &[f32]) {
+        assert_eq!(ours.len(), theirs.len());
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            assert!((ours - theirs).abs() <= 4.0 * f32::EPSILON * theirs.abs(), "{ours} is not {theirs}");
+        }
+    }
+
+    /// As in `testdata/names.json`.
+    #[test]
+    fn nodes_are_tensorflows() -> Result<()> {
+        let graph = Graph::new();
+        graph.set_random_seed(1);
+        uniform(&graph, [2, 3]).build()?;
+        uniform(&graph, [2, 3]).minval(-1.0).maxval(1.0).seed(4).build()?;
+        truncated_normal(&graph, [2, 3]).stddev(0.1).build()?;
+        normal(&graph, [2, 3]).mean(1.0).stddev(2.0).build()?;
+        let x = graph.placeholder::<f32>([None, Some(2)])?;
+        normal(&graph, x.shape()?).build()?;
+        normal(&graph, [2]).name("noise").build()?;
+        let names: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../testdata/names.json")).unwrap();
+        let cases = names["cases"].as_array().unwrap();
+        let case = cases.iter().find(|case| case["name"] == "randoms").unwrap();
+        let theirs = case["nodes"].as_array().unwrap();
+        let operations = graph.operations();
+        assert_eq!(operations.len(), theirs.len());
+        for (ours, theirs) in operations.iter().zip(theirs) {
+            let inputs: Vec<_> = ours.inputs().iter().map(|x| x.op().name().to_string()).collect();
+            let found = serde_json::json!([ours.name(), ours.op_name(), inputs]);
+            assert_eq!(found, serde_json::json!([theirs["name"], theirs["op"], theirs["inputs"]]));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn without_any_seed_every_session_differs() -> Result<()> {
+        let graph = Graph::new();
+        let x = uniform(&graph, [8]).dtype(DType::Float64).build()?;
+        assert_ne!(Session::new(&graph).run(&x)?, Session::new(&graph).run(&x)?);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_shape_or_no_float_is_refused() -> Result<()> {
+        let graph = Graph::new();
+        let error = normal(&graph, [2, -1]).build().unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::Value, "Dimension -1 must be >= 0"));
+        let error = normal(&graph, [2]).dtype(DType::Int32).build().unwrap_err();
+        assert_eq!(error.code(), Code::Type);
+        let error = uniform(&graph, [2]).dtype(DType::Bool).build().unwrap_err();
+        assert_eq!(error.code(), Code::Type);
+        let sizes = graph.placeholder::<i32>(crate::Shape::unknown())?;
+        let x = normal(&graph, &sizes).build()?;
+        let session = Session::new(&graph);
+        let run = |value: tconv_tensor::Tensor| {
+            session.run_with(&x, crate::Feed::new().with(&sizes, value))
+        };
+        let error = run([2i32, -1].into()).unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::InvalidArgument, "Dimension -1 must be >= 0"));
+        let error = run(2i32.into()).unwrap_err();
+        assert_eq!(error.message(), "shape must be a vector of {int32,int64}, got shape []");
+        assert_eq!(run([i32::MAX; 4].into()).unwrap_err().code(), Code::ResourceExhausted);
+        assert_eq!(run([3i32, 0].into())?.shape(), [3, 0]);
+        Ok(())
+    }
+}

@@ -311,9 +311,8 @@ fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<us
 /// The inputs of a node for an error: `argument: tensor:slot (shape) dtype`.
 pub(super) fn describe_inputs(session: &Session, node: &Node) -> Vec<String> {
     let describe = |(i, &(id, slot)): (usize, &(usize, usize))| {
-        let (argument, _) = node.def.inputs.get(i).or(node.def.inputs.last()).copied().unwrap_or(("input", ""));
         let input: Output = crate::Operation::new(session.graph.clone(), session.graph.node(id)).output(slot);
-        format!("{argument}: {input}")
+        format!("{}: {input}", node.def.argument(i))
     };
     node.inputs.iter().enumerate().map(describe).collect()
 }

@@ -4,7 +4,7 @@ use tconv::prelude::*;
 use tconv::Code;
 
 /// `conv2d_transpose` of a value of one 3x3 image, filter 2x2, stride 2: the notes' program 1.
-fn transpose(value: [i64; 4], filter: [i64; 4], output_shape: impl tconv::Operand, strides: &[i64]) -> Result<Output> {
+fn transpose(value: impl Into<Shape>, filter: [i64; 4], output_shape: impl tconv::Operand, strides: &[i64]) -> Result<Output> {
     let g = Graph::new();
     let value = g.placeholder_named::<f32>("value", value)?;
     let filter = g.placeholder_named::<f32>("filter", filter)?;

@@ -10,7 +10,8 @@ use crate::{Operand, Output, Result, Variable};
 macro_rules! operators {
     ($($trait:ident $method:ident $compute:expr;)*) => {
         $(
-            operators!(left [Output] [&Output] [Variable] [&Variable] $trait $method $compute);
+            operators!(left [Output] [&Output] $trait $method $compute);
+            operators!(variable [Variable] [&Variable] $trait $method $compute);
             operators!(number [f64] [i32] $trait $method $compute);
         )*
     };
@@ -20,6 +21,16 @@ macro_rules! operators {
 
             fn $method(self, other: R) -> Result<Output> {
                 $compute(&self, &other)
+            }
+        })*
+    };
+    // As in TensorFlow, a variable's operator reads it before it opens its own scope.
+    (variable $([$left:ty])* $trait:ident $method:ident $compute:expr) => {
+        $(impl<R: Operand> $trait<R> for $left {
+            type Output = Result<Output>;
+
+            fn $method(self, other: R) -> Result<Output> {
+                $compute(&self.read()?, &other)
             }
         })*
     };
@@ -47,14 +58,20 @@ operators! {
 }
 
 macro_rules! negated {
-    ($($type:ty),*) => {
+    ($($type:ty: |$value:ident| $negative:expr;)*) => {
         $(impl Neg for $type {
             type Output = Result<Output>;
 
             fn neg(self) -> Result<Output> {
-                negative(self)
+                let $value = self;
+                $negative
             }
         })*
     };
 }
-negated!(Output, &Output, Variable, &Variable);
+negated! {
+    Output: |x| negative(x);
+    &Output: |x| negative(x);
+    Variable: |x| negative(x.read()?);
+    &Variable: |x| negative(x.read()?);
+}
