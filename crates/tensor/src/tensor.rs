@@ -88,6 +88,11 @@ impl Tensor {
         &self.shape
     }
 
+    /// The sizes, shared: for a caller that keeps them beyond the tensor.
+    pub fn shared_shape(&self) -> Arc<[usize]> {
+        self.shape.clone()
+    }
+
     /// The number of axes.
     pub fn rank(&self) -> usize {
         self.shape.len()

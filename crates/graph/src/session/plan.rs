@@ -8,7 +8,7 @@ use super::{PlanKey, Session};
 use crate::attrs::AttrValue;
 use crate::graph::Node;
 use crate::op::Fact;
-use crate::{Error, Output, Result};
+use crate::{Error, Result, Shape};
 
 /// Folded constants above this many elements are made anew in each run instead of being kept.
 const LARGEST_FOLDED: i64 = 1 << 20;
@@ -308,11 +308,13 @@ fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<us
     }
 }
 
-/// The inputs of a node for an error: `argument: tensor:slot (shape) dtype`.
-pub(super) fn describe_inputs(session: &Session, node: &Node) -> Vec<String> {
-    let describe = |(i, &(id, slot)): (usize, &(usize, usize))| {
-        let input: Output = crate::Operation::new(session.graph.clone(), session.graph.node(id)).output(slot);
-        format!("{}: {input}", node.def.argument(i))
+/// The inputs of a node for an error, with the shapes that they have in this run:
+/// `argument: tensor:slot (shape) dtype`.
+pub(super) fn describe_inputs(session: &Session, node: &Node, shapes: &[Arc<[usize]>]) -> Vec<String> {
+    let describe = |(i, (&(id, slot), shape)): (usize, (&(usize, usize), &Arc<[usize]>))| {
+        let input = session.graph.node(id);
+        let (argument, shape) = (node.def.argument(i), Shape::from(&**shape));
+        format!("{argument}: {}:{slot} {shape} {}", input.name, input.facts[slot].dtype)
     };
-    node.inputs.iter().enumerate().map(describe).collect()
+    node.inputs.iter().zip(shapes).enumerate().map(describe).collect()
 }

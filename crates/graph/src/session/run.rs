@@ -68,8 +68,9 @@ impl<'s> Run<'s> {
     /// Runs one node; an error says at which.
     pub(super) fn evaluate(&mut self, node: &Arc<Node>, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         self.node = node.id;
+        let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
         let outputs = node.op.eval(self, inputs).map_err(|error| {
-            error.at(&node.name, node.def.name, describe_inputs(self.session, node))
+            error.at(&node.name, node.def.name, describe_inputs(self.session, node, &shapes))
         })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(node, "the op made another number of outputs than it inferred"));

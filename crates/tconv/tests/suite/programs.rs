@@ -53,6 +53,7 @@ fn program_3_is_refused_while_it_runs_and_trains_once_mended() {
     let first = "InvalidArgumentError: Conv2DSlowBackpropInput: Size of out_backprop doesn't match computed: actual = 25, computed = 33\n";
     assert!(text.contains(first), "{text}");
     assert!(text.contains("height 97 with stride 3 makes 33; an input of 25 goes with 73 to 75; with height 97, stride 4 fits"), "{text}");
+    assert!(text.contains("value: Conv/Relu:0 (3, 25, 25, 20) float32"), "{text}");
     // Ten losses, each printed as NumPy prints an array of four axes.
     let mended = text.split("strides=[1, 4, 4, 1]").nth(1).unwrap();
     assert_eq!(mended.matches("[[[[").count(), 10, "{text}");

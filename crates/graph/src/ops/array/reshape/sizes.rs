@@ -95,7 +95,7 @@ fn left_over(dims: &[Dim], others: &[Dim]) -> Result<Option<Dim>> {
     }
     for unknown in to {
         match from.iter().position(|other| *other == unknown) {
-            Some(i) => drop(from.swap_remove(i)),
+            Some(i) => drop(from.remove(i)),
             None => return Ok(None),
         }
     }
