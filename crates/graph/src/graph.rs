@@ -4,11 +4,10 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tconv_shape::{Dim, Shape};
 use tconv_tensor::{DType, Element, Tensor};
 
-use crate::attrs::{AttrReader, AttrValue, Attrs};
 use crate::names::Names;
-use crate::op::{Fact, Op, OpDef};
+use crate::node::Node;
 use crate::variable::Variables;
-use crate::{Error, Operand, Operation, Output, Result, ops};
+use crate::{Error, NodeBuilder, Operand, Operation, Output, Result};
 
 /// A graph of ops: built first, run later by a [`crate::Session`].
 ///
@@ -28,17 +27,26 @@ pub(crate) struct State {
     unseeded_ops: i64,
 }
 
-/// One node; never changed once it stands in its graph, where its inputs precede it.
-pub(crate) struct Node {
-    pub id: usize,
-    pub name: String,
-    pub def: &'static OpDef,
-    pub op: Arc<dyn Op>,
-    pub attrs: Attrs,
-    /// Node and output slot.
-    pub inputs: Vec<(usize, usize)>,
-    pub control: Vec<usize>,
-    pub facts: Vec<Fact>,
+impl State {
+    /// Adds the node that `make` makes of its id, its unique name and all that must run before it.
+    pub fn push(
+        &mut self,
+        name: &str,
+        control: Vec<usize>,
+        make: impl FnOnce(usize, String, Vec<usize>) -> Node,
+    ) -> Result<Arc<Node>> {
+        let name = self.names.unique(name)?;
+        if self.by_name.contains_key(&name) {
+            return Err(Error::value(format!("Duplicate node name in graph: '{name}'")));
+        }
+        let mut control = [self.control.as_slice(), &control].concat();
+        control.sort_unstable();
+        control.dedup();
+        let node = Arc::new(make(self.nodes.len(), name, control));
+        self.by_name.insert(node.name.clone(), node.id);
+        self.nodes.push(node.clone());
+        Ok(node)
+    }
 }
 
 impl Graph {
@@ -63,14 +71,7 @@ impl Graph {
 
     /// Starts a node of the op registered as `op`; see [`NodeBuilder`].
     pub fn add(&self, op: &str) -> NodeBuilder {
-        NodeBuilder {
-            graph: self.clone(),
-            op: op.to_string(),
-            name: None,
-            inputs: Vec::new(),
-            control: Vec::new(),
-            attrs: Attrs::new(),
-        }
+        NodeBuilder::new(self, op)
     }
 
     /// A value that is fed when the graph runs; a `None` in `shape` is a size that is known only then.
@@ -176,7 +177,7 @@ impl Graph {
         build: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         for operation in operations {
-            self.check_own(operation.graph(), &operation.name())?;
+            self.check_own(operation.graph(), operation.name())?;
         }
         let outer = {
             let mut state = self.write();
@@ -267,192 +268,6 @@ pub(crate) struct Restore<F: FnMut()>(pub F);
 impl<F: FnMut()> Drop for Restore<F> {
     fn drop(&mut self) {
         (self.0)();
-    }
-}
-
-/// A node that is being added: the one way into a graph, for this crate's functions, other languages
-/// and file formats alike.
-///
-/// ```
-/// # use tconv_graph::Graph;
-/// let g = Graph::new();
-/// let x = g.constant(2.0f32)?;
-/// let y = g.add("Square").name("y").input(&x).output()?;
-/// assert_eq!(y.name(), "y:0");
-/// # Ok::<(), tconv_graph::Error>(())
-/// ```
-pub struct NodeBuilder {
-    graph: Graph,
-    op: String,
-    name: Option<String>,
-    inputs: Vec<Output>,
-    control: Vec<Operation>,
-    attrs: Attrs,
-}
-
-impl NodeBuilder {
-    /// The name, numbered where it is taken; without one the op's own. A name that ends in `/` is
-    /// taken as it stands.
-    pub fn name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_string());
-        self
-    }
-
-    /// The next input.
-    pub fn input(mut self, input: &Output) -> Self {
-        self.inputs.push(input.clone());
-        self
-    }
-
-    /// The next inputs.
-    pub fn inputs<'o>(mut self, inputs: impl IntoIterator<Item = &'o Output>) -> Self {
-        self.inputs.extend(inputs.into_iter().cloned());
-        self
-    }
-
-    /// An operation that runs before this one.
-    pub fn control(mut self, operation: &Operation) -> Self {
-        self.control.push(operation.clone());
-        self
-    }
-
-    /// An attribute. Those that give an input's dtype are filled in where they are missing.
-    pub fn attr(mut self, name: &str, value: impl Into<AttrValue>) -> Self {
-        self.attrs.insert(name.to_string(), value.into());
-        self
-    }
-
-    /// All of these attributes.
-    pub fn attrs(mut self, attrs: Attrs) -> Self {
-        self.attrs.extend(attrs);
-        self
-    }
-
-    /// Adds the node and gives its only output.
-    ///
-    /// # Errors
-    /// As [`NodeBuilder::build`].
-    pub fn output(self) -> Result<Output> {
-        Ok(self.build()?.output(0))
-    }
-
-    /// Adds the node: checks the inputs' dtypes and the attributes, and infers dtypes and shapes.
-    ///
-    /// # Errors
-    /// `Value` or `Type`, with the node, its op and its inputs; the graph is then as it was.
-    pub fn build(mut self) -> Result<Operation> {
-        let def = ops::find(&self.op).ok_or_else(|| {
-            Error::new(crate::Code::NotFound, format!("Op type not registered '{}'", self.op))
-        })?;
-        let node_name = self.name.clone().unwrap_or_else(|| def.name.to_string());
-        let (op, facts) = self.infer(def).map_err(|error| {
-            let argument = |(i, output)| format!("{}: {output}", def.argument(i));
-            let inputs = self.inputs.iter().enumerate().map(argument).collect();
-            error.at(node_name.trim_end_matches('/'), def.name, inputs)
-        })?;
-        let mut state = self.graph.write();
-        let name = state.names.unique(&node_name)?;
-        if state.by_name.contains_key(&name) {
-            return Err(Error::value(format!("Duplicate node name in graph: '{name}'")));
-        }
-        let mut control: Vec<usize> = state.control.clone();
-        control.extend(self.control.iter().map(Operation::id));
-        control.sort_unstable();
-        control.dedup();
-        let node = Arc::new(Node {
-            id: state.nodes.len(),
-            name,
-            def,
-            op,
-            attrs: self.attrs,
-            inputs: self.inputs.iter().map(|output| (output.node_id(), output.slot())).collect(),
-            control,
-            facts,
-        });
-        state.by_name.insert(node.name.clone(), node.id);
-        state.nodes.push(node.clone());
-        Ok(Operation::new(self.graph.clone(), node))
-    }
-
-    fn infer(&mut self, def: &'static OpDef) -> Result<(Arc<dyn Op>, Vec<Fact>)> {
-        for output in &self.inputs {
-            self.graph.check_own(output.graph(), &output.name())?;
-        }
-        for operation in &self.control {
-            self.graph.check_own(operation.graph(), &operation.name())?;
-        }
-        self.check_types(def)?;
-        let mut reader = AttrReader::new(&self.attrs);
-        for &(name, _) in def.types {
-            reader.skip(name);
-        }
-        let op = (def.make)(&mut reader)?;
-        reader.finish()?;
-        let facts: Vec<Fact> = self.inputs.iter().map(|output| output.fact().clone()).collect();
-        let facts = op.infer(&facts)?;
-        Ok((op, facts))
-    }
-
-    /// Matches the inputs to the op's arguments, fills in `N` and the type attributes that the inputs
-    /// decide, and refuses dtypes that disagree.
-    fn check_types(&mut self, def: &'static OpDef) -> Result<()> {
-        let list = def.inputs.iter().find(|(_, type_)| type_.starts_with("N*"));
-        let single = def.inputs.len() - usize::from(list.is_some());
-        let given = self.inputs.len();
-        if given < single || (list.is_none() && given != single) {
-            return Err(Error::type_(format!("{} takes {single} inputs, got {given}", def.name)));
-        }
-        if list.is_some() {
-            let count = AttrValue::Int((given - single) as i64);
-            let stated = self.attrs.entry("N".into()).or_insert_with(|| count.clone());
-            if *stated != count {
-                return Err(Error::value(format!("N is {stated:?}, but {} inputs are given", given - single)));
-            }
-        }
-        // Which argument decided a type attribute, for the message.
-        let mut decided: Vec<(&str, &str)> = Vec::new();
-        let mut inputs = self.inputs.iter();
-        for &(argument, type_) in def.inputs {
-            let (count, type_) = match type_.strip_prefix("N*") {
-                Some(type_) => (given - single, type_),
-                None => (1, type_),
-            };
-            for input in inputs.by_ref().take(count) {
-                let dtype = input.dtype();
-                let expected = match type_.parse::<DType>() {
-                    Ok(fixed) => AttrValue::Type(fixed),
-                    Err(_) => self.attrs.entry(type_.to_string()).or_insert(AttrValue::Type(dtype)).clone(),
-                };
-                if expected != AttrValue::Type(dtype) {
-                    let expected = match &expected {
-                        AttrValue::Type(dtype) => dtype.to_string(),
-                        other => format!("{other:?}"),
-                    };
-                    let rest = match decided.iter().find(|(attr, _)| *attr == type_) {
-                        Some((_, first)) => format!("type {expected} of argument '{first}'."),
-                        None => format!("expected type of {expected}."),
-                    };
-                    return Err(Error::type_(format!(
-                        "Input '{argument}' of '{}' Op has type {dtype} that does not match {rest}",
-                        def.name
-                    ))
-                    .help("tconv converts no tensor by itself: math::cast does"));
-                }
-                decided.push((type_, argument));
-            }
-        }
-        for &(attr, allowed) in def.types {
-            let Some(AttrValue::Type(dtype)) = self.attrs.get(attr) else { continue };
-            if !allowed.contains(dtype) {
-                let allowed: Vec<_> = allowed.iter().map(DType::to_string).collect();
-                let argument = decided.iter().find(|(decides, _)| *decides == attr).map_or(attr, |(_, name)| name);
-                return Err(Error::type_(format!(
-                    "Value passed to parameter '{argument}' has DataType {dtype} not in list of allowed values: {}",
-                    allowed.join(", ")
-                )));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -16,12 +16,12 @@ pub enum Initializer {
     /// A tensor of the variable's own shape (`initial_value` of `tf.Variable`).
     Value(Tensor),
     /// Random values.
-    Random(Random),
+    Random(RandomInitializer),
 }
 
 /// An initializer that draws its values.
 #[derive(Clone, Debug)]
-pub struct Random {
+pub struct RandomInitializer {
     scale: Scale,
     distribution: Distribution,
     seed: Option<i64>,
@@ -57,7 +57,7 @@ pub enum Fan {
 }
 
 /// The standard deviation of a standard normal distribution that is truncated at 2.
-const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_78;
+const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_8;
 
 /// From how many elements on TensorFlow fills a tensor instead of storing it.
 const FILLED_FROM: i64 = 1000;
@@ -69,12 +69,22 @@ impl Initializer {
     }
 
     fn random(scale: Scale, distribution: Distribution) -> Initializer {
-        Initializer::Random(Random { scale, distribution, seed: None })
+        Initializer::Random(RandomInitializer {
+            scale,
+            distribution,
+            seed: None,
+        })
     }
 
     /// Uniform in ±sqrt(6 / (fan in + fan out)) (`glorot_uniform_initializer`; Glorot and Bengio 2010).
     pub fn glorot_uniform() -> Initializer {
-        Initializer::random(Scale::Variance { scale: 1.0, fan: Fan::Average }, Distribution::Uniform)
+        Initializer::random(
+            Scale::Variance {
+                scale: 1.0,
+                fan: Fan::Average,
+            },
+            Distribution::Uniform,
+        )
     }
 
     /// Truncated normal of variance 2 / (fan in + fan out) (`glorot_normal_initializer`).
@@ -89,18 +99,33 @@ impl Initializer {
 
     /// Truncated normal of variance `scale` / fan (`variance_scaling_initializer`).
     pub fn variance_scaling(scale: f64, fan: Fan) -> Initializer {
-        Initializer::random(Scale::Variance { scale, fan }, Distribution::TruncatedNormal)
+        Initializer::random(
+            Scale::Variance { scale, fan },
+            Distribution::TruncatedNormal,
+        )
     }
 
     /// Uniform in ±sqrt(6 / (fan in + fan out)) (tf_slim's `xavier_initializer`).
     pub fn xavier_uniform() -> Initializer {
-        Initializer::random(Scale::Slim { factor: 1.0, fan: Fan::Average }, Distribution::Uniform)
+        Initializer::random(
+            Scale::Slim {
+                factor: 1.0,
+                fan: Fan::Average,
+            },
+            Distribution::Uniform,
+        )
     }
 
     /// Truncated normal of standard deviation sqrt(2.6 / (fan in + fan out)) before truncating (tf_slim's
     /// `xavier_initializer(uniform=False)`).
     pub fn xavier_normal() -> Initializer {
-        Initializer::random(Scale::Slim { factor: 1.0, fan: Fan::Average }, Distribution::TruncatedNormal)
+        Initializer::random(
+            Scale::Slim {
+                factor: 1.0,
+                fan: Fan::Average,
+            },
+            Distribution::TruncatedNormal,
+        )
     }
 
     /// Normal values (`random_normal_initializer`).
@@ -136,7 +161,9 @@ impl Initializer {
         match self {
             Initializer::Zeros => filled(graph, "zeros", 0, sizes, dtype),
             Initializer::Ones => filled(graph, "ones", 1, sizes, dtype),
-            Initializer::Constant(value) => graph.constant_named("Const", spread(value, sizes, dtype)?),
+            Initializer::Constant(value) => {
+                graph.constant_named("Const", spread(value, sizes, dtype)?)
+            }
             Initializer::Value(value) => {
                 let found: Vec<i64> = value.shape().iter().map(|&n| n as i64).collect();
                 if found != sizes {
@@ -151,16 +178,21 @@ impl Initializer {
     }
 }
 
-impl Random {
+impl RandomInitializer {
     fn build(&self, graph: &Graph, sizes: &[i64], dtype: DType) -> Result<Output> {
         if !dtype.is_floating() {
-            return Err(Error::type_(format!("Expected floating point type, got {dtype}."))
-                .help("an initializer such as Initializer::Zeros makes integers"));
+            return Err(
+                Error::type_(format!("Expected floating point type, got {dtype}."))
+                    .help("an initializer such as Initializer::Zeros makes integers"),
+            );
         }
         let shape = sizes.to_vec();
         let (low, high) = self.parameters(sizes);
         if let Distribution::Uniform = self.distribution {
-            let values = random::uniform(graph, shape).minval(low).maxval(high).dtype(dtype);
+            let values = random::uniform(graph, shape)
+                .minval(low)
+                .maxval(high)
+                .dtype(dtype);
             return match self.seed {
                 Some(seed) => values.seed(seed).build(),
                 None => values.build(),
@@ -228,7 +260,9 @@ fn filled(graph: &Graph, name: &str, value: i64, sizes: &[i64], dtype: DType) ->
         DType::Uint8 => Tensor::scalar(value as u8),
         _ => integers(&[], &[value], Some(dtype))?,
     };
-    let elements = sizes.iter().try_fold(1i64, |product, &n| product.checked_mul(n));
+    let elements = sizes
+        .iter()
+        .try_fold(1i64, |product, &n| product.checked_mul(n));
     if elements.is_some_and(|elements| elements < FILLED_FROM) {
         return graph.constant_named(name, spread(&scalar, sizes, dtype)?);
     }
@@ -236,7 +270,12 @@ fn filled(graph: &Graph, name: &str, value: i64, sizes: &[i64], dtype: DType) ->
         let shape = integers(&[sizes.len()], sizes, None)?;
         let shape = graph.constant_named("shape_as_tensor", shape)?;
         let value = graph.constant_named("Const", scalar)?;
-        graph.add("Fill").name(own).input(&shape).input(&value).output()
+        graph
+            .add("Fill")
+            .name(own)
+            .input(&shape)
+            .input(&value)
+            .output()
     })
 }
 
@@ -254,15 +293,25 @@ fn spread(value: &Tensor, sizes: &[i64], dtype: DType) -> Result<Tensor> {
     }
     let (have, shape) = (value.len(), value.shape().to_vec());
     value.reshape(&sizes).map_err(|_| {
-        Error::value(format!("a constant of {have} elements ({shape:?}) cannot fill {sizes:?}"))
+        Error::value(format!(
+            "a constant of {have} elements ({shape:?}) cannot fill {sizes:?}"
+        ))
     })
 }
 
 /// `value` as `dtype`, where every element stays what it is but for rounding.
 fn convert(value: &Tensor, dtype: DType) -> Result<Tensor> {
-    let refused = || Error::type_(format!("a constant of {} cannot fill a variable of {dtype}", value.dtype()));
+    let refused = || {
+        Error::type_(format!(
+            "a constant of {} cannot fill a variable of {dtype}",
+            value.dtype()
+        ))
+    };
     fn map<A: Element + Copy, B: Element>(value: &Tensor, f: impl Fn(A) -> B) -> Result<Tensor> {
-        Ok(Tensor::new(value.shape(), value.as_slice::<A>()?.iter().map(|&x| f(x)).collect())?)
+        Ok(Tensor::new(
+            value.shape(),
+            value.as_slice::<A>()?.iter().map(|&x| f(x)).collect(),
+        )?)
     }
     match (value.dtype(), dtype) {
         (from, to) if from == to => Ok(value.clone()),
@@ -282,7 +331,11 @@ mod tests {
 
     fn value(shape: &[i64], dtype: DType, initializer: Initializer) -> Result<Tensor> {
         let graph = Graph::new();
-        let w = graph.variable("w", shape).dtype(dtype).initializer(initializer).build()?;
+        let w = graph
+            .variable("w", shape)
+            .dtype(dtype)
+            .initializer(initializer)
+            .build()?;
         let session = Session::new(&graph);
         session.run(graph.global_variables_initializer())?;
         session.run(&w)
@@ -291,20 +344,44 @@ mod tests {
     #[test]
     fn constants_fill_or_fit() -> Result<()> {
         let float = DType::Float32;
-        assert_eq!(value(&[2], float, Initializer::constant(3.0))?, [3.0f32, 3.0].into());
-        assert_eq!(value(&[2], float, Initializer::constant(3i32))?, [3.0f32, 3.0].into());
-        assert_eq!(value(&[1], DType::Float64, Initializer::constant(0.5f32))?, [0.5f64].into());
+        assert_eq!(
+            value(&[2], float, Initializer::constant(3.0))?,
+            [3.0f32, 3.0].into()
+        );
+        assert_eq!(
+            value(&[2], float, Initializer::constant(3i32))?,
+            [3.0f32, 3.0].into()
+        );
+        assert_eq!(
+            value(&[1], DType::Float64, Initializer::constant(0.5f32))?,
+            [0.5f64].into()
+        );
         let square = Tensor::new(&[2, 2], vec![1.0f32, 2.0, 3.0, 4.0])?;
         let four = Initializer::constant([1.0f32, 2.0, 3.0, 4.0]);
         assert_eq!(value(&[2, 2], float, four.clone())?, square);
-        assert_eq!(value(&[2, 2], float, Initializer::Value(square.clone()))?, square);
-        assert_eq!(value(&[2], DType::Int64, Initializer::Ones)?, [1i64, 1].into());
+        assert_eq!(
+            value(&[2, 2], float, Initializer::Value(square.clone()))?,
+            square
+        );
+        assert_eq!(
+            value(&[2], DType::Int64, Initializer::Ones)?,
+            [1i64, 1].into()
+        );
         assert_eq!(value(&[1], DType::Bool, Initializer::Ones)?, [true].into());
         let refused = |made: Result<Tensor>| made.unwrap_err().code();
         assert_eq!(refused(value(&[3], float, four)), Code::Value);
-        assert_eq!(refused(value(&[4], float, Initializer::Value(square))), Code::Value);
-        assert_eq!(refused(value(&[2], DType::Int32, Initializer::constant(1.5))), Code::Type);
-        assert_eq!(refused(value(&[2], DType::Int32, Initializer::glorot_normal())), Code::Type);
+        assert_eq!(
+            refused(value(&[4], float, Initializer::Value(square))),
+            Code::Value
+        );
+        assert_eq!(
+            refused(value(&[2], DType::Int32, Initializer::constant(1.5))),
+            Code::Type
+        );
+        assert_eq!(
+            refused(value(&[2], DType::Int32, Initializer::glorot_normal())),
+            Code::Type
+        );
         Ok(())
     }
 
@@ -312,9 +389,17 @@ mod tests {
     #[test]
     fn many_zeros_are_filled() -> Result<()> {
         let graph = Graph::new();
-        let w = graph.variable("w", [30, 40]).initializer(Initializer::Ones).build()?;
-        let names: Vec<_> = graph.operations().iter().map(|op| op.name().to_string()).collect();
-        let expected = ["shape_as_tensor", "Const"].map(|name| format!("w/Initializer/ones/{name}"));
+        let w = graph
+            .variable("w", [30, 40])
+            .initializer(Initializer::Ones)
+            .build()?;
+        let names: Vec<_> = graph
+            .operations()
+            .iter()
+            .map(|op| op.name().to_string())
+            .collect();
+        let expected =
+            ["shape_as_tensor", "Const"].map(|name| format!("w/Initializer/ones/{name}"));
         assert_eq!(names[..2], expected);
         assert_eq!(names[2], "w/Initializer/ones");
         let session = Session::new(&graph);
@@ -326,8 +411,14 @@ mod tests {
     #[test]
     fn tensors_without_elements() -> Result<()> {
         for initializer in [Initializer::xavier_normal(), Initializer::glorot_uniform()] {
-            assert_eq!(value(&[0, 3], DType::Float32, initializer.clone())?.shape(), [0, 3]);
-            assert_eq!(value(&[3, 0, 0], DType::Float32, initializer)?.shape(), [3, 0, 0]);
+            assert_eq!(
+                value(&[0, 3], DType::Float32, initializer.clone())?.shape(),
+                [0, 3]
+            );
+            assert_eq!(
+                value(&[3, 0, 0], DType::Float32, initializer)?.shape(),
+                [3, 0, 0]
+            );
         }
         Ok(())
     }

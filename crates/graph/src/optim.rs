@@ -45,7 +45,10 @@ pub trait Optimizer {
         if variables.is_empty() {
             return Err(Error::value("No variables to optimize."));
         }
-        Ok(gradients(&[loss], &variables)?.into_iter().zip(variables).collect())
+        Ok(gradients(&[loss], &variables)?
+            .into_iter()
+            .zip(variables)
+            .collect())
     }
 
     /// An operation that moves all trainable variables by one step that makes `loss`, summed over its
@@ -73,14 +76,19 @@ pub trait Optimizer {
 
 /// The variables as TensorFlow lists them.
 fn list(gradients: &[Gradient]) -> String {
-    let variables: Vec<String> =
-        gradients.iter().map(|(_, variable)| format!("\"{variable:?}\"")).collect();
+    let variables: Vec<String> = gradients
+        .iter()
+        .map(|(_, variable)| format!("\"{variable:?}\""))
+        .collect();
     format!("[{}]", variables.join(", "))
 }
 
 /// The variables that have gradients, with them.
 fn with_gradients(gradients: &[Gradient]) -> Result<Vec<(&Output, &Variable)>> {
-    let pairs: Vec<_> = gradients.iter().filter_map(|(g, v)| Some((g.as_ref()?, v))).collect();
+    let pairs: Vec<_> = gradients
+        .iter()
+        .filter_map(|(g, v)| Some((g.as_ref()?, v)))
+        .collect();
     if pairs.is_empty() {
         return Err(Error::value(format!(
             "No gradients provided for any variable: {}.",
@@ -104,16 +112,29 @@ fn own_variable(
         variables.iter().any(|variable| variable.name() == name)
     };
     let numbered = (1..).map(|i| format!("{name}_{i}"));
-    let free = std::iter::once(name.to_string()).chain(numbered).find(|name| !taken(name));
+    let free = std::iter::once(name.to_string())
+        .chain(numbered)
+        .find(|name| !taken(name));
     let name = free.unwrap_or_default();
-    graph.variable(&name, shape).dtype(dtype).initializer(initial).trainable(false).build()
+    graph
+        .variable(&name, shape)
+        .dtype(dtype)
+        .initializer(initial)
+        .trainable(false)
+        .build()
 }
 
 /// A variable beside `variable`, of its shape and dtype, that starts at zero: TensorFlow's slot.
 fn slot(variable: &Variable, name: &str) -> Result<Variable> {
     let (graph, dtype) = (variable.handle().graph(), variable.value().dtype());
     let name = format!("{}/{name}", variable.name());
-    own_variable(graph, &name, variable.static_shape(), dtype, Initializer::Zeros)
+    own_variable(
+        graph,
+        &name,
+        variable.static_shape(),
+        dtype,
+        Initializer::Zeros,
+    )
 }
 
 /// A number that belongs to the optimizer, such as its learning rate; float32 as in TensorFlow.
@@ -142,5 +163,8 @@ fn update(
 /// The operation that has the optimizer's name and runs after all of `operations`.
 fn finish(graph: &Graph, own: &str, operations: &[Operation]) -> Result<Operation> {
     let node = graph.add("NoOp").name(own);
-    operations.iter().fold(node, |node, operation| node.control(operation)).build()
+    operations
+        .iter()
+        .fold(node, |node, operation| node.control(operation))
+        .build()
 }

@@ -5,7 +5,7 @@ use tconv_shape::Shape;
 use tconv_tensor::DType;
 
 use crate::attrs::Attrs;
-use crate::graph::Node;
+use crate::node::Node;
 use crate::op::Fact;
 use crate::{Graph, Result};
 

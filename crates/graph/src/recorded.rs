@@ -23,12 +23,21 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// Reads `testdata/FAMILY.safetensors`.
     pub fn open(family: &str) -> Recorded {
-        let path = format!("{}/../../testdata/{family}.safetensors", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/../../testdata/{family}.safetensors",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         let cases = serde_json::from_str(&header.metadata().as_ref().unwrap()["cases"]).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
-        Recorded { tensors: file.iter().map(|(key, view)| (key.to_string(), tensor(&view))).collect(), cases }
+        Recorded {
+            tensors: file
+                .iter()
+                .map(|(key, view)| (key.to_string(), tensor(&view)))
+                .collect(),
+            cases,
+        }
     }
 
     /// The cases, as `testdata/README.md` describes them.
@@ -43,7 +52,9 @@ impl Recorded {
 
     fn tensors(&self, keys: &Value) -> Vec<Option<Tensor>> {
         let keys = keys.as_array().unwrap();
-        keys.iter().map(|key| (!key.is_null()).then(|| self.tensor(key))).collect()
+        keys.iter()
+            .map(|key| (!key.is_null()).then(|| self.tensor(key)))
+            .collect()
     }
 }
 
@@ -62,19 +73,27 @@ fn tensor(view: &TensorView) -> Tensor {
 }
 
 fn numbers<T, const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {
-    data.chunks_exact(N).map(|bytes| number(bytes.try_into().unwrap())).collect()
+    data.chunks_exact(N)
+        .map(|bytes| number(bytes.try_into().unwrap()))
+        .collect()
 }
 
 /// An attribute of a NodeDef from its JSON: names of dtypes are types, and a float keeps its point.
 fn attr(value: &Value) -> AttrValue {
     match value {
         Value::Bool(flag) => (*flag).into(),
-        Value::String(text) => text.parse::<DType>().map_or_else(|_| text.as_str().into(), Into::into),
+        Value::String(text) => text
+            .parse::<DType>()
+            .map_or_else(|_| text.as_str().into(), Into::into),
         Value::Number(number) => match number.as_i64() {
             Some(number) => number.into(),
             None => (number.as_f64().unwrap() as f32).into(),
         },
-        Value::Array(list) => list.iter().map(|n| n.as_i64().unwrap()).collect::<Vec<i64>>().into(),
+        Value::Array(list) => list
+            .iter()
+            .map(|n| n.as_i64().unwrap())
+            .collect::<Vec<i64>>()
+            .into(),
         other => panic!("attribute {other}"),
     }
 }
@@ -124,15 +143,30 @@ fn build(case: &Value, values: &[Tensor], told: Told) -> Result<Built> {
     for (name, value) in case["attrs"].as_object().unwrap() {
         node = node.attr(name, attr(value));
     }
-    Ok(Built { node: node.build()?, graph, inputs, feed })
+    Ok(Built {
+        node: node.build()?,
+        graph,
+        inputs,
+        feed,
+    })
 }
 
 /// The outputs and the gradients at the inputs (`None`: none arrives) for these inputs and these
 /// gradients at the outputs.
 type Answers = (Vec<Tensor>, Option<Vec<Option<Tensor>>>);
 
-fn run(case: &Value, values: &[Tensor], dy: Option<&[Option<Tensor>]>, told: Told) -> Result<Answers> {
-    let Built { graph, inputs, node, mut feed } = build(case, values, told)?;
+fn run(
+    case: &Value,
+    values: &[Tensor],
+    dy: Option<&[Option<Tensor>]>,
+    told: Told,
+) -> Result<Answers> {
+    let Built {
+        graph,
+        inputs,
+        node,
+        mut feed,
+    } = build(case, values, told)?;
     let outputs = node.outputs();
     let mut fetches = outputs.clone();
     let mut slopes = Vec::new();
@@ -148,27 +182,55 @@ fn run(case: &Value, values: &[Tensor], dy: Option<&[Option<Tensor>]>, told: Tol
         slopes = gradients_with(&ys, &inputs, &holders.iter().collect::<Vec<_>>())?;
         fetches.extend(slopes.iter().flatten().cloned());
     }
-    let feed = feed.into_iter().fold(Feed::new(), |feed, (holder, value)| feed.with(&holder, value));
+    let feed = feed.into_iter().fold(Feed::new(), |feed, (holder, value)| {
+        feed.with(&holder, value)
+    });
     let session = Session::with(&graph, Threads::ONE, InstructionSet::from_env()?);
     let mut found = session.run_with(&fetches, feed)?;
     for (output, value) in fetches.iter().zip(&found) {
         let (known, shape) = (output.static_shape(), Shape::from(value.shape()));
         assert!(known.is_compatible_with(&shape), "{output} is {shape}");
         // Only sizes that inference could compute count, and the gradients' it need not.
-        let inferred = known.dims().is_some_and(|dims| dims.iter().all(|dim| matches!(dim, Dim::Known(_))));
-        assert!(inferred || told != Told::Everything || output.op() != &node, "{output} is known to be {shape}");
+        let inferred = known
+            .dims()
+            .is_some_and(|dims| dims.iter().all(|dim| matches!(dim, Dim::Known(_))));
+        assert!(
+            inferred || told != Told::Everything || output.op() != &node,
+            "{output} is known to be {shape}"
+        );
     }
     let mut rest = found.split_off(outputs.len()).into_iter();
-    let slopes = slopes.into_iter().map(|slope| slope.and_then(|_| rest.next())).collect();
+    let slopes = slopes
+        .into_iter()
+        .map(|slope| slope.and_then(|_| rest.next()))
+        .collect();
     Ok((found, dy.map(|_| slopes)))
 }
 
 /// The ops that sum, or whose gradients do: their rounding is measured against the sum of the
 /// magnitudes, which is what they give for inputs without signs.
 const SUMS: &[&str] = &[
-    "Add", "AddV2", "AvgPool", "AvgPoolGrad", "BiasAdd", "BiasAddGrad", "Conv2D", "Conv2DBackpropFilter",
-    "Conv2DBackpropInput", "Fill", "MatMul", "Maximum", "MaxPool", "Mean", "Minimum", "Mul", "Pow", "RealDiv", "Sub",
-    "Sum", "Tile",
+    "Add",
+    "AddV2",
+    "AvgPool",
+    "AvgPoolGrad",
+    "BiasAdd",
+    "BiasAddGrad",
+    "Conv2D",
+    "Conv2DBackpropFilter",
+    "Conv2DBackpropInput",
+    "Fill",
+    "MatMul",
+    "Maximum",
+    "MaxPool",
+    "Mean",
+    "Minimum",
+    "Mul",
+    "Pow",
+    "RealDiv",
+    "Sub",
+    "Sum",
+    "Tile",
 ];
 
 /// How far a value may be from the recorded one, in units of the dtype's `EPSILON` times the recorded
@@ -181,11 +243,21 @@ const OF_MAGNITUDE: f64 = 8.0;
 fn without_signs(tensor: &Tensor) -> Tensor {
     match tensor.dtype() {
         DType::Float32 => {
-            let data = tensor.as_slice::<f32>().unwrap().iter().map(|x| x.abs()).collect();
+            let data = tensor
+                .as_slice::<f32>()
+                .unwrap()
+                .iter()
+                .map(|x| x.abs())
+                .collect();
             Tensor::new(tensor.shape(), data).unwrap()
         }
         DType::Float64 => {
-            let data = tensor.as_slice::<f64>().unwrap().iter().map(|x| x.abs()).collect();
+            let data = tensor
+                .as_slice::<f64>()
+                .unwrap()
+                .iter()
+                .map(|x| x.abs())
+                .collect();
             Tensor::new(tensor.shape(), data).unwrap()
         }
         _ => tensor.clone(),
@@ -195,10 +267,19 @@ fn without_signs(tensor: &Tensor) -> Tensor {
 fn widen(tensor: &Tensor) -> Option<(Vec<f64>, f64, f64)> {
     match tensor.dtype() {
         DType::Float32 => {
-            let data = tensor.as_slice::<f32>().ok()?.iter().map(|&x| x.into()).collect();
+            let data = tensor
+                .as_slice::<f32>()
+                .ok()?
+                .iter()
+                .map(|&x| x.into())
+                .collect();
             Some((data, f32::EPSILON.into(), f32::MIN_POSITIVE.into()))
         }
-        DType::Float64 => Some((tensor.as_slice::<f64>().ok()?.to_vec(), f64::EPSILON, f64::MIN_POSITIVE)),
+        DType::Float64 => Some((
+            tensor.as_slice::<f64>().ok()?.to_vec(),
+            f64::EPSILON,
+            f64::MIN_POSITIVE,
+        )),
         _ => None,
     }
 }
@@ -215,53 +296,92 @@ fn difference(ours: &Tensor, theirs: &Tensor, magnitudes: Option<&Tensor>) -> Op
     let magnitudes = magnitudes.and_then(widen).map(|(data, ..)| data);
     let differs = |i: usize| {
         let (a, b) = (a[i], b[i]);
-        let magnitude = magnitudes.as_ref().map_or(0.0, |all| all.get(i).copied().unwrap_or_default().abs());
+        let magnitude = magnitudes
+            .as_ref()
+            .map_or(0.0, |all| all.get(i).copied().unwrap_or_default().abs());
         // TensorFlow flushes what is smaller than the smallest normal number.
         let allowed = epsilon * (OF_VALUE * b.abs() + OF_MAGNITUDE * magnitude) + least;
         !(a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= allowed)
     };
     let i = (0..a.len()).find(|&i| differs(i))?;
-    Some(format!("element {i} of {:?} is {:e}, not {:e}", theirs.shape(), a[i], b[i]))
+    Some(format!(
+        "element {i} of {:?} is {:e}, not {:e}",
+        theirs.shape(),
+        a[i],
+        b[i]
+    ))
 }
 
 /// A tensor of this shape whose elements are all the largest magnitude among `from`.
 fn largest(from: &[Option<Tensor>], shape: &Tensor) -> Option<Tensor> {
-    let all = from.iter().flatten().filter_map(widen).flat_map(|(data, ..)| data);
+    let all = from
+        .iter()
+        .flatten()
+        .filter_map(widen)
+        .flat_map(|(data, ..)| data);
     let most = all.fold(0.0, |most: f64, x| most.max(x.abs()));
     Tensor::full(shape.shape(), most).ok()
 }
 
 /// What differs from the recorded values of a case.
 fn check(recorded: &Recorded, case: &Value, told: Told) -> std::result::Result<(), String> {
-    let values: Vec<Tensor> = recorded.tensors(&case["inputs"]).into_iter().flatten().collect();
-    let theirs: Vec<Tensor> = recorded.tensors(&case["outputs"]).into_iter().flatten().collect();
-    let grads = case.get("grads").map(|grads| (recorded.tensors(&grads["dy"]), recorded.tensors(&grads["dx"])));
+    let values: Vec<Tensor> = recorded
+        .tensors(&case["inputs"])
+        .into_iter()
+        .flatten()
+        .collect();
+    let theirs: Vec<Tensor> = recorded
+        .tensors(&case["outputs"])
+        .into_iter()
+        .flatten()
+        .collect();
+    let grads = case.get("grads").map(|grads| {
+        (
+            recorded.tensors(&grads["dy"]),
+            recorded.tensors(&grads["dx"]),
+        )
+    });
     let dy = grads.as_ref().map(|(dy, _)| dy.as_slice());
     let (ours, slopes) = run(case, &values, dy, told).map_err(|error| error.to_string())?;
     let sums = SUMS.contains(&case["op"].as_str().unwrap());
     let magnitudes = sums.then(|| {
         let values: Vec<Tensor> = values.iter().map(without_signs).collect();
-        let dy = dy.map(|dy| dy.iter().map(|dy| dy.as_ref().map(without_signs)).collect::<Vec<_>>());
+        let dy = dy.map(|dy| {
+            dy.iter()
+                .map(|dy| dy.as_ref().map(without_signs))
+                .collect::<Vec<_>>()
+        });
         run(case, &values, dy.as_deref(), told).unwrap_or_default()
     });
     if ours.len() != theirs.len() {
         return Err(format!("{} outputs, not {}", ours.len(), theirs.len()));
     }
     for (slot, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-        let magnitudes = magnitudes.as_ref().and_then(|(outputs, _)| outputs.get(slot));
-        difference(ours, theirs, magnitudes).map_or(Ok(()), |what| Err(format!("output {slot}: {what}")))?;
+        let magnitudes = magnitudes
+            .as_ref()
+            .and_then(|(outputs, _)| outputs.get(slot));
+        difference(ours, theirs, magnitudes)
+            .map_or(Ok(()), |what| Err(format!("output {slot}: {what}")))?;
     }
-    let (Some(slopes), Some((dy, dx))) = (slopes, &grads) else { return Ok(()) };
+    let (Some(slopes), Some((dy, dx))) = (slopes, &grads) else {
+        return Ok(());
+    };
     for (i, pair) in slopes.iter().zip(dx).enumerate() {
         let differs = match pair {
             (Some(ours), Some(theirs)) => {
-                let sum = magnitudes.as_ref().and_then(|(_, slopes)| slopes.as_ref()?.get(i)?.clone());
+                let sum = magnitudes
+                    .as_ref()
+                    .and_then(|(_, slopes)| slopes.as_ref()?.get(i)?.clone());
                 difference(ours, theirs, sum.or_else(|| largest(dy, theirs)).as_ref())
             }
             (None, None) => None,
             // TensorFlow gives zeros for some inputs that are sizes.
             (None, Some(theirs)) if !theirs.dtype().is_floating() => None,
-            (ours, theirs) => Some(format!("is there: {}, recorded: {}", ours.is_some(), theirs.is_some())),
+            (ours, theirs) => Some(format!(
+                "is there: {}, recorded: {}",
+                ours.is_some(),
+                theirs.is_some()
+            )),
         };
         differs.map_or(Ok(()), |what| Err(format!("gradient {i}: {what}")))?;
     }
@@ -275,11 +395,19 @@ fn check_family(family: &str, count: usize) {
     for case in recorded.cases() {
         for told in [Told::Everything, Told::Sizes, Told::Ranks, Told::Nothing] {
             if let Err(what) = check(&recorded, case, told) {
-                let _ = writeln!(failures, "{} ({told:?} known): {what}", case["name"].as_str().unwrap());
+                let _ = writeln!(
+                    failures,
+                    "{} ({told:?} known): {what}",
+                    case["name"].as_str().unwrap()
+                );
             }
         }
     }
-    assert!(failures.is_empty(), "{} failures\n{failures}", failures.lines().count());
+    assert!(
+        failures.is_empty(),
+        "{} failures\n{failures}",
+        failures.lines().count()
+    );
 }
 
 #[test]

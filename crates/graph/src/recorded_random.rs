@@ -15,7 +15,12 @@ fn assert_same(name: &str, ours: &Tensor, theirs: &Tensor, units: f64) {
     assert_eq!(ours.shape(), theirs.shape(), "{name}");
     let widen = |tensor: &Tensor| -> Vec<f64> {
         match tensor.dtype() {
-            DType::Float32 => tensor.as_slice::<f32>().unwrap().iter().map(|&x| x.into()).collect(),
+            DType::Float32 => tensor
+                .as_slice::<f32>()
+                .unwrap()
+                .iter()
+                .map(|&x| x.into())
+                .collect(),
             _ => tensor.as_slice::<f64>().unwrap().to_vec(),
         }
     };
@@ -25,7 +30,10 @@ fn assert_same(name: &str, ours: &Tensor, theirs: &Tensor, units: f64) {
     };
     for (i, (ours, theirs)) in widen(ours).into_iter().zip(widen(theirs)).enumerate() {
         let allowed = units * epsilon * theirs.abs().max(1.0);
-        assert!((ours - theirs).abs() <= allowed, "{name}, element {i}: {ours} is not {theirs}");
+        assert!(
+            (ours - theirs).abs() <= allowed,
+            "{name}, element {i}: {ours} is not {theirs}"
+        );
     }
 }
 
@@ -45,17 +53,29 @@ fn every_op() {
         let graph = Graph::new();
         let shape = recorded.tensor(&case["inputs"][0]);
         let attrs = &case["attrs"];
-        let holder = graph.placeholder_of(shape.dtype(), "shape", [None]).unwrap();
+        let holder = graph
+            .placeholder_of(shape.dtype(), "shape", [None])
+            .unwrap();
         let mut node = graph.add(op).input(&holder);
-        node = node.attr("dtype", attrs["dtype"].as_str().unwrap().parse::<DType>().unwrap());
+        node = node.attr(
+            "dtype",
+            attrs["dtype"].as_str().unwrap().parse::<DType>().unwrap(),
+        );
         for seed in ["seed", "seed2"] {
             node = node.attr(seed, attrs[seed].as_i64().unwrap());
         }
         let values = node.output().unwrap();
         let session = Session::new(&graph);
         for theirs in case["outputs"].as_array().unwrap() {
-            let ours = session.run_with(&values, Feed::new().with(&holder, &shape)).unwrap();
-            assert_same(name, &ends(&ours, &case["stored"]), &recorded.tensor(theirs), units(op));
+            let ours = session
+                .run_with(&values, Feed::new().with(&holder, &shape))
+                .unwrap();
+            assert_same(
+                name,
+                &ends(&ours, &case["stored"]),
+                &recorded.tensor(theirs),
+                units(op),
+            );
         }
         ran += 1;
     }
@@ -64,7 +84,9 @@ fn every_op() {
 
 /// The first and the last values, where only those are recorded.
 fn ends(tensor: &Tensor, stored: &Value) -> Tensor {
-    let Some(first) = stored["first"].as_u64() else { return tensor.clone() };
+    let Some(first) = stored["first"].as_u64() else {
+        return tensor.clone();
+    };
     let last = tensor.len() - stored["last"].as_u64().unwrap() as usize;
     fn both<T: Copy>(values: &[T], first: usize, last: usize) -> Vec<T> {
         [&values[..first], &values[last..]].concat()
@@ -86,7 +108,11 @@ fn seeded(graph: &Graph) -> Vec<Value> {
         serde_json::json!({"name": op.name(), "op": op.op_name(), "seed": seed, "seed2": seed2})
     };
     let operations = graph.operations();
-    operations.iter().filter(|op| op.attrs().contains_key("seed2")).map(node).collect()
+    operations
+        .iter()
+        .filter(|op| op.attrs().contains_key("seed2"))
+        .map(node)
+        .collect()
 }
 
 #[test]
@@ -126,7 +152,12 @@ fn every_order_of_seeds() {
         assert_eq!(&seeded(&graph), case["nodes"].as_array().unwrap(), "{name}");
         let session = Session::new(&graph);
         for (output, theirs) in outputs.iter().zip(case["outputs"].as_array().unwrap()) {
-            assert_same(name, &session.run(output).unwrap(), &recorded.tensor(theirs), 4.0);
+            assert_same(
+                name,
+                &session.run(output).unwrap(),
+                &recorded.tensor(theirs),
+                4.0,
+            );
         }
     }
 }
@@ -135,15 +166,29 @@ fn every_order_of_seeds() {
 fn every_initial_value() {
     let recorded = Recorded::open("random");
     let mut ran = 0;
-    for case in recorded.cases().iter().filter(|case| case["op"] == "variables") {
+    for case in recorded
+        .cases()
+        .iter()
+        .filter(|case| case["op"] == "variables")
+    {
         let graph = Graph::new();
         graph.set_random_seed(1);
         let name = case["name"].as_str().unwrap();
         build_variables(&graph, name.strip_prefix("variables ").unwrap()).unwrap();
         let variables = graph.global_variables();
-        let names: Vec<_> = variables.iter().map(|v| format!("{}:0", v.name())).collect();
+        let names: Vec<_> = variables
+            .iter()
+            .map(|v| format!("{}:0", v.name()))
+            .collect();
         let theirs = case["variables"].as_array().unwrap();
-        assert_eq!(names, theirs.iter().map(|v| v.as_str().unwrap()).collect::<Vec<_>>(), "{name}");
+        assert_eq!(
+            names,
+            theirs
+                .iter()
+                .map(|v| v.as_str().unwrap())
+                .collect::<Vec<_>>(),
+            "{name}"
+        );
         assert_eq!(&seeded(&graph), case["nodes"].as_array().unwrap(), "{name}");
         let session = Session::new(&graph);
         session.run(graph.global_variables_initializer()).unwrap();
@@ -151,7 +196,10 @@ fn every_initial_value() {
             let theirs = recorded.tensor(theirs);
             let ours = session.run(variable).unwrap();
             assert_eq!(ours.shape(), theirs.shape(), "{name}");
-            let (ours, theirs) = (ours.as_slice::<f32>().unwrap(), theirs.as_slice::<f32>().unwrap());
+            let (ours, theirs) = (
+                ours.as_slice::<f32>().unwrap(),
+                theirs.as_slice::<f32>().unwrap(),
+            );
             for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
                 let apart = ours.to_bits().abs_diff(theirs.to_bits());
                 assert!(apart <= 2, "{name}, element {i}: {ours} is not {theirs}");
@@ -165,7 +213,11 @@ fn every_initial_value() {
 fn build_variables(graph: &Graph, family: &str) -> Result<()> {
     let shape = [3, 3, 10, 20];
     let single = |shape: &[i64], initializer: Initializer| {
-        graph.variable("w", shape).initializer(initializer).build().map(|_| ())
+        graph
+            .variable("w", shape)
+            .initializer(initializer)
+            .build()
+            .map(|_| ())
     };
     match family {
         "get_variable default [3,3,10,20]" => graph.get_variable("w", shape).map(|_| ()),
@@ -173,17 +225,23 @@ fn build_variables(graph: &Graph, family: &str) -> Result<()> {
         "slim.xavier_initializer normal" => single(&shape, Initializer::xavier_normal()),
         "glorot_uniform_initializer" => single(&shape, Initializer::glorot_uniform()),
         "glorot_normal_initializer" => single(&shape, Initializer::glorot_normal()),
-        "truncated_normal_initializer 0.1" => single(&shape, Initializer::truncated_normal(0.0, 0.1)),
+        "truncated_normal_initializer 0.1" => {
+            single(&shape, Initializer::truncated_normal(0.0, 0.1))
+        }
         "random_normal_initializer" => single(&[4, 5], Initializer::random_normal(0.0, 1.0)),
         "random_uniform_initializer" => single(&[4, 5], Initializer::random_uniform(-2.0, 3.0)),
         "he_normal" => single(&[3, 3, 2, 4], Initializer::he_normal()),
         "variance_scaling" => {
-            let initializer = Initializer::variance_scaling(1.0, crate::initializer::Fan::In);
+            let initializer = Initializer::variance_scaling(1.0, crate::Fan::In);
             single(&[3, 3, 2, 4], initializer)
         }
         "zeros and ones" => {
             single(&[3], Initializer::Zeros)?;
-            graph.variable("o", [2]).initializer(Initializer::Ones).build().map(|_| ())
+            graph
+                .variable("o", [2])
+                .initializer(Initializer::Ones)
+                .build()
+                .map(|_| ())
         }
         "slim.conv2d and de_weight" => {
             let inputs = graph.placeholder::<f32>([None, None, None, Some(3)])?;
@@ -201,7 +259,10 @@ fn build_variables(graph: &Graph, family: &str) -> Result<()> {
             graph.get_variable("a", [2, 3])?;
             random::normal(graph, [2]).seed(5).build()?;
             let initializer = Initializer::random_normal(0.0, 1.0).seed(3);
-            graph.variable("b", [2, 3]).initializer(initializer).build()?;
+            graph
+                .variable("b", [2, 3])
+                .initializer(initializer)
+                .build()?;
             graph.get_variable("c", [2, 3]).map(|_| ())
         }
         other => unreachable!("{other}"),

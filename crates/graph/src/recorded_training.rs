@@ -21,34 +21,51 @@ struct Trained {
 fn every_optimizer() {
     let recorded = Recorded::open("training");
     let cases = recorded.cases();
-    let (off, on): (Vec<&Value>, Vec<&Value>) = cases.iter().partition(|case| case["onednn"] == false);
+    let (off, on): (Vec<&Value>, Vec<&Value>) =
+        cases.iter().partition(|case| case["onednn"] == false);
     assert_eq!((off.len(), on.len()), (16, 16));
     for case in off {
         let same = |other: &&&Value| {
-            ["size", "optimizer", "loss"].into_iter().all(|key| other[key] == case[key])
+            ["size", "optimizer", "loss"]
+                .into_iter()
+                .all(|key| other[key] == case[key])
         };
         let other = read(&recorded, on.iter().find(same).unwrap());
-        compare(case["name"].as_str().unwrap(), &train(&recorded, case).unwrap(), &read(&recorded, case), &other);
+        compare(
+            case["name"].as_str().unwrap(),
+            &train(&recorded, case).unwrap(),
+            &read(&recorded, case),
+            &other,
+        );
     }
 }
 
 /// Ours to theirs: the first step to 1e-5, all to 1e-3 or to four times the distance of TensorFlow to
 /// itself with other kernels.
 fn compare(name: &str, ours: &Trained, theirs: &Trained, other: &Trained) {
-    let near = |what: &str, i: usize, [ours, theirs, other]: [f32; 3], scale: f32, relative: f32| {
-        let allowed = (relative * scale).max(4.0 * (theirs - other).abs());
-        let same = ours == theirs || (ours - theirs).abs() <= allowed;
-        assert!(same, "{name}, {what} {i}: {ours} is not {theirs}");
-    };
+    let near =
+        |what: &str, i: usize, [ours, theirs, other]: [f32; 3], scale: f32, relative: f32| {
+            let allowed = (relative * scale).max(4.0 * (theirs - other).abs());
+            let same = ours == theirs || (ours - theirs).abs() <= allowed;
+            assert!(same, "{name}, {what} {i}: {ours} is not {theirs}");
+        };
     for i in 0..theirs.sums.len() {
         let relative = if i == 0 { 1e-5 } else { 1e-3 };
         let squares = [ours.squares[i], theirs.squares[i], other.squares[i]];
-        near("mean square of step", i, squares, theirs.squares[i].abs(), relative);
+        near(
+            "mean square of step",
+            i,
+            squares,
+            theirs.squares[i].abs(),
+            relative,
+        );
         let sums = [ours.sums[i], theirs.sums[i], other.sums[i]];
         near("sum of step", i, sums, theirs.sums[i].abs(), relative);
     }
     for (i, theirs_last) in theirs.last.iter().enumerate() {
-        let largest = theirs_last.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+        let largest = theirs_last
+            .iter()
+            .fold(0.0f32, |largest, x| largest.max(x.abs()));
         for (j, &theirs) in theirs_last.iter().enumerate() {
             let values = [ours.last[i][j], theirs, other.last[i][j]];
             near(&format!("variable {i}, element"), j, values, largest, 1e-3);
@@ -61,7 +78,12 @@ fn read(recorded: &Recorded, case: &Value) -> Trained {
     Trained {
         sums: values(&case["sum_per_step"]),
         squares: values(&case["mean_square_per_step"]),
-        last: case["final"].as_array().unwrap().iter().map(values).collect(),
+        last: case["final"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(values)
+            .collect(),
     }
 }
 
@@ -92,13 +114,31 @@ fn train(recorded: &Recorded, case: &Value) -> Result<Trained> {
     };
     let step = optimizer.minimize(loss)?;
     let sum = math::reduce_sum(&difference, math::Axes::All)?;
-    let names: Vec<_> = graph.global_variables().iter().map(|v| format!("{}:0", v.name())).collect();
-    let theirs: Vec<_> = case["variables"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    let names: Vec<_> = graph
+        .global_variables()
+        .iter()
+        .map(|v| format!("{}:0", v.name()))
+        .collect();
+    let theirs: Vec<_> = case["variables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_str().unwrap())
+        .collect();
     assert_eq!(names, theirs);
     let session = Session::new(&graph);
     session.run(graph.global_variables_initializer())?;
-    for (variable, theirs) in graph.trainable_variables().iter().zip(case["initial"].as_array().unwrap()) {
-        assert_eq!(session.run(variable)?, recorded.tensor(theirs), "{}", variable.name());
+    for (variable, theirs) in graph
+        .trainable_variables()
+        .iter()
+        .zip(case["initial"].as_array().unwrap())
+    {
+        assert_eq!(
+            session.run(variable)?,
+            recorded.tensor(theirs),
+            "{}",
+            variable.name()
+        );
     }
     let (mut sums, mut squares) = (Vec::new(), Vec::new());
     let size = case["size"].as_u64().unwrap() as usize;
@@ -109,14 +149,22 @@ fn train(recorded: &Recorded, case: &Value) -> Result<Trained> {
         squares.push(square.item()?);
     }
     let last = session.run(graph.trainable_variables())?;
-    let last = last.into_iter().map(|value| Ok(value.into_vec()?)).collect::<Result<_>>()?;
-    Ok(Trained { sums, squares, last })
+    let last = last
+        .into_iter()
+        .map(|value| Ok(value.into_vec()?))
+        .collect::<Result<_>>()?;
+    Ok(Trained {
+        sums,
+        squares,
+        last,
+    })
 }
 
 /// The inputs of a step, by the formula in the recording's metadata.
 fn data(size: usize, step: u64) -> Tensor {
     let shape = [3, size, size, 3];
     let bits = |i: u64| (i * 1_103_515_245 + 12_345 + step * 7919) % 65_536;
-    let values = (0..shape.iter().product::<usize>() as u64).map(|i| bits(i) as f32 / 32_768.0 - 1.0);
+    let values =
+        (0..shape.iter().product::<usize>() as u64).map(|i| bits(i) as f32 / 32_768.0 - 1.0);
     Tensor::new(&shape, values.collect::<Vec<f32>>()).unwrap()
 }

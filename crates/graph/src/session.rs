@@ -9,6 +9,7 @@ use tconv_tensor::Tensor;
 use crate::fetch::Fetched;
 use crate::{Code, Error, Feed, Fetch, Graph, Output, Result};
 
+mod order;
 mod plan;
 mod run;
 
@@ -24,10 +25,13 @@ pub struct Session {
     graph: Graph,
     threads: Threads,
     instruction_set: InstructionSet,
-    variables: Mutex<HashMap<Arc<str>, Arc<Mutex<Option<Tensor>>>>>,
+    variables: Mutex<HashMap<Arc<str>, Slot>>,
     streams: Mutex<HashMap<usize, crate::random::Philox>>,
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
 }
+
+/// Where a variable's value lives.
+type Slot = Arc<Mutex<Option<Tensor>>>;
 
 #[derive(PartialEq, Eq, Hash)]
 struct PlanKey {
@@ -142,7 +146,7 @@ impl Session {
     }
 
     /// The place of a variable's value.
-    fn variable(&self, name: &Arc<str>) -> Arc<Mutex<Option<Tensor>>> {
+    fn variable(&self, name: &Arc<str>) -> Slot {
         lock(&self.variables).entry(name.clone()).or_default().clone()
     }
 }

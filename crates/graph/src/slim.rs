@@ -76,15 +76,18 @@ impl Layer {
     /// Runs `build` within the layer's variable scope.
     fn scoped<T>(&self, default: &str, build: impl FnOnce() -> Result<T>) -> Result<T> {
         if self.num_outputs < 1 {
-            return Err(Error::value(format!("num_outputs must be at least 1, got {}", self.num_outputs)));
+            return Err(Error::value(format!(
+                "num_outputs must be at least 1, got {}",
+                self.num_outputs
+            )));
         }
         let graph = self.inputs.graph();
         match (&self.scope, self.reuse) {
             (Some(scope), reuse) => graph.variable_scope_reuse(scope, reuse, build),
-            (None, Reuse::Yes) => {
-                Err(Error::value("reuse=True cannot be used without a name_or_scope")
-                    .help("say which layer's variables to reuse with .scope(..)"))
-            }
+            (None, Reuse::Yes) => Err(Error::value(
+                "reuse=True cannot be used without a name_or_scope",
+            )
+            .help("say which layer's variables to reuse with .scope(..)")),
             (None, _) => graph.layer_scope(None, default, build),
         }
     }
@@ -92,16 +95,31 @@ impl Layer {
     /// The variables `weights`, of these sizes, and `biases`.
     fn variables(&self, weights: &[i64]) -> Result<(Variable, Option<Variable>)> {
         let make = |name: &str, shape: Shape, initializer: &Initializer| {
-            let variable = self.inputs.graph().variable(name, shape).dtype(self.inputs.dtype());
-            variable.initializer(initializer.clone()).trainable(self.trainable).build()
+            let variable = self
+                .inputs
+                .graph()
+                .variable(name, shape)
+                .dtype(self.inputs.dtype());
+            variable
+                .initializer(initializer.clone())
+                .trainable(self.trainable)
+                .build()
         };
         let weights = make("weights", weights.into(), &self.weights)?;
-        let biases = self.biases.as_ref().map(|biases| make("biases", [self.num_outputs].into(), biases));
+        let biases = self
+            .biases
+            .as_ref()
+            .map(|biases| make("biases", [self.num_outputs].into(), biases));
         Ok((weights, biases.transpose()?))
     }
 
     /// Adds the biases and the activation.
-    fn finish(&self, sums: Output, biases: Option<&Variable>, format: DataFormat) -> Result<Output> {
+    fn finish(
+        &self,
+        sums: Output,
+        biases: Option<&Variable>,
+        format: DataFormat,
+    ) -> Result<Output> {
         let sums = match biases {
             Some(biases) => nn::bias_add_format(sums, biases, format)?,
             None => sums,
@@ -114,22 +132,33 @@ impl Layer {
         let dims = match self.inputs.static_shape().dims() {
             Some(dims) if dims.len() == 4 => dims,
             other => {
-                let found = other.map_or("an unknown rank".to_string(), |dims| dims.len().to_string());
-                return Err(Error::value(format!("Convolution expects input with rank 4, got {found}"))
-                    .help(format!("the inputs are {}", self.inputs)));
+                let found =
+                    other.map_or("an unknown rank".to_string(), |dims| dims.len().to_string());
+                return Err(Error::value(format!(
+                    "Convolution expects input with rank 4, got {found}"
+                ))
+                .help(format!("the inputs are {}", self.inputs)));
             }
         };
         match dims[format.channel_axis(2)].known() {
             Some(channels) => Ok((dims, channels)),
-            None => Err(Error::value("The channel dimension of the inputs should be defined. Found `None`.")
-                .help(format!("the inputs are {}: the weights' size follows from their channels", self.inputs))),
+            None => Err(Error::value(
+                "The channel dimension of the inputs should be defined. Found `None`.",
+            )
+            .help(format!(
+                "the inputs are {}: the weights' size follows from their channels",
+                self.inputs
+            ))),
         }
     }
 }
 
 /// Height and width of a kernel.
 fn kernel_size(sizes: &Sizes) -> Result<[i64; 2]> {
-    match sizes.expand("kernel_size", DataFormat::ChannelsLast, 2)?.as_slice() {
+    match sizes
+        .expand("kernel_size", DataFormat::ChannelsLast, 2)?
+        .as_slice()
+    {
         &[1, height, width, 1] => Ok([height, width]),
         other => Err(Error::value(format!(
             "The `kernel_size` argument must be a tuple of 2 integers. Received: {other:?}"

@@ -36,7 +36,7 @@ pub struct Settings {
     #[arg(long, value_enum, default_value_t = Optimizer::Adam)]
     pub optimizer: Optimizer,
 
-    /// [default: 0.005 for adam, 1 for sgd, 0.1 for momentum and nesterov]
+    /// [default: 0.002 for adam, 2 for sgd, 0.2 for momentum and nesterov]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = parse_rate)]
     pub learning_rate: Option<f64>,
 
@@ -89,9 +89,9 @@ impl Settings {
     /// The learning rate that was asked for, or one that suits the optimizer.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(match self.optimizer {
-            Optimizer::Adam => 0.005,
-            Optimizer::Sgd => 1.0,
-            Optimizer::Momentum | Optimizer::Nesterov => 0.1,
+            Optimizer::Adam => 0.002,
+            Optimizer::Sgd => 2.0,
+            Optimizer::Momentum | Optimizer::Nesterov => 0.2,
         })
     }
 
@@ -155,7 +155,7 @@ mod tests {
         let saved = settings.saved();
         assert_eq!(
             (saved["kernel"].as_str(), saved["learning-rate"].as_str()),
-            ("5", "1")
+            ("5", "2")
         );
         let again = Saved::try_parse_from([""; 0])
             .unwrap()

@@ -10,6 +10,8 @@ mod number;
 mod operators;
 mod range;
 mod reduce;
+#[cfg(test)]
+mod tests;
 mod unary;
 
 use tconv_tensor::DType;

@@ -49,12 +49,17 @@ impl Random {
             )));
         }
         let seeds = (attrs.int_or("seed", 0)?, attrs.int_or("seed2", 0)?);
-        Ok(Random { distribution, dtype, seeds })
+        Ok(Random {
+            distribution,
+            dtype,
+            seeds,
+        })
     }
 
     /// The start of a node's stream in one session.
     fn start(&self) -> Result<Philox> {
-        let unknown = |error| Error::new(Code::Internal, format!("no random seed to be had: {error}"));
+        let unknown =
+            |error| Error::new(Code::Internal, format!("no random seed to be had: {error}"));
         let (seed, seed2) = match self.seeds {
             (0, 0) => {
                 let mut bytes = [[0; 8]; 2];
@@ -83,14 +88,24 @@ impl Op for Random {
         let size = |&n: &i64| {
             usize::try_from(n).map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")))
         };
-        let dims = shape.to_i64_vec()?.iter().map(size).collect::<Result<Vec<usize>>>()?;
+        let dims = shape
+            .to_i64_vec()?
+            .iter()
+            .map(size)
+            .collect::<Result<Vec<usize>>>()?;
         let mut values = Tensor::zeros(self.dtype, &dims)?;
         if self.dtype == DType::Float64 {
             let out = values.make_mut()?;
-            run.random_stream(|| self.start(), |stream| fill_f64(stream, self.distribution, out))?;
+            run.random_stream(
+                || self.start(),
+                |stream| fill_f64(stream, self.distribution, out),
+            )?;
         } else {
             let out = values.make_mut()?;
-            run.random_stream(|| self.start(), |stream| fill_f32(stream, self.distribution, out))?;
+            run.random_stream(
+                || self.start(),
+                |stream| fill_f32(stream, self.distribution, out),
+            )?;
         }
         Ok(vec![values])
     }

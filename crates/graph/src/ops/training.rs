@@ -21,19 +21,31 @@ pub(crate) static RESOURCE_APPLY_GRADIENT_DESCENT: OpDef = OpDef {
     stateful: true,
     make: |attrs| {
         attrs.skip("use_locking");
-        Ok(Arc::new(Apply { rule: Rule::GradientDescent, nesterov: false }))
+        Ok(Arc::new(Apply {
+            rule: Rule::GradientDescent,
+            nesterov: false,
+        }))
     },
 };
 
 pub(crate) static RESOURCE_APPLY_MOMENTUM: OpDef = OpDef {
     name: "ResourceApplyMomentum",
-    inputs: &[("var", "resource"), ("accum", "resource"), ("lr", "T"), ("grad", "T"), ("momentum", "T")],
+    inputs: &[
+        ("var", "resource"),
+        ("accum", "resource"),
+        ("lr", "T"),
+        ("grad", "T"),
+        ("momentum", "T"),
+    ],
     types: &[("T", FLOATS)],
     stateful: true,
     make: |attrs| {
         attrs.skip("use_locking");
         let nesterov = attrs.bool_or("use_nesterov", false)?;
-        Ok(Arc::new(Apply { rule: Rule::Momentum, nesterov }))
+        Ok(Arc::new(Apply {
+            rule: Rule::Momentum,
+            nesterov,
+        }))
     },
 };
 
@@ -56,7 +68,10 @@ pub(crate) static RESOURCE_APPLY_ADAM: OpDef = OpDef {
     make: |attrs| {
         attrs.skip("use_locking");
         let nesterov = attrs.bool_or("use_nesterov", false)?;
-        Ok(Arc::new(Apply { rule: Rule::Adam, nesterov }))
+        Ok(Arc::new(Apply {
+            rule: Rule::Adam,
+            nesterov,
+        }))
     },
 };
 
@@ -105,21 +120,27 @@ impl Op for Apply {
         for (i, (input, (name, type_))) in inputs.iter().zip(self.rule.arguments()).enumerate() {
             if *type_ == "resource" {
                 check_value(input, gradient, "gradient").map_err(|error| {
-                    error.help(format!("'{name}' and the gradient must have the same dtype and shape"))
+                    error.help(format!(
+                        "'{name}' and the gradient must have the same dtype and shape"
+                    ))
                 })?;
             } else if i != self.rule.gradient()
                 && let Some(rank) = input.shape.rank()
                 && rank != 0
             {
-                return Err(Error::value(format!("Shape must be rank 0 but is rank {rank}"))
-                    .help(format!("'{name}' is a number")));
+                return Err(
+                    Error::value(format!("Shape must be rank 0 but is rank {rank}"))
+                        .help(format!("'{name}' is a number")),
+                );
             }
         }
         Ok(Vec::new())
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        let (handles, values) = inputs.split_at_checked(self.rule.handles()).ok_or_else(missing)?;
+        let (handles, values) = inputs
+            .split_at_checked(self.rule.handles())
+            .ok_or_else(missing)?;
         let gradient = inputs.get(self.rule.gradient()).ok_or_else(missing)?;
         let handles: Vec<Handle> = handles.iter().map(Tensor::item).collect::<Result<_, _>>()?;
         let names = self.rule.arguments();
@@ -195,12 +216,18 @@ fn check_alike(
     if variable.shape() != gradient.shape() {
         let [ours, theirs] = [variable, gradient].map(|tensor| brackets(tensor.shape()));
         let other = if first == name { "grad" } else { name };
-        return Err(Error::invalid(format!("{first} and {other} do not have the same shape{ours} {theirs}"))
-            .help(format!("'{name}' of variable {handle} is {ours}, the gradient {theirs}")));
+        return Err(Error::invalid(format!(
+            "{first} and {other} do not have the same shape{ours} {theirs}"
+        ))
+        .help(format!(
+            "'{name}' of variable {handle} is {ours}, the gradient {theirs}"
+        )));
     }
     if variable.dtype() != gradient.dtype() {
         let (ours, theirs) = (variable.dtype(), gradient.dtype());
-        return Err(Error::invalid(format!("'{name}' of variable {handle} is {ours}, the gradient {theirs}")));
+        return Err(Error::invalid(format!(
+            "'{name}' of variable {handle} is {ours}, the gradient {theirs}"
+        )));
     }
     Ok(())
 }

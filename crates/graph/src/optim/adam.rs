@@ -19,7 +19,12 @@ pub struct AdamOptimizer {
 impl AdamOptimizer {
     /// An optimizer of this learning rate; `beta1` 0.9, `beta2` 0.999, `epsilon` 1e-8.
     pub fn new(learning_rate: f64) -> AdamOptimizer {
-        AdamOptimizer { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+        AdamOptimizer {
+            learning_rate,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+        }
     }
 
     /// How much of the mean of the gradients stays from step to step.
@@ -68,29 +73,40 @@ impl Optimizer for AdamOptimizer {
                 hyperparameter(graph, "beta2", self.beta2)?,
             ];
             let epsilon = hyperparameter(graph, "epsilon", self.epsilon)?;
-            let updates = pairs.iter().zip(&slots).map(|((gradient, variable), [m, v])| {
-                update(variable, |graph| {
-                    graph.op_scope("ResourceApplyAdam", |own| {
-                        let mut node = graph.add("ResourceApplyAdam").name(own);
-                        node = node.input(variable.handle()).input(m.handle()).input(v.handle());
-                        for power in &powers {
-                            let power = power.to_output(graph, None, "")?;
-                            node = node.input(&like(&power, variable)?);
-                        }
-                        for number in [&rate, &betas[0], &betas[1], &epsilon] {
-                            node = node.input(&like(number, variable)?);
-                        }
-                        node.input(gradient).build()
+            let updates = pairs
+                .iter()
+                .zip(&slots)
+                .map(|((gradient, variable), [m, v])| {
+                    update(variable, |graph| {
+                        graph.op_scope("ResourceApplyAdam", |own| {
+                            let mut node = graph.add("ResourceApplyAdam").name(own);
+                            node = node
+                                .input(variable.handle())
+                                .input(m.handle())
+                                .input(v.handle());
+                            for power in &powers {
+                                let power = power.to_output(graph, None, "")?;
+                                node = node.input(&like(&power, variable)?);
+                            }
+                            for number in [&rate, &betas[0], &betas[1], &epsilon] {
+                                node = node.input(&like(number, variable)?);
+                            }
+                            node.input(gradient).build()
+                        })
                     })
-                })
-            });
+                });
             let mut operations = updates.collect::<Result<Vec<_>>>()?;
             // The powers change when every variable has been moved by the old ones.
             let moved: Vec<Operation> = operations.clone();
             graph.control_dependencies(&moved.iter().collect::<Vec<_>>(), || {
                 for (power, beta) in powers.iter().zip(&betas) {
                     let value = power.to_output(graph, None, "")?;
-                    let next = graph.add("Mul").name("mul").input(&value).input(beta).output()?;
+                    let next = graph
+                        .add("Mul")
+                        .name("mul")
+                        .input(&value)
+                        .input(beta)
+                        .output()?;
                     operations.push(power.assign(next)?);
                 }
                 Ok(())

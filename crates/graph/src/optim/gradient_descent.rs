@@ -31,7 +31,9 @@ impl Optimizer for GradientDescentOptimizer {
             let updates = pairs.iter().map(|(gradient, variable)| {
                 update(variable, |graph| {
                     let rate = like(&rate, variable)?;
-                    let node = graph.add("ResourceApplyGradientDescent").input(variable.handle());
+                    let node = graph
+                        .add("ResourceApplyGradientDescent")
+                        .input(variable.handle());
                     node.input(&rate).input(gradient).build()
                 })
             });

@@ -13,7 +13,11 @@ pub struct MomentumOptimizer {
 impl MomentumOptimizer {
     /// An optimizer of this learning rate and momentum.
     pub fn new(learning_rate: f64, momentum: f64) -> MomentumOptimizer {
-        MomentumOptimizer { learning_rate, momentum, nesterov: false }
+        MomentumOptimizer {
+            learning_rate,
+            momentum,
+            nesterov: false,
+        }
     }
 
     /// Nesterov's momentum: `w -= learning_rate * (gradient + momentum * a)` (Sutskever et al. 2013).
@@ -40,15 +44,21 @@ impl Optimizer for MomentumOptimizer {
         graph.op_scope("Momentum", |own| {
             let rate = hyperparameter(graph, "learning_rate", self.learning_rate)?;
             let momentum = hyperparameter(graph, "momentum", self.momentum)?;
-            let updates = pairs.iter().zip(&slots).map(|((gradient, variable), slot)| {
-                update(variable, |graph| {
-                    let (rate, momentum) = (like(&rate, variable)?, like(&momentum, variable)?);
-                    let node = graph.add("ResourceApplyMomentum");
-                    let node = node.input(variable.handle()).input(slot.handle()).input(&rate);
-                    let node = node.input(gradient).input(&momentum);
-                    node.attr("use_nesterov", self.nesterov).build()
-                })
-            });
+            let updates = pairs
+                .iter()
+                .zip(&slots)
+                .map(|((gradient, variable), slot)| {
+                    update(variable, |graph| {
+                        let (rate, momentum) = (like(&rate, variable)?, like(&momentum, variable)?);
+                        let node = graph.add("ResourceApplyMomentum");
+                        let node = node
+                            .input(variable.handle())
+                            .input(slot.handle())
+                            .input(&rate);
+                        let node = node.input(gradient).input(&momentum);
+                        node.attr("use_nesterov", self.nesterov).build()
+                    })
+                });
             finish(graph, own, &updates.collect::<Result<Vec<_>>>()?)
         })
     }

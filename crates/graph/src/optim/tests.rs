@@ -5,7 +5,11 @@ use crate::{Code, DType, Feed, Graph, Initializer, Output, Result, Session, math
 
 fn weights(graph: &Graph) -> Result<crate::Variable> {
     let start = Initializer::Value([1.0f64, -2.0, 0.5].into());
-    graph.variable("w", [3]).dtype(DType::Float64).initializer(start).build()
+    graph
+        .variable("w", [3])
+        .dtype(DType::Float64)
+        .initializer(start)
+        .build()
 }
 
 /// Three steps on the sum of squares from 1, -2 and 0.5 in float64: what TensorFlow 2.21 gave.
@@ -18,11 +22,19 @@ fn three_steps_of_float64() -> Result<()> {
         ),
         (
             Box::new(MomentumOptimizer::new(0.1, 0.9)),
-            [0.06200000485777868, -0.12400000971555736, 0.03100000242888934],
+            [
+                0.06200000485777868,
+                -0.12400000971555736,
+                0.03100000242888934,
+            ],
         ),
         (
             Box::new(MomentumOptimizer::new(0.1, 0.9).nesterov()),
-            [-0.10835198367714882, 0.21670396735429764, -0.05417599183857441],
+            [
+                -0.10835198367714882,
+                0.21670396735429764,
+                -0.05417599183857441,
+            ],
         ),
         (
             Box::new(AdamOptimizer::new(0.1)),
@@ -43,7 +55,10 @@ fn three_steps_of_float64() -> Result<()> {
             session.run(&step)?;
         }
         for (ours, theirs) in session.run(&w)?.as_slice::<f64>()?.iter().zip(recorded) {
-            assert!((ours - theirs).abs() <= 1e-14 * theirs.abs(), "{ours} is not {theirs}");
+            assert!(
+                (ours - theirs).abs() <= 1e-14 * theirs.abs(),
+                "{ours} is not {theirs}"
+            );
         }
     }
     Ok(())
@@ -54,16 +69,25 @@ fn three_steps_of_float64() -> Result<()> {
 fn adam_with_nesterov() -> Result<()> {
     let graph = Graph::new();
     let make = |name: &str, values: [f32; 3]| {
-        graph.variable(name, [3]).initializer(Initializer::Value(values.into())).build()
+        graph
+            .variable(name, [3])
+            .initializer(Initializer::Value(values.into()))
+            .build()
     };
     let w = make("w", [1.0, -2.0, 0.5])?;
     let m = make("m", [0.1, 0.2, 0.3])?;
     let v = make("v", [0.01, 0.02, 0.03])?;
-    let mut node = graph.add("ResourceApplyAdam").input(w.handle()).input(m.handle()).input(v.handle());
+    let mut node = graph
+        .add("ResourceApplyAdam")
+        .input(w.handle())
+        .input(m.handle())
+        .input(v.handle());
     for number in [0.81f32, 0.998, 0.1, 0.9, 0.999, 1e-3] {
         node = node.input(&graph.constant(number)?);
     }
-    let node = node.input(&graph.constant([0.5f32, -0.25, 2.0])?).attr("use_nesterov", true);
+    let node = node
+        .input(&graph.constant([0.5f32, -0.25, 2.0])?)
+        .attr("use_nesterov", true);
     let step = node.build()?;
     let session = Session::new(&graph);
     session.run(graph.global_variables_initializer())?;
@@ -71,11 +95,18 @@ fn adam_with_nesterov() -> Result<()> {
     let recorded = [
         [0.9594630599021912, -2.0189030170440674, 0.42086851596832275],
         [0.14000001549720764, 0.1550000011920929, 0.4700000584125519],
-        [0.010239996947348118, 0.020042499527335167, 0.033969946205616],
+        [
+            0.010239996947348118,
+            0.020042499527335167,
+            0.033969946205616,
+        ],
     ];
     for (ours, theirs) in session.run([&w, &m, &v])?.iter().zip(recorded) {
         for (&ours, theirs) in ours.as_slice::<f32>()?.iter().zip(theirs) {
-            assert!((f64::from(ours) - theirs).abs() <= 2.5e-7 * theirs.abs(), "{ours} is not {theirs}");
+            assert!(
+                (f64::from(ours) - theirs).abs() <= 2.5e-7 * theirs.abs(),
+                "{ours} is not {theirs}"
+            );
         }
     }
     Ok(())
@@ -107,7 +138,10 @@ fn a_second_optimizers_names() -> Result<()> {
     ];
     assert_eq!(names, expected);
     assert_eq!(graph.trainable_variables(), [w]);
-    for name in ["Adam/update_v/w/ResourceApplyAdam/ReadVariableOp_1", "Momentum/update_v/w/ResourceApplyMomentum"] {
+    for name in [
+        "Adam/update_v/w/ResourceApplyAdam/ReadVariableOp_1",
+        "Momentum/update_v/w/ResourceApplyMomentum",
+    ] {
         graph.operation(name)?;
     }
     Ok(())
@@ -120,14 +154,20 @@ fn losses_that_train_nothing() -> Result<()> {
     let optimizer = GradientDescentOptimizer::new(0.1);
     let loss = graph.constant(1.0f32)?;
     let error = optimizer.minimize(&loss).unwrap_err();
-    assert_eq!((error.code(), error.message()), (Code::Value, "No variables to optimize."));
+    assert_eq!(
+        (error.code(), error.message()),
+        (Code::Value, "No variables to optimize.")
+    );
     let w = graph.get_variable("w", [2])?;
     assert_eq!(
         optimizer.minimize(&loss).unwrap_err().message(),
         "No gradients provided for any variable, check your graph for ops that do not support gradients, between variables [\"<tf.Variable 'w:0' shape=(2,) dtype=float32>\"] and loss Tensor(\"Const:0\", shape=(), dtype=float32)."
     );
     assert_eq!(
-        optimizer.apply_gradients(&[(None, w)]).unwrap_err().message(),
+        optimizer
+            .apply_gradients(&[(None, w)])
+            .unwrap_err()
+            .message(),
         "No gradients provided for any variable: [\"<tf.Variable 'w:0' shape=(2,) dtype=float32>\"]."
     );
     Ok(())
@@ -141,13 +181,22 @@ fn a_gradient_of_another_shape_changes_nothing() -> Result<()> {
     let of = |shape: crate::Shape, dtype| graph.placeholder_of(dtype, "gradient", shape);
     let optimizer = MomentumOptimizer::new(0.1, 0.9);
     let apply = |gradient: Output| optimizer.apply_gradients(&[(Some(gradient), w.clone())]);
-    assert_eq!(apply(of([2].into(), DType::Float64)?).unwrap_err().code(), Code::Value);
-    assert_eq!(apply(of([3].into(), DType::Float32)?).unwrap_err().code(), Code::Type);
+    assert_eq!(
+        apply(of([2].into(), DType::Float64)?).unwrap_err().code(),
+        Code::Value
+    );
+    assert_eq!(
+        apply(of([3].into(), DType::Float32)?).unwrap_err().code(),
+        Code::Type
+    );
     let gradient = of(crate::Shape::unknown(), DType::Float64)?;
     let step = apply(gradient.clone())?;
     let session = Session::new(&graph);
     let run = |shape: &[usize]| {
-        session.run_with(&step, Feed::new().with(&gradient, Tensor::full(shape, 1.0f64)?))
+        session.run_with(
+            &step,
+            Feed::new().with(&gradient, Tensor::full(shape, 1.0f64)?),
+        )
     };
     assert_eq!(run(&[3]).unwrap_err().code(), Code::FailedPrecondition);
     session.run(graph.global_variables_initializer())?;
@@ -155,7 +204,12 @@ fn a_gradient_of_another_shape_changes_nothing() -> Result<()> {
     for shape in [&[2][..], &[3, 1], &[]] {
         let error = run(shape).unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
-        assert!(error.message().starts_with("var and grad do not have the same shape[3] ["), "{error}");
+        assert!(
+            error
+                .message()
+                .starts_with("var and grad do not have the same shape[3] ["),
+            "{error}"
+        );
         assert_eq!(session.run(graph.global_variables())?, before);
     }
     run(&[3])?;

@@ -6,13 +6,23 @@ use crate::{Graph, Operand, Output, Result};
 /// Values from a normal distribution of mean 0 and standard deviation 1, or what the builder says
 /// (`tf.random_normal`). `shape` is a list of sizes or a tensor.
 pub fn normal<'a>(graph: &'a Graph, shape: impl Operand + 'a) -> Normal<'a> {
-    Normal::new("RandomStandardNormal", "random_normal", graph, Box::new(shape))
+    Normal::new(
+        "RandomStandardNormal",
+        "random_normal",
+        graph,
+        Box::new(shape),
+    )
 }
 
 /// [`normal`] without the values that are two standard deviations or more from the mean
 /// (`tf.truncated_normal`).
 pub fn truncated_normal<'a>(graph: &'a Graph, shape: impl Operand + 'a) -> Normal<'a> {
-    Normal::new("TruncatedNormal", "truncated_normal", graph, Box::new(shape))
+    Normal::new(
+        "TruncatedNormal",
+        "truncated_normal",
+        graph,
+        Box::new(shape),
+    )
 }
 
 /// Values that are equally likely anywhere from 0, or the least that the builder says, to 1, or the
@@ -20,7 +30,11 @@ pub fn truncated_normal<'a>(graph: &'a Graph, shape: impl Operand + 'a) -> Norma
 /// tensor.
 pub fn uniform<'a>(graph: &'a Graph, shape: impl Operand + 'a) -> Uniform<'a> {
     let node = Node::new("RandomUniform", "random_uniform", graph, Box::new(shape));
-    Uniform { node, minval: None, maxval: None }
+    Uniform {
+        node,
+        minval: None,
+        maxval: None,
+    }
 }
 
 /// Random normal values that are being built.
@@ -47,25 +61,53 @@ struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    fn new(op: &'static str, name: &str, graph: &'a Graph, shape: Box<dyn Operand + 'a>) -> Node<'a> {
-        Node { op, name: name.to_string(), graph, shape, dtype: DType::Float32, seed: None }
+    fn new(
+        op: &'static str,
+        name: &str,
+        graph: &'a Graph,
+        shape: Box<dyn Operand + 'a>,
+    ) -> Node<'a> {
+        Node {
+            op,
+            name: name.to_string(),
+            graph,
+            shape,
+            dtype: DType::Float32,
+            seed: None,
+        }
     }
 
     fn constant(&self, name: &str, value: f64) -> Result<Output> {
-        self.graph.constant_named(name, number(value, Some(self.dtype))?)
+        self.graph
+            .constant_named(name, number(value, Some(self.dtype))?)
     }
 
     /// The op itself. Its seeds are counted when it is made, so that they follow TensorFlow's order.
     fn random(&self, shape: &Output) -> Result<Output> {
         let (seed, seed2) = self.graph.op_seeds(self.seed);
-        let node = self.graph.add(self.op).input(shape).attr("dtype", self.dtype);
+        let node = self
+            .graph
+            .add(self.op)
+            .input(shape)
+            .attr("dtype", self.dtype);
         node.attr("seed", seed).attr("seed2", seed2).output()
     }
 
     /// `values * scale + offset`, where the sum has the name of the whole.
     fn scale(&self, own: &str, values: &Output, scale: &Output, offset: &Output) -> Result<Output> {
-        let scaled = self.graph.add("Mul").name("mul").input(values).input(scale).output()?;
-        self.graph.add("AddV2").name(own).input(&scaled).input(offset).output()
+        let scaled = self
+            .graph
+            .add("Mul")
+            .name("mul")
+            .input(values)
+            .input(scale)
+            .output()?;
+        self.graph
+            .add("AddV2")
+            .name(own)
+            .input(&scaled)
+            .input(offset)
+            .output()
     }
 }
 
@@ -97,7 +139,11 @@ node_setters!(Uniform);
 
 impl<'a> Normal<'a> {
     fn new(op: &'static str, name: &str, graph: &'a Graph, shape: Box<dyn Operand + 'a>) -> Self {
-        Normal { node: Node::new(op, name, graph, shape), mean: 0.0, stddev: 1.0 }
+        Normal {
+            node: Node::new(op, name, graph, shape),
+            mean: 0.0,
+            stddev: 1.0,
+        }
     }
 
     /// The mean; that before truncating.
@@ -154,7 +200,13 @@ impl Uniform<'_> {
             let min = node.constant("min", self.minval.unwrap_or(0.0))?;
             let max = node.constant("max", self.maxval.unwrap_or(1.0))?;
             let values = node.random(&shape)?;
-            let range = node.graph.add("Sub").name("sub").input(&max).input(&min).output()?;
+            let range = node
+                .graph
+                .add("Sub")
+                .name("sub")
+                .input(&max)
+                .input(&min)
+                .output()?;
             node.scale(own, &values, &range, &min)
         })
     }
@@ -172,29 +224,60 @@ mod tests {
         graph.set_random_seed(1);
         let x = normal(&graph, [1, 3, 3, 1]).build()?;
         let kernel = normal(&graph, [2, 2, 3, 1]).build()?;
-        let y = nn::conv2d_transpose(&x, &kernel, [1, 5, 5, 3]).strides([1, 2, 2, 1]).build()?;
+        let y = nn::conv2d_transpose(&x, &kernel, [1, 5, 5, 3])
+            .strides([1, 2, 2, 1])
+            .build()?;
         let session = Session::new(&graph);
         let (x_value, kernel_value, y_value) = session.run((&x, &kernel, &y))?;
         let x_recorded = [
-            0.3052047, 0.5671378, 0.41852272, 0.2326421, -0.6602213, -2.2560465, -0.5328236, 1.0428433,
-            -0.390923,
+            0.3052047, 0.5671378, 0.41852272, 0.2326421, -0.6602213, -2.2560465, -0.5328236,
+            1.0428433, -0.390923,
         ];
         let kernel_recorded = [
-            0.28183395, 2.3878284, 2.2804048, -0.308662, -0.4475815, -0.807146, 0.160361, -0.3369857,
-            0.46538463, -1.2490052, 0.9383302, -1.2840546,
+            0.28183395, 2.3878284, 2.2804048, -0.308662, -0.4475815, -0.807146, 0.160361,
+            -0.3369857, 0.46538463, -1.2490052, 0.9383302, -1.2840546,
         ];
         let y_recorded = [
-            0.08601704, -0.09420509, 0.15983868, -0.17505388, 0.11795391, 0.04894293, -0.38120225,
-            0.09094679, -0.70835805, 0.06711473, 0.06556644, -0.07180777, -0.18607277, 0.20378523,
-            -0.6358305, 0.03730672, -0.29057118, -0.10587375, 0.8246198, -0.3617819, -0.15016778,
-            0.1644624, 0.29390866, -0.32188612, -0.11017537,
+            0.08601704,
+            -0.09420509,
+            0.15983868,
+            -0.17505388,
+            0.11795391,
+            0.04894293,
+            -0.38120225,
+            0.09094679,
+            -0.70835805,
+            0.06711473,
+            0.06556644,
+            -0.07180777,
+            -0.18607277,
+            0.20378523,
+            -0.6358305,
+            0.03730672,
+            -0.29057118,
+            -0.10587375,
+            0.8246198,
+            -0.3617819,
+            -0.15016778,
+            0.1644624,
+            0.29390866,
+            -0.32188612,
+            -0.11017537,
         ];
         close(x_value.as_slice()?, &x_recorded);
         close(kernel_value.as_slice()?, &kernel_recorded);
-        let first_channel: Vec<f32> = y_value.as_slice::<f32>()?.iter().copied().step_by(3).collect();
+        let first_channel: Vec<f32> = y_value
+            .as_slice::<f32>()?
+            .iter()
+            .copied()
+            .step_by(3)
+            .collect();
         close(&first_channel, &y_recorded);
         // The second run goes on in the stream.
-        close(&session.run(&x)?.as_slice()?[..2], &[-0.12475611, 0.03097412]);
+        close(
+            &session.run(&x)?.as_slice()?[..2],
+            &[-0.12475611, 0.03097412],
+        );
         // Another session starts again.
         close(Session::new(&graph).run(&x)?.as_slice()?, &x_recorded);
         Ok(())
@@ -204,7 +287,10 @@ mod tests {
     fn close(ours: &[f32], theirs: &[f32]) {
         assert_eq!(ours.len(), theirs.len());
         for (ours, theirs) in ours.iter().zip(theirs) {
-            assert!((ours - theirs).abs() <= 4.0 * f32::EPSILON * theirs.abs(), "{ours} is not {theirs}");
+            assert!(
+                (ours - theirs).abs() <= 4.0 * f32::EPSILON * theirs.abs(),
+                "{ours} is not {theirs}"
+            );
         }
     }
 
@@ -214,7 +300,11 @@ mod tests {
         let graph = Graph::new();
         graph.set_random_seed(1);
         uniform(&graph, [2, 3]).build()?;
-        uniform(&graph, [2, 3]).minval(-1.0).maxval(1.0).seed(4).build()?;
+        uniform(&graph, [2, 3])
+            .minval(-1.0)
+            .maxval(1.0)
+            .seed(4)
+            .build()?;
         truncated_normal(&graph, [2, 3]).stddev(0.1).build()?;
         normal(&graph, [2, 3]).mean(1.0).stddev(2.0).build()?;
         let x = graph.placeholder::<f32>([None, Some(2)])?;
@@ -228,9 +318,16 @@ mod tests {
         let operations = graph.operations();
         assert_eq!(operations.len(), theirs.len());
         for (ours, theirs) in operations.iter().zip(theirs) {
-            let inputs: Vec<_> = ours.inputs().iter().map(|x| x.op().name().to_string()).collect();
+            let inputs: Vec<_> = ours
+                .inputs()
+                .iter()
+                .map(|x| x.op().name().to_string())
+                .collect();
             let found = serde_json::json!([ours.name(), ours.op_name(), inputs]);
-            assert_eq!(found, serde_json::json!([theirs["name"], theirs["op"], theirs["inputs"]]));
+            assert_eq!(
+                found,
+                serde_json::json!([theirs["name"], theirs["op"], theirs["inputs"]])
+            );
         }
         Ok(())
     }
@@ -247,7 +344,10 @@ mod tests {
     fn what_is_no_shape_or_no_float_is_refused() -> Result<()> {
         let graph = Graph::new();
         let error = normal(&graph, [2, -1]).build().unwrap_err();
-        assert_eq!((error.code(), error.message()), (Code::Value, "Dimension -1 must be >= 0"));
+        assert_eq!(
+            (error.code(), error.message()),
+            (Code::Value, "Dimension -1 must be >= 0")
+        );
         let error = normal(&graph, [2]).dtype(DType::Int32).build().unwrap_err();
         assert_eq!(error.code(), Code::Type);
         let error = uniform(&graph, [2]).dtype(DType::Bool).build().unwrap_err();
@@ -259,10 +359,19 @@ mod tests {
             session.run_with(&x, crate::Feed::new().with(&sizes, value))
         };
         let error = run([2i32, -1].into()).unwrap_err();
-        assert_eq!((error.code(), error.message()), (Code::InvalidArgument, "Dimension -1 must be >= 0"));
+        assert_eq!(
+            (error.code(), error.message()),
+            (Code::InvalidArgument, "Dimension -1 must be >= 0")
+        );
         let error = run(2i32.into()).unwrap_err();
-        assert_eq!(error.message(), "shape must be a vector of {int32,int64}, got shape []");
-        assert_eq!(run([i32::MAX; 4].into()).unwrap_err().code(), Code::ResourceExhausted);
+        assert_eq!(
+            error.message(),
+            "shape must be a vector of {int32,int64}, got shape []"
+        );
+        assert_eq!(
+            run([i32::MAX; 4].into()).unwrap_err().code(),
+            Code::ResourceExhausted
+        );
         assert_eq!(run([3i32, 0].into())?.shape(), [3, 0]);
         Ok(())
     }

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use tconv_tensor::Tensor;
 
+use super::order::{Snapshots, order_variables};
 use super::run::Run;
 use super::{PlanKey, Session};
-use crate::attrs::AttrValue;
-use crate::graph::Node;
+use crate::node::Node;
 use crate::op::Fact;
 use crate::{Error, Result, Shape};
 
@@ -25,7 +25,7 @@ pub(super) struct Plan {
     /// The places of the fetched values.
     pub fetches: Vec<usize>,
     /// Reads that see the value from before the run: the step's node and the variable's name.
-    pub snapshots: Vec<(usize, Arc<str>)>,
+    pub snapshots: Snapshots,
 }
 
 /// One node's evaluation.
@@ -216,87 +216,6 @@ fn unfed(node: &Node) -> Error {
     .at(&node.name, node.def.name, Vec::new())
 }
 
-/// The variable that a node reads or writes, where the graph says it plainly: the `shared_name` of the
-/// `VarHandleOp` at its first input.
-fn variable_of(node: &Node, nodes: &HashMap<usize, Arc<Node>>) -> Vec<Arc<str>> {
-    let name = |&(id, _): &(usize, usize)| match nodes.get(&id)?.attrs.get("shared_name")? {
-        AttrValue::String(name) => Some(Arc::from(name.as_str())),
-        _ => None,
-    };
-    node.inputs.iter().filter_map(name).collect()
-}
-
-/// Orders reads before unrelated updates of the same variable.
-///
-/// A read that no update of its variable precedes takes a snapshot before the first step. One that
-/// follows an update runs before each other update that does not precede it.
-fn order_variables(order: Vec<Arc<Node>>) -> (Vec<Arc<Node>>, Vec<(usize, Arc<str>)>) {
-    let nodes: HashMap<usize, Arc<Node>> = order.iter().map(|node| (node.id, node.clone())).collect();
-    let is_read = |node: &Node| node.def.name == "ReadVariableOp";
-    let is_update = |node: &Node| node.def.name == "AssignVariableOp" || node.def.name.starts_with("ResourceApply");
-    let updates: Vec<(usize, Vec<Arc<str>>)> =
-        order.iter().filter(|n| is_update(n)).map(|n| (n.id, variable_of(n, &nodes))).collect();
-    let mut snapshots = Vec::new();
-    let mut before: HashMap<usize, Vec<usize>> = HashMap::new();
-    for read in order.iter().filter(|node| is_read(node)) {
-        let Some(name) = variable_of(read, &nodes).pop() else { continue };
-        let of_it: Vec<usize> = updates.iter().filter(|(_, names)| names.contains(&name)).map(|(id, _)| *id).collect();
-        if of_it.is_empty() {
-            snapshots.push((read.id, name));
-            continue;
-        }
-        let ancestors = ancestors(read, &nodes);
-        let (earlier, others): (Vec<_>, Vec<_>) = of_it.into_iter().partition(|id| ancestors.contains(id));
-        if earlier.is_empty() {
-            snapshots.push((read.id, name));
-        } else {
-            others.into_iter().for_each(|update| before.entry(update).or_default().push(read.id));
-        }
-    }
-    (if before.is_empty() { order } else { reorder(order, &before) }, snapshots)
-}
-
-/// What a node waits for, itself included.
-fn ancestors(node: &Arc<Node>, nodes: &HashMap<usize, Arc<Node>>) -> HashSet<usize> {
-    let (mut found, mut stack) = (HashSet::new(), vec![node.id]);
-    while let Some(id) = stack.pop() {
-        if let Some(node) = nodes.get(&id)
-            && found.insert(id)
-        {
-            stack.extend(node.inputs.iter().map(|&(id, _)| id).chain(node.control.iter().copied()));
-        }
-    }
-    found
-}
-
-/// The same steps with each update behind the reads in `before`; where that would be a circle the
-/// reads go first as far as they can.
-fn reorder(order: Vec<Arc<Node>>, before: &HashMap<usize, Vec<usize>>) -> Vec<Arc<Node>> {
-    let nodes: HashMap<usize, Arc<Node>> = order.iter().map(|node| (node.id, node.clone())).collect();
-    let (mut open, mut done, mut result) = (HashSet::new(), HashSet::new(), Vec::with_capacity(order.len()));
-    for node in order {
-        let mut stack = vec![(node, false)];
-        while let Some((node, ready)) = stack.pop() {
-            if ready {
-                if done.insert(node.id) {
-                    result.push(node);
-                }
-                continue;
-            }
-            if done.contains(&node.id) || !open.insert(node.id) {
-                continue;
-            }
-            stack.push((node.clone(), true));
-            let needed = node.inputs.iter().map(|&(id, _)| id).chain(node.control.iter().copied());
-            let reads = before.get(&node.id).into_iter().flatten().copied();
-            // The inputs are pushed last, so they are finished first, whatever the reads need.
-            let wanted: Vec<usize> = reads.chain(needed).collect();
-            stack.extend(wanted.iter().filter_map(|id| nodes.get(id)).map(|node| (node.clone(), false)));
-        }
-    }
-    result
-}
-
 /// Marks where each value is read for the last time; fetched values and constants stay.
 fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<usize, Tensor>) {
     let mut read: HashSet<usize> = fetches.iter().copied().chain(constants.keys().copied()).collect();
@@ -311,10 +230,11 @@ fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<us
 /// The inputs of a node for an error, with the shapes that they have in this run:
 /// `argument: tensor:slot (shape) dtype`.
 pub(super) fn describe_inputs(session: &Session, node: &Node, shapes: &[Arc<[usize]>]) -> Vec<String> {
-    let describe = |(i, (&(id, slot), shape)): (usize, (&(usize, usize), &Arc<[usize]>))| {
+    let describe = |i: usize| {
+        let (id, slot) = node.inputs[i];
         let input = session.graph.node(id);
-        let (argument, shape) = (node.def.argument(i), Shape::from(&**shape));
+        let (argument, shape) = (node.def.argument(i), Shape::from(&*shapes[i]));
         format!("{argument}: {}:{slot} {shape} {}", input.name, input.facts[slot].dtype)
     };
-    node.inputs.iter().zip(shapes).enumerate().map(describe).collect()
+    (0..node.inputs.len().min(shapes.len())).map(describe).collect()
 }

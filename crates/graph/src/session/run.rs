@@ -8,7 +8,7 @@ use tconv_tensor::{Element, Handle, Tensor};
 
 use super::plan::{Plan, describe_inputs};
 use super::{Session, lock};
-use crate::graph::Node;
+use crate::node::Node;
 use crate::random::Philox;
 use crate::{Code, Error, Result};
 

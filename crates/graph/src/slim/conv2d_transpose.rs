@@ -44,7 +44,7 @@ impl Conv2dTranspose {
         self
     }
 
-    /// The forward convolution's padding.
+    /// The forward convolution's padding: `SAME` or `VALID`.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.padding = padding;
         self
@@ -64,6 +64,12 @@ impl Conv2dTranspose {
     pub fn build(self) -> Result<Output> {
         let (layer, format) = (&self.layer, self.format);
         let (_, channels) = layer.image(format)?;
+        if let Padding::Explicit(pads) = &self.padding {
+            return Err(
+                Error::value(format!("padding must be either VALID or SAME: {pads:?}"))
+                    .help("nn::conv2d_transpose takes any padding and is told its output_shape"),
+            );
+        }
         let kernel = kernel_size(&self.kernel)?;
         let strides = self.stride.expand("stride", format, 2)?;
         layer.scoped("Conv2d_transpose", || {
@@ -105,7 +111,11 @@ impl Conv2dTranspose {
                 }
                 Size::Tensor(size) => {
                     let size = math::multiply(size, as_i32(stride)?)?;
-                    Size::Tensor(if more == 0 { size } else { math::add(size, as_i32(more)?)? })
+                    Size::Tensor(if more == 0 {
+                        size
+                    } else {
+                        math::add(size, as_i32(more)?)?
+                    })
                 }
             });
         }
@@ -128,5 +138,9 @@ fn no_size() -> Error {
 }
 
 fn as_i32(n: i64) -> Result<i32> {
-    i32::try_from(n).map_err(|_| Error::from(ShapeError::Overflow { what: n.to_string() }))
+    i32::try_from(n).map_err(|_| {
+        Error::from(ShapeError::Overflow {
+            what: n.to_string(),
+        })
+    })
 }

@@ -8,7 +8,9 @@ use crate::{Error, Output, Result, Size, array, math};
 ///
 /// Its variables are `fully_connected/weights` and `fully_connected/biases`.
 pub fn fully_connected(inputs: &Output, num_outputs: i64) -> FullyConnected {
-    FullyConnected { layer: Layer::new(inputs, num_outputs) }
+    FullyConnected {
+        layer: Layer::new(inputs, num_outputs),
+    }
 }
 
 /// A fully connected layer that is being built.
@@ -41,7 +43,9 @@ impl FullyConnected {
             return Err(Error::value(
                 "The last dimension of the inputs to `Dense` should be defined. Found `None`.",
             )
-            .help(format!("the inputs are {inputs}: the weights' size follows from it")));
+            .help(format!(
+                "the inputs are {inputs}: the weights' size follows from it"
+            )));
         };
         layer.scoped("fully_connected", || {
             let (weights, biases) = layer.variables(&[channels, layer.num_outputs])?;
@@ -60,11 +64,19 @@ impl FullyConnected {
         let inputs = &self.layer.inputs;
         let dims = inputs.static_shape().dims().unwrap_or_default();
         let leading = &dims[..dims.len().saturating_sub(1)];
-        let mut sizes: Vec<Size> = match leading.iter().map(|dim| dim.known()).collect::<Option<Vec<_>>>() {
+        let mut sizes: Vec<Size> = match leading
+            .iter()
+            .map(|dim| dim.known())
+            .collect::<Option<Vec<_>>>()
+        {
             Some(known) => known.into_iter().map(Size::Known).collect(),
             None => {
                 let sizes = array::unpack(&array::shape(inputs)?, 0)?;
-                sizes.into_iter().take(leading.len()).map(Size::Tensor).collect()
+                sizes
+                    .into_iter()
+                    .take(leading.len())
+                    .map(Size::Tensor)
+                    .collect()
             }
         };
         sizes.push(Size::Known(self.layer.num_outputs));

@@ -5,7 +5,11 @@ use super::{Activation, conv2d, conv2d_transpose, fully_connected};
 use crate::{Feed, Graph, Initializer, Output, Result, Reuse, Session, Shape};
 
 fn names(graph: &Graph) -> Vec<String> {
-    graph.operations().iter().map(|op| op.name().to_string()).collect()
+    graph
+        .operations()
+        .iter()
+        .map(|op| op.name().to_string())
+        .collect()
 }
 
 fn variables(graph: &Graph) -> Vec<(String, String)> {
@@ -37,7 +41,8 @@ fn transposed_sizes_are_tf_slims() -> Result<()> {
     ] {
         for (padding, [height, width]) in [(Padding::Same, same), (Padding::Valid, valid)] {
             for format in [DataFormat::ChannelsLast, DataFormat::ChannelsFirst] {
-                let arrange = |n, spatial: &[Option<i64>]| format.arrange(Some(1), Some(n), spatial);
+                let arrange =
+                    |n, spatial: &[Option<i64>]| format.arrange(Some(1), Some(n), spatial);
                 let graph = Graph::new();
                 let known = graph.placeholder::<f32>(arrange(2, &[Some(3), Some(2)]))?;
                 let open = graph.placeholder::<f32>(arrange(2, &[Some(3), None]))?;
@@ -49,7 +54,10 @@ fn transposed_sizes_are_tf_slims() -> Result<()> {
                 let expected = format.arrange(1, 5, &[height, width]);
                 assert_eq!(first.static_shape(), &Shape::from(expected.clone()));
                 let some = arrange(5, &[Some(height), None]);
-                assert_eq!(second.static_shape().to_string(), Shape::from(some).to_string());
+                assert_eq!(
+                    second.static_shape().to_string(),
+                    Shape::from(some).to_string()
+                );
                 let session = Session::new(&graph);
                 session.run(graph.global_variables_initializer())?;
                 let sizes: Vec<usize> = format.arrange(1, 2, &[3, 2]);
@@ -59,16 +67,6 @@ fn transposed_sizes_are_tf_slims() -> Result<()> {
             }
         }
     }
-    Ok(())
-}
-
-#[test]
-fn explicit_padding_gives_a_legal_size() -> Result<()> {
-    let graph = Graph::new();
-    let x = graph.placeholder::<f32>([1, 4, 4, 2])?;
-    let padding = Padding::Explicit(vec![(1, 2), (4, 4)]);
-    let y = conv2d_transpose(&x, 3, 3).stride(2).padding(padding).build()?;
-    assert_eq!(y.static_shape().rank(), Some(4));
     Ok(())
 }
 
@@ -87,11 +85,20 @@ fn variables_are_tf_slims() -> Result<()> {
         pair("fully_connected/weights", "(7, 4)"),
     ];
     assert_eq!(variables(&graph), expected);
-    let layer = conv2d(&x, 4, 1).scope("q").activation(Activation::None).trainable(false);
+    let layer = conv2d(&x, 4, 1)
+        .scope("q")
+        .activation(Activation::None)
+        .trainable(false);
     assert_eq!(layer.build()?.name(), "q/BiasAdd:0");
     assert_eq!(graph.trainable_variables().len(), 5);
     let again = || conv2d(&x, 4, 1).scope("q").activation(Activation::Tanh);
-    assert!(again().build().unwrap_err().message().starts_with("Variable q/weights already exists"));
+    assert!(
+        again()
+            .build()
+            .unwrap_err()
+            .message()
+            .starts_with("Variable q/weights already exists")
+    );
     assert_eq!(again().reuse(Reuse::Yes).build()?.op().op_name(), "Tanh");
     assert_eq!(graph.global_variables().len(), 7);
     Ok(())
@@ -104,7 +111,13 @@ fn a_fully_connected_layers_nodes() -> Result<()> {
     let x = graph.placeholder::<f32>([None, Some(7)])?;
     fully_connected(&x, 4).build()?;
     let names = names(&graph);
-    let expected = ["MatMul/ReadVariableOp", "MatMul", "BiasAdd/ReadVariableOp", "BiasAdd", "Relu"];
+    let expected = [
+        "MatMul/ReadVariableOp",
+        "MatMul",
+        "BiasAdd/ReadVariableOp",
+        "BiasAdd",
+        "Relu",
+    ];
     let expected = expected.map(|name| format!("fully_connected/{name}"));
     assert_eq!(names[names.len() - 5..], expected);
     Ok(())
@@ -115,8 +128,11 @@ fn a_fully_connected_layers_nodes() -> Result<()> {
 fn a_fully_connected_layer_of_more_axes() -> Result<()> {
     let graph = Graph::new();
     let x = graph.placeholder::<f32>([None, Some(2), Some(3)])?;
-    let layer = fully_connected(&x, 2).weights_initializer(Initializer::constant([1.0f32, 0.0, 0.0, 1.0, 1.0, -1.0]));
-    let y = layer.biases_initializer(Initializer::constant(0.5)).build()?;
+    let layer = fully_connected(&x, 2)
+        .weights_initializer(Initializer::constant([1.0f32, 0.0, 0.0, 1.0, 1.0, -1.0]));
+    let y = layer
+        .biases_initializer(Initializer::constant(0.5))
+        .build()?;
     assert_eq!(y.static_shape().to_string(), "(None, 2, 2)");
     let session = Session::new(&graph);
     session.run(graph.global_variables_initializer())?;
@@ -161,7 +177,16 @@ fn what_makes_no_layer() -> Result<()> {
             "Input 0 of layer fully_connected is incompatible with the layer: : expected min_ndim=2, found ndim=1. Full shape received: (7,)",
         ),
         (unnamed, "reuse=True cannot be used without a name_or_scope"),
-        (conv2d(&image, 0, 3).build(), "num_outputs must be at least 1, got 0"),
+        (
+            conv2d_transpose(&image, 4, 3)
+                .padding(Padding::Explicit(vec![(1, 1); 2]))
+                .build(),
+            "padding must be either VALID or SAME: [(1, 1), (1, 1)]",
+        ),
+        (
+            conv2d(&image, 0, 3).build(),
+            "num_outputs must be at least 1, got 0",
+        ),
         (
             conv2d(&image, 4, [3, 3, 3]).build(),
             "kernel_size should be of length 1, 2 or 4 but was 3",
@@ -169,12 +194,33 @@ fn what_makes_no_layer() -> Result<()> {
     ] {
         assert_eq!(made.unwrap_err().message(), message);
     }
-    for kernel in [0, -1, i64::MAX, i64::MIN] {
-        assert!(conv2d(&image, 4, kernel).build().is_err());
-        assert!(conv2d_transpose(&image, 4, kernel).build().is_err());
+    for kernel in [0, -1, i64::MIN] {
+        assert!(conv2d(&image, 4, kernel).build().is_err(), "{kernel}");
+        assert!(
+            conv2d_transpose(&image, 4, kernel).build().is_err(),
+            "{kernel}"
+        );
     }
+    // A variable is only as large as the memory once the graph runs.
+    let huge = conv2d(&image, 4, i64::MAX).scope("huge").build()?;
+    let session = Session::new(&graph);
+    assert!(session.run(graph.global_variables_initializer()).is_err());
+    assert!(
+        session
+            .run_with(
+                &huge,
+                Feed::new().with(&image, Tensor::full(&[1, 5, 5, 3], 0.0f32)?)
+            )
+            .is_err()
+    );
     for stride in [0, i64::MIN, i64::MAX] {
-        assert!(conv2d_transpose(&image, 4, 3).stride(stride).build().is_err(), "{stride}");
+        assert!(
+            conv2d_transpose(&image, 4, 3)
+                .stride(stride)
+                .build()
+                .is_err(),
+            "{stride}"
+        );
     }
     Ok(())
 }

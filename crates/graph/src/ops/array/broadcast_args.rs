@@ -23,7 +23,12 @@ pub(crate) static BROADCAST_GRADIENT_ARGS: OpDef = OpDef {
 /// # Errors
 /// `Value` for shapes that are no vectors.
 pub(crate) fn broadcast_gradient_args(sx: &Output, sy: &Output) -> Result<(Output, Output)> {
-    let node = sx.graph().add("BroadcastGradientArgs").input(sx).input(sy).build()?;
+    let node = sx
+        .graph()
+        .add("BroadcastGradientArgs")
+        .input(sx)
+        .input(sy)
+        .build()?;
     Ok((node.output(0), node.output(1)))
 }
 
@@ -37,7 +42,11 @@ fn stretched(s0: &[i64], s1: &[i64]) -> Option<[Vec<i64>; 2]> {
         return Some(axes);
     }
     let rank = s0.len().max(s1.len());
-    let size = |sizes: &[i64], axis: usize| (axis + sizes.len()).checked_sub(rank).map_or(1, |i| sizes[i]);
+    let size = |sizes: &[i64], axis: usize| {
+        (axis + sizes.len())
+            .checked_sub(rank)
+            .map_or(1, |i| sizes[i])
+    };
     for axis in 0..rank {
         let (a, b) = (size(s0, axis), size(s1, axis));
         if a != b && a != 1 && b != 1 {
@@ -54,16 +63,23 @@ fn stretched(s0: &[i64], s1: &[i64]) -> Option<[Vec<i64>; 2]> {
 
 impl Op for BroadcastGradientArgs {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [s0, s1] = inputs else { return Ok(Vec::new()) };
+        let [s0, s1] = inputs else {
+            return Ok(Vec::new());
+        };
         check_rank(&s0.shape, 1)?;
         check_rank(&s1.shape, 1)?;
         let axes = match (&s0.value, &s1.value) {
             (Some(a), Some(b)) if a == b => Some([Vec::new(), Vec::new()]),
-            _ => s0.known_values().zip(s1.known_values()).and_then(|(a, b)| stretched(&a, &b)),
+            _ => s0
+                .known_values()
+                .zip(s1.known_values())
+                .and_then(|(a, b)| stretched(&a, &b)),
         };
         Ok(match axes {
             Some(axes) => axes
-                .map(|axes| Fact::vector_value(s0.dtype, axes.into_iter().map(Dim::Known).collect()))
+                .map(|axes| {
+                    Fact::vector_value(s0.dtype, axes.into_iter().map(Dim::Known).collect())
+                })
                 .into(),
             None => vec![Fact::new(s0.dtype, Shape::of_rank(1, "BroadcastGradientArgs")); 2],
         })
@@ -73,14 +89,23 @@ impl Op for BroadcastGradientArgs {
         let [s0, s1] = take(inputs)?;
         for (i, shape) in [&s0, &s1].into_iter().enumerate() {
             if shape.rank() != 1 {
-                return Err(Error::invalid(format!("In[{i}] must be a vector.{}", brackets(shape.shape()))));
+                return Err(Error::invalid(format!(
+                    "In[{i}] must be a vector.{}",
+                    brackets(shape.shape())
+                )));
             }
         }
         let (a, b) = (s0.to_i64_vec()?, s1.to_i64_vec()?);
         let axes = stretched(&a, &b).ok_or_else(|| {
-            Error::invalid(format!("Incompatible shapes: {} vs. {}", brackets(&*a), brackets(&*b)))
+            Error::invalid(format!(
+                "Incompatible shapes: {} vs. {}",
+                brackets(&*a),
+                brackets(&*b)
+            ))
         })?;
-        axes.iter().map(|axes| integers(&[axes.len()], axes, Some(s0.dtype()))).collect()
+        axes.iter()
+            .map(|axes| integers(&[axes.len()], axes, Some(s0.dtype())))
+            .collect()
     }
 
     fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {

@@ -13,8 +13,10 @@ pub(super) fn brackets(shape: impl Into<Shape>) -> String {
     match shape.into().dims() {
         None => "<unknown>".into(),
         Some(dims) => {
-            let sizes: Vec<_> =
-                dims.iter().map(|dim| dim.known().map_or("?".into(), |n| n.to_string())).collect();
+            let sizes: Vec<_> = dims
+                .iter()
+                .map(|dim| dim.known().map_or("?".into(), |n| n.to_string()))
+                .collect();
             format!("[{}]", sizes.join(","))
         }
     }
@@ -23,15 +25,17 @@ pub(super) fn brackets(shape: impl Into<Shape>) -> String {
 /// `axis` counted from the front, if a tensor of `rank` axes has it.
 pub(super) fn axis_in(axis: i64, rank: usize) -> Option<usize> {
     let rank = i64::try_from(rank).ok()?;
-    (-rank..rank).contains(&axis).then(|| axis.rem_euclid(rank) as usize)
+    (-rank..rank)
+        .contains(&axis)
+        .then(|| axis.rem_euclid(rank) as usize)
 }
 
 /// Refuses a shape that is known to be of another rank.
 pub(super) fn check_rank(shape: &Shape, rank: usize) -> Result<()> {
     match shape.rank() {
-        Some(found) if found != rank => {
-            Err(Error::value(format!("Shape must be rank {rank} but is rank {found}")))
-        }
+        Some(found) if found != rank => Err(Error::value(format!(
+            "Shape must be rank {rank} but is rank {found}"
+        ))),
         _ => Ok(()),
     }
 }
@@ -39,9 +43,9 @@ pub(super) fn check_rank(shape: &Shape, rank: usize) -> Result<()> {
 /// Refuses a size that is known to be another one.
 pub(super) fn check_size(size: &Dim, wanted: usize) -> Result<()> {
     match size.known() {
-        Some(found) if found != wanted as i64 => {
-            Err(Error::value(format!("Dimension must be {wanted} but is {found}")))
-        }
+        Some(found) if found != wanted as i64 => Err(Error::value(format!(
+            "Dimension must be {wanted} but is {found}"
+        ))),
         _ => Ok(()),
     }
 }
@@ -67,7 +71,9 @@ pub(super) fn merge(a: &Shape, b: &Shape) -> Result<Shape> {
     if let (Some(left), Some(right)) = (a.dims(), b.dims()) {
         if left.len() != right.len() {
             let (left, right) = (left.len(), right.len());
-            return Err(Error::value(format!("Shapes must be equal rank, but are {left} and {right}")));
+            return Err(Error::value(format!(
+                "Shapes must be equal rank, but are {left} and {right}"
+            )));
         }
         if let Some(axis) = (0..left.len()).find(|&i| !left[i].is_compatible_with(&right[i])) {
             return Err(Error::value(format!(
@@ -85,8 +91,11 @@ pub(super) fn merge(a: &Shape, b: &Shape) -> Result<Shape> {
 /// Sizes that were computed or fed.
 pub(super) fn to_sizes(values: &[i64]) -> Result<Vec<usize>> {
     if values.len() > MOST_AXES {
-        return Err(Error::invalid(format!("A tensor of {} dimensions was asked for", values.len()))
-            .help(format!("a tensor has at most {MOST_AXES}")));
+        return Err(Error::invalid(format!(
+            "A tensor of {} dimensions was asked for",
+            values.len()
+        ))
+        .help(format!("a tensor has at most {MOST_AXES}")));
     }
     values
         .iter()

@@ -39,7 +39,12 @@ pub fn concat(values: &[Output], axis: i64) -> Result<Output> {
         [first, ..] => first.graph().op_scope("concat", |own| {
             let graph = first.graph();
             let axis = graph.constant_named("axis", integers(&[], &[axis], None)?)?;
-            graph.add("ConcatV2").name(own).inputs(values).input(&axis).output()
+            graph
+                .add("ConcatV2")
+                .name(own)
+                .inputs(values)
+                .input(&axis)
+                .output()
         }),
     }
 }
@@ -85,28 +90,44 @@ impl Op for Concat {
         if rank == 0 {
             return Err(Error::value(SCALARS));
         }
-        values.iter().try_for_each(|value| check_rank(&value.shape, rank))?;
+        values
+            .iter()
+            .try_for_each(|value| check_rank(&value.shape, rank))?;
         let Some(&[axis]) = axis.known_values().as_deref() else {
             return Ok(vec![Fact::new(dtype, Shape::of_rank(rank, "concat"))]);
         };
         let Some(at) = axis_in(axis, rank) else {
-            let least = if axis < 0 { axis.unsigned_abs() } else { (axis as u64).saturating_add(1) };
-            return Err(Error::value(format!("Shape must be at least rank {least} but is rank {rank}"))
-                .help(format!("the axis must be in [-{rank}, {rank}), but is {axis}")));
+            let least = if axis < 0 {
+                axis.unsigned_abs()
+            } else {
+                (axis as u64).saturating_add(1)
+            };
+            return Err(Error::value(format!(
+                "Shape must be at least rank {least} but is rank {rank}"
+            ))
+            .help(format!(
+                "the axis must be in [-{rank}, {rank}), but is {axis}"
+            )));
         };
         let mut whole: Option<Vec<Dim>> = None;
         for value in values.iter().rev() {
             let dims = match value.shape.dims() {
                 Some(dims) => dims.to_vec(),
-                None => (0..rank).map(|axis| Dim::unknown(format!("concat[{axis}]"))).collect(),
+                None => (0..rank)
+                    .map(|axis| Dim::unknown(format!("concat[{axis}]")))
+                    .collect(),
             };
             whole = Some(match whole {
                 None => dims,
                 Some(later) => {
                     let parts = |dims: &[Dim]| {
-                        (Shape::new(dims[..at].to_vec()), Shape::new(dims[at + 1..].to_vec()))
+                        (
+                            Shape::new(dims[..at].to_vec()),
+                            Shape::new(dims[at + 1..].to_vec()),
+                        )
                     };
-                    let ((before, behind), (later_before, later_behind)) = (parts(&dims), parts(&later));
+                    let ((before, behind), (later_before, later_behind)) =
+                        (parts(&dims), parts(&later));
                     let before = merge(&before, &later_before)?;
                     let behind = merge(&behind, &later_behind)?;
                     let mut sizes = before.dims().unwrap_or_default().to_vec();
@@ -117,7 +138,10 @@ impl Op for Concat {
             });
         }
         let value = if rank == 1 { joined(values) } else { None };
-        Ok(vec![Fact { value: value.map(Arc::from), ..Fact::new(dtype, whole.unwrap_or_default()) }])
+        Ok(vec![Fact {
+            value: value.map(Arc::from),
+            ..Fact::new(dtype, whole.unwrap_or_default())
+        }])
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -126,7 +150,9 @@ impl Op for Concat {
         let rank = first.rank();
         let axis = single(axis).ok_or_else(|| {
             let shape = brackets(axis.shape());
-            Error::invalid(format!("ConcatOp : Expected axis to be a scalar, but got shape {shape}"))
+            Error::invalid(format!(
+                "ConcatOp : Expected axis to be a scalar, but got shape {shape}"
+            ))
         })?;
         if rank == 0 {
             return Err(Error::invalid(format!("ConcatOp : {SCALARS}")));
@@ -139,10 +165,17 @@ impl Op for Concat {
         let mut sizes = first.shape().to_vec();
         for (i, value) in values.iter().enumerate().skip(1) {
             let shapes = || {
-                format!("shape[0] = {} vs. shape[{i}] = {}", brackets(first.shape()), brackets(value.shape()))
+                format!(
+                    "shape[0] = {} vs. shape[{i}] = {}",
+                    brackets(first.shape()),
+                    brackets(value.shape())
+                )
             };
             if value.rank() != rank {
-                return Err(Error::invalid(format!("ConcatOp : Ranks of all input tensors should match: {}", shapes())));
+                return Err(Error::invalid(format!(
+                    "ConcatOp : Ranks of all input tensors should match: {}",
+                    shapes()
+                )));
             }
             if let Some(axis) = (0..rank).find(|&k| k != at && value.shape()[k] != sizes[k]) {
                 return Err(Error::invalid(format!(
@@ -151,7 +184,10 @@ impl Op for Concat {
                 )));
             }
             sizes[at] = sizes[at].checked_add(value.shape()[at]).ok_or_else(|| {
-                Error::new(Code::ResourceExhausted, format!("axis {at} of the result is too large"))
+                Error::new(
+                    Code::ResourceExhausted,
+                    format!("axis {at} of the result is too large"),
+                )
             })?;
         }
         let mut out = Tensor::zeros(first.dtype(), &sizes)?;
@@ -159,7 +195,14 @@ impl Op for Concat {
         let mut done = 0;
         for value in values.iter().filter(|value| !value.is_empty()) {
             let row = value.shape()[at] * inner;
-            scatter(run, value, &[outer, row], &mut out, done, &[(sizes[at] * inner) as isize, 1])?;
+            scatter(
+                run,
+                value,
+                &[outer, row],
+                &mut out,
+                done,
+                &[(sizes[at] * inner) as isize, 1],
+            )?;
             done += row;
         }
         Ok(vec![out])
@@ -168,16 +211,29 @@ impl Op for Concat {
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
         let inputs = node.inputs();
         let mut dx = vec![None; inputs.len()];
-        let (Some(dy), (values, axis)) = (&dy[0], split_off(&inputs)?) else { return Ok(dx) };
+        let (Some(dy), (values, axis)) = (&dy[0], split_off(&inputs)?) else {
+            return Ok(dx);
+        };
         let graph = node.graph();
         let axis = match (axis.dtype(), axis.fact().known_values().as_deref()) {
             (DType::Int32, _) => axis.clone(),
             (_, Some(known)) => graph.constant(integers(&[], known, Some(DType::Int32))?)?,
-            _ => graph.add("Cast").input(axis).attr("DstT", DType::Int32).output()?,
+            _ => graph
+                .add("Cast")
+                .input(axis)
+                .attr("DstT", DType::Int32)
+                .output()?,
         };
-        let shapes: Vec<Output> =
-            values.iter().map(|value| shape_as(value, DType::Int32)).collect::<Result<_>>()?;
-        let offsets = graph.add("ConcatOffset").input(&axis).inputs(&shapes).build()?.outputs();
+        let shapes: Vec<Output> = values
+            .iter()
+            .map(|value| shape_as(value, DType::Int32))
+            .collect::<Result<_>>()?;
+        let offsets = graph
+            .add("ConcatOffset")
+            .input(&axis)
+            .inputs(&shapes)
+            .build()?
+            .outputs();
         for ((dx, offset), shape) in dx.iter_mut().zip(&offsets).zip(&shapes) {
             *dx = Some(slice(dy, offset, shape)?);
         }
@@ -221,7 +277,9 @@ impl Op for ConcatOffset {
         let (axis, shapes) = axis_and_shapes(&inputs)?;
         let axis = single(axis).filter(|_| axis.rank() == 0).ok_or_else(|| {
             let shape = brackets(axis.shape());
-            Error::invalid(format!("Concat dim tensor should be a scalar integer, but got shape {shape}"))
+            Error::invalid(format!(
+                "Concat dim tensor should be a scalar integer, but got shape {shape}"
+            ))
         })?;
         for (i, shape) in shapes.iter().enumerate() {
             if shape.rank() != 1 {
@@ -239,15 +297,22 @@ impl Op for ConcatOffset {
             }
         }
         let rank = shapes[0].len();
-        let at = axis_in(axis, rank)
-            .ok_or_else(|| Error::invalid(format!("Concat dim is out of range: {axis} vs. {rank}")))?;
+        let at = axis_in(axis, rank).ok_or_else(|| {
+            Error::invalid(format!("Concat dim is out of range: {axis} vs. {rank}"))
+        })?;
         let first = shapes[0].to_i64_vec()?;
         let mut begin = 0i64;
         let mut offsets = Vec::with_capacity(shapes.len());
         for (i, shape) in shapes.iter().enumerate() {
             let sizes = shape.to_i64_vec()?;
             if (0..rank).any(|k| k != at && sizes[k] != first[k]) {
-                let list = |sizes: &[i64]| sizes.iter().map(i64::to_string).collect::<Vec<_>>().join(" ");
+                let list = |sizes: &[i64]| {
+                    sizes
+                        .iter()
+                        .map(i64::to_string)
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                };
                 return Err(Error::invalid(format!(
                     "All dimensions except {at} must match. Input {i} has shape [{}] and doesn't match input 0 \
                      with shape [{}].",
@@ -259,7 +324,10 @@ impl Op for ConcatOffset {
             offset[at] = begin;
             offsets.push(integers(&[rank], &offset, Some(shape.dtype()))?);
             begin = begin.checked_add(sizes[at]).ok_or_else(|| {
-                Error::new(Code::ResourceExhausted, format!("axis {at} of the result is too large"))
+                Error::new(
+                    Code::ResourceExhausted,
+                    format!("axis {at} of the result is too large"),
+                )
             })?;
         }
         Ok(offsets)

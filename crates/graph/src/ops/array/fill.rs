@@ -32,26 +32,52 @@ pub fn fill(dims: impl Operand, value: impl Operand) -> Result<Output> {
 /// # Errors
 /// None that a tensor can cause.
 pub fn zeros_like(like: &Output) -> Result<Output> {
-    like.graph().name_scope("zeros_like", || fill(shape(like)?, Tensor::zeros(like.dtype(), &[])?))
+    like.graph().name_scope("zeros_like", || {
+        fill(shape(like)?, Tensor::zeros(like.dtype(), &[])?)
+    })
 }
 
 struct Fill;
 
 impl Op for Fill {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [dims, value] = inputs else { return Ok(Vec::new()) };
+        let [dims, value] = inputs else {
+            return Ok(Vec::new());
+        };
         check_rank(&dims.shape, 1)?;
         check_rank(&value.shape, 0)?;
-        if let Some(n) = dims.value.iter().flat_map(|v| v.iter()).filter_map(|d| d.known()).find(|&n| n < 0) {
-            return Err(Error::value("Fill dimensions must be >= 0").help(format!("one of them is {n}")));
+        if let Some(n) = dims
+            .value
+            .iter()
+            .flat_map(|v| v.iter())
+            .filter_map(|d| d.known())
+            .find(|&n| n < 0)
+        {
+            return Err(
+                Error::value("Fill dimensions must be >= 0").help(format!("one of them is {n}"))
+            );
         }
         let fact = Fact::new(value.dtype, dims.as_shape("Fill")?);
-        let count = fact.shape.elements().ok().flatten().and_then(|count| count.known());
-        let repeated = value.value.as_deref().zip(count).and_then(|(value, count)| match value {
-            [one] if count <= Fact::LONGEST_VALUE as i64 => Some(vec![one.clone(); count as usize].into()),
-            _ => None,
-        });
-        Ok(vec![Fact { value: repeated, ..fact }])
+        let count = fact
+            .shape
+            .elements()
+            .ok()
+            .flatten()
+            .and_then(|count| count.known());
+        let repeated = value
+            .value
+            .as_deref()
+            .zip(count)
+            .and_then(|(value, count)| match value {
+                [one] if count <= Fact::LONGEST_VALUE as i64 => {
+                    Some(vec![one.clone(); count as usize].into())
+                }
+                _ => None,
+            });
+        Ok(vec![Fact {
+            value: repeated,
+            ..fact
+        }])
     }
 
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -76,9 +102,14 @@ impl Op for Fill {
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None, None]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None, None]);
+        };
         let graph = node.graph();
         let (line, axis) = (reshape(dy, [-1i64])?, graph.constant(0i32)?);
-        Ok(vec![None, Some(graph.add("Sum").input(&line).input(&axis).output()?)])
+        Ok(vec![
+            None,
+            Some(graph.add("Sum").input(&line).input(&axis).output()?),
+        ])
     }
 }

@@ -49,5 +49,8 @@ pub(super) fn scatter(
 
 /// The elements before an axis and those after it, as one number each.
 pub(super) fn around(sizes: &[usize], axis: usize) -> (usize, usize) {
-    (sizes[..axis].iter().product(), sizes[axis + 1..].iter().product())
+    (
+        sizes[..axis].iter().product(),
+        sizes[axis + 1..].iter().product(),
+    )
 }

@@ -21,7 +21,9 @@ pub(crate) static PACK: OpDef = OpDef {
     stateful: false,
     make: |attrs| {
         attrs.skip("N");
-        Ok(Arc::new(Pack { axis: attrs.int_or("axis", 0)? }))
+        Ok(Arc::new(Pack {
+            axis: attrs.int_or("axis", 0)?,
+        }))
     },
 };
 
@@ -37,7 +39,13 @@ pub fn pack(values: &[Output], axis: i64) -> Result<Output> {
 /// [`pack`] under a name of the caller's.
 pub(crate) fn pack_named(values: &[Output], axis: i64, name: &str) -> Result<Output> {
     let first = values.first().ok_or_else(|| too_short("values", "Pack"))?;
-    first.graph().add("Pack").name(name).inputs(values).attr("axis", axis).output()
+    first
+        .graph()
+        .add("Pack")
+        .name(name)
+        .inputs(values)
+        .attr("axis", axis)
+        .output()
 }
 
 /// TensorFlow's error for a list of no tensors.
@@ -48,7 +56,9 @@ pub(super) fn too_short(argument: &str, op: &str) -> Error {
 }
 
 fn out_of_range(axis: i64, rank: usize) -> Error {
-    Error::value(format!("Argument `axis` = {axis} not in range [-{rank}, {rank})"))
+    Error::value(format!(
+        "Argument `axis` = {axis} not in range [-{rank}, {rank})"
+    ))
 }
 
 struct Pack {
@@ -59,11 +69,17 @@ impl Pack {
     /// The elements of the result, where those of any input are followed and the rest have known sizes.
     fn value(&self, inputs: &[Fact], sizes: &[i64], axis: usize) -> Option<Vec<Dim>> {
         let elements = |sizes: &[i64]| {
-            let count = sizes.iter().try_fold(1i64, |n, &size| n.checked_mul(size))?;
-            usize::try_from(count).ok().filter(|&n| n <= Fact::LONGEST_VALUE)
+            let count = sizes
+                .iter()
+                .try_fold(1i64, |n, &size| n.checked_mul(size))?;
+            usize::try_from(count)
+                .ok()
+                .filter(|&n| n <= Fact::LONGEST_VALUE)
         };
         let (each, inner) = (elements(sizes)?, elements(&sizes[axis..])?);
-        if !inputs.iter().any(|input| input.value.is_some()) || each * inputs.len() > Fact::LONGEST_VALUE {
+        if !inputs.iter().any(|input| input.value.is_some())
+            || each * inputs.len() > Fact::LONGEST_VALUE
+        {
             return None;
         }
         let followed: Vec<Vec<Dim>> = inputs
@@ -71,11 +87,17 @@ impl Pack {
             .enumerate()
             .map(|(i, input)| match &input.value {
                 Some(value) => value.to_vec(),
-                None => (0..each).map(|_| Dim::unknown(format!("stack[{i}]"))).collect(),
+                None => (0..each)
+                    .map(|_| Dim::unknown(format!("stack[{i}]")))
+                    .collect(),
             })
             .collect();
         let outer = each.checked_div(inner).unwrap_or(0);
-        let rows = (0..outer).flat_map(|row| followed.iter().map(move |one| one.get(row * inner..(row + 1) * inner)));
+        let rows = (0..outer).flat_map(|row| {
+            followed
+                .iter()
+                .map(move |one| one.get(row * inner..(row + 1) * inner))
+        });
         Some(rows.collect::<Option<Vec<_>>>()?.concat())
     }
 }
@@ -85,15 +107,24 @@ impl Op for Pack {
         let last = inputs.last().ok_or_else(|| too_short("values", "Pack"))?;
         let mut each = last.shape.clone();
         for (i, input) in inputs.iter().enumerate().rev().skip(1) {
-            each = merge(&input.shape, &each)
-                .map_err(|error| error.help(format!("From merging shape {i} with other shapes.")))?;
+            each = merge(&input.shape, &each).map_err(|error| {
+                error.help(format!("From merging shape {i} with other shapes."))
+            })?;
         }
-        let Some(dims) = each.dims() else { return Ok(vec![Fact::new(last.dtype, Shape::unknown())]) };
-        let axis = axis_in(self.axis, dims.len() + 1).ok_or_else(|| out_of_range(self.axis, dims.len() + 1))?;
+        let Some(dims) = each.dims() else {
+            return Ok(vec![Fact::new(last.dtype, Shape::unknown())]);
+        };
+        let axis = axis_in(self.axis, dims.len() + 1)
+            .ok_or_else(|| out_of_range(self.axis, dims.len() + 1))?;
         let mut sizes = dims.to_vec();
         sizes.insert(axis, Dim::Known(inputs.len() as i64));
-        let value = each.known().and_then(|each| self.value(inputs, &each, axis));
-        Ok(vec![Fact { value: value.map(Arc::from), ..Fact::new(last.dtype, sizes) }])
+        let value = each
+            .known()
+            .and_then(|each| self.value(inputs, &each, axis));
+        Ok(vec![Fact {
+            value: value.map(Arc::from),
+            ..Fact::new(last.dtype, sizes)
+        }])
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -111,7 +142,11 @@ impl Op for Pack {
         sizes.insert(axis, inputs.len());
         let mut out = Tensor::zeros(first.dtype(), &sizes)?;
         let (outer, inner) = around(&sizes, axis);
-        for (i, input) in inputs.iter().enumerate().filter(|(_, input)| !input.is_empty()) {
+        for (i, input) in inputs
+            .iter()
+            .enumerate()
+            .filter(|(_, input)| !input.is_empty())
+        {
             let row = (inner * inputs.len()) as isize;
             scatter(run, input, &[outer, inner], &mut out, i * inner, &[row, 1])?;
         }
@@ -120,8 +155,13 @@ impl Op for Pack {
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
         let count = node.inputs().len();
-        let Some(dy) = &dy[0] else { return Ok(vec![None; count]) };
-        Ok(unpack_into(dy, count as i64, self.axis)?.into_iter().map(Some).collect())
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None; count]);
+        };
+        Ok(unpack_into(dy, count as i64, self.axis)?
+            .into_iter()
+            .map(Some)
+            .collect())
     }
 }
 
@@ -140,11 +180,16 @@ pub(crate) static UNPACK: OpDef = OpDef {
     make: |attrs| {
         let (axis, count) = (attrs.int_or("axis", 0)?, attrs.int("num")?);
         let refused = |least: &str| {
-            Err(Error::value(format!("Value for attr 'num' of {count} must be {least}")))
+            Err(Error::value(format!(
+                "Value for attr 'num' of {count} must be {least}"
+            )))
         };
         match count {
             ..0 => refused("at least minimum 0"),
-            0..=MOST_OUTPUTS => Ok(Arc::new(Unpack { axis, count: count as usize })),
+            0..=MOST_OUTPUTS => Ok(Arc::new(Unpack {
+                axis,
+                count: count as usize,
+            })),
             _ => refused(&format!("at most {MOST_OUTPUTS}")),
         }
     },
@@ -157,19 +202,30 @@ pub(crate) static UNPACK: OpDef = OpDef {
 pub fn unpack(value: &Output, axis: i64) -> Result<Vec<Output>> {
     let shape = value.static_shape();
     let size = match shape.dims() {
-        Some(dims) => &dims[axis_in(axis, dims.len()).ok_or_else(|| out_of_range(axis, dims.len()))?],
+        Some(dims) => {
+            &dims[axis_in(axis, dims.len()).ok_or_else(|| out_of_range(axis, dims.len()))?]
+        }
         None => &Dim::unknown("unstack"),
     };
     let count = size.known().ok_or_else(|| {
-        Error::value(format!("Cannot infer argument `num` from shape {}", shape.to_string().replace("None", "?")))
-            .help(format!("the size of axis {axis} of {value} is known only when the graph runs"))
+        Error::value(format!(
+            "Cannot infer argument `num` from shape {}",
+            shape.to_string().replace("None", "?")
+        ))
+        .help(format!(
+            "the size of axis {axis} of {value} is known only when the graph runs"
+        ))
     })?;
     unpack_into(value, count, axis)
 }
 
 fn unpack_into(value: &Output, count: i64, axis: i64) -> Result<Vec<Output>> {
     let node = value.graph().add("Unpack").name("unstack").input(value);
-    Ok(node.attr("num", count).attr("axis", axis).build()?.outputs())
+    Ok(node
+        .attr("num", count)
+        .attr("axis", axis)
+        .build()?
+        .outputs())
 }
 
 struct Unpack {
@@ -179,15 +235,28 @@ struct Unpack {
 
 impl Op for Unpack {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [Fact { dtype, shape, value, .. }] = inputs else { return Ok(Vec::new()) };
+        let [
+            Fact {
+                dtype,
+                shape,
+                value,
+                ..
+            },
+        ] = inputs
+        else {
+            return Ok(Vec::new());
+        };
         let Some(dims) = shape.dims() else {
             return Ok(vec![Fact::new(*dtype, Shape::unknown()); self.count]);
         };
-        let axis = axis_in(self.axis, dims.len()).ok_or_else(|| out_of_range(self.axis, dims.len()))?;
+        let axis =
+            axis_in(self.axis, dims.len()).ok_or_else(|| out_of_range(self.axis, dims.len()))?;
         check_size(&dims[axis], self.count)?;
         let mut rest = dims.to_vec();
         rest.remove(axis);
-        let followed = value.as_ref().filter(|value| rest.is_empty() && value.len() == self.count);
+        let followed = value
+            .as_ref()
+            .filter(|value| rest.is_empty() && value.len() == self.count);
         Ok((0..self.count)
             .map(|i| match followed {
                 Some(value) => Fact::scalar_value(*dtype, value[i].clone()),

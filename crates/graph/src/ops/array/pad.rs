@@ -36,7 +36,10 @@ impl Operand for [(i64, i64)] {
     }
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
-        let flat: Vec<i64> = self.iter().flat_map(|&(before, behind)| [before, behind]).collect();
+        let flat: Vec<i64> = self
+            .iter()
+            .flat_map(|&(before, behind)| [before, behind])
+            .collect();
         graph.constant_named(name, integers(&[self.len(), 2], &flat, wanted)?)
     }
 }
@@ -55,7 +58,9 @@ struct Pad;
 
 impl Op for Pad {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [input, paddings] = inputs else { return Ok(Vec::new()) };
+        let [input, paddings] = inputs else {
+            return Ok(Vec::new());
+        };
         check_rank(&paddings.shape, 2)?;
         let mut length = None;
         if let Some([rows, columns]) = paddings.shape.dims() {
@@ -70,8 +75,16 @@ impl Op for Pad {
         };
         let mut sizes = Vec::with_capacity(rank);
         for axis in 0..rank {
-            let padding = paddings.value.as_ref().and_then(|value| value.get(2 * axis..2 * axis + 2));
-            if let Some(n) = padding.unwrap_or_default().iter().filter_map(Dim::known).find(|&n| n < 0) {
+            let padding = paddings
+                .value
+                .as_ref()
+                .and_then(|value| value.get(2 * axis..2 * axis + 2));
+            if let Some(n) = padding
+                .unwrap_or_default()
+                .iter()
+                .filter_map(Dim::known)
+                .find(|&n| n < 0)
+            {
                 return Err(Error::value("Paddings must be non-negative")
                     .help(format!("one of axis {axis} is {n}")));
             }
@@ -105,12 +118,18 @@ impl Op for Pad {
         let (mut sizes, mut first) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         for (axis, (padding, &size)) in paddings.chunks_exact(2).zip(input.shape()).enumerate() {
             let refused = |_| {
-                Error::invalid(format!("Paddings must be non-negative: {} {}", padding[0], padding[1]))
-                    .help(format!("they are those of axis {axis}"))
+                Error::invalid(format!(
+                    "Paddings must be non-negative: {} {}",
+                    padding[0], padding[1]
+                ))
+                .help(format!("they are those of axis {axis}"))
             };
             let before = usize::try_from(padding[0]).map_err(refused)?;
             let behind = usize::try_from(padding[1]).map_err(refused)?;
-            let padded = size.checked_add(before).and_then(|n| n.checked_add(behind)).filter(|&n| n <= i64::MAX as usize);
+            let padded = size
+                .checked_add(before)
+                .and_then(|n| n.checked_add(behind))
+                .filter(|&n| n <= i64::MAX as usize);
             sizes.push(padded.ok_or_else(|| {
                 Error::new(
                     Code::ResourceExhausted,
@@ -125,16 +144,29 @@ impl Op for Pad {
         let mut out = Tensor::zeros(input.dtype(), &sizes)?;
         if !input.is_empty() {
             let strides = strides(&sizes);
-            let offset = first.iter().zip(&strides).map(|(&first, &stride)| first * stride as usize).sum();
+            let offset = first
+                .iter()
+                .zip(&strides)
+                .map(|(&first, &stride)| first * stride as usize)
+                .sum();
             scatter(run, &input, input.shape(), &mut out, offset, &strides)?;
         }
         Ok(vec![out])
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None, None]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None, None]);
+        };
         let paddings = node.input(1);
         let before = paddings.slice(&[Index::all(), Index::from(0)])?;
-        Ok(vec![Some(slice(dy, before, shape_as(&node.input(0), paddings.dtype())?)?), None])
+        Ok(vec![
+            Some(slice(
+                dy,
+                before,
+                shape_as(&node.input(0), paddings.dtype())?,
+            )?),
+            None,
+        ])
     }
 }

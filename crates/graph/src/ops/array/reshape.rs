@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tconv_shape::{Dim, Shape};
 use tconv_tensor::Tensor;
 
-use super::check::{MOST_AXES, axis_in, axes_of, single};
+use super::check::{MOST_AXES, axes_of, axis_in, single};
 use super::shape::shape;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
 use crate::operand::apply;
@@ -16,7 +16,10 @@ mod sizes;
 /// A fact's elements under another shape.
 fn reshaped(from: &Fact, shape: Shape) -> Fact {
     let value = from.value.clone().filter(|_| shape.known().is_some());
-    Fact { value, ..Fact::new(from.dtype, shape) }
+    Fact {
+        value,
+        ..Fact::new(from.dtype, shape)
+    }
 }
 
 /// The gradient of an op that keeps the elements in their order: that of the output in the input's shape.
@@ -48,7 +51,9 @@ struct Reshape;
 
 impl Op for Reshape {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [tensor, shape] = inputs else { return Ok(Vec::new()) };
+        let [tensor, shape] = inputs else {
+            return Ok(Vec::new());
+        };
         let shape = match (&shape.value, axes_of(&shape.shape)?) {
             (Some(wanted), _) => sizes::infer(&tensor.shape, wanted)?,
             (None, Some(rank)) => Shape::of_rank(rank, "Reshape"),
@@ -90,7 +95,9 @@ const NO_SINGLE_AXIS: &str = "'dim' must be a tensor with a single value";
 
 impl Op for ExpandDims {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [input, axis] = inputs else { return Ok(Vec::new()) };
+        let [input, axis] = inputs else {
+            return Ok(Vec::new());
+        };
         if let Some(n) = axis.shape.elements()?.and_then(|count| count.known())
             && n != 1
         {
@@ -101,7 +108,10 @@ impl Op for ExpandDims {
                 let rank = dims.len();
                 let mut dims = dims.to_vec();
                 let at = axis_in(axis, rank + 1).ok_or_else(|| {
-                    Error::value(format!("dim {axis} not in the interval [{}, {rank}].", -(rank as i64) - 1))
+                    Error::value(format!(
+                        "dim {axis} not in the interval [{}, {rank}].",
+                        -(rank as i64) - 1
+                    ))
                 })?;
                 dims.insert(at, Dim::Known(1));
                 Shape::new(dims)
@@ -118,8 +128,13 @@ impl Op for ExpandDims {
         let mut sizes = input.shape().to_vec();
         let rank = sizes.len();
         let at = axis_in(axis, rank + 1).ok_or_else(|| {
-            Error::invalid(format!("Tried to expand dim index {axis} for tensor with {rank} dimensions."))
-                .help(format!("the axis must be from {} to {rank}", -(rank as i64) - 1))
+            Error::invalid(format!(
+                "Tried to expand dim index {axis} for tensor with {rank} dimensions."
+            ))
+            .help(format!(
+                "the axis must be from {} to {rank}",
+                -(rank as i64) - 1
+            ))
         })?;
         sizes.insert(at, 1);
         Ok(vec![input.reshape(&sizes)?])
@@ -135,7 +150,11 @@ pub(crate) static SQUEEZE: OpDef = OpDef {
     inputs: &[("input", "T")],
     types: &[("T", DATA)],
     stateful: false,
-    make: |attrs| Ok(Arc::new(Squeeze { axes: attrs.ints_or("squeeze_dims", Vec::new())? })),
+    make: |attrs| {
+        Ok(Arc::new(Squeeze {
+            axes: attrs.ints_or("squeeze_dims", Vec::new())?,
+        }))
+    },
 };
 
 /// The tensor without these axes, all of size 1; without all such axes where `axes` is empty
@@ -144,7 +163,10 @@ pub(crate) static SQUEEZE: OpDef = OpDef {
 /// # Errors
 /// `Value` for an axis that is out of range or known to be of another size than 1.
 pub fn squeeze(input: impl Operand, axes: &[i64]) -> Result<Output> {
-    Ok(apply("Squeeze", "Squeeze", &[&input], |node| node.attr("squeeze_dims", axes))?.output(0))
+    Ok(apply("Squeeze", "Squeeze", &[&input], |node| {
+        node.attr("squeeze_dims", axes)
+    })?
+    .output(0))
 }
 
 struct Squeeze {
@@ -173,7 +195,8 @@ impl Op for Squeeze {
         };
         let rank = dims.len();
         let named = self.named(rank, |i, axis| {
-            Error::value(format!("squeeze_dims[{i}] not in [-{rank},{rank}).")).help(format!("it is {axis}"))
+            Error::value(format!("squeeze_dims[{i}] not in [-{rank},{rank})."))
+                .help(format!("it is {axis}"))
         })?;
         if self.axes.is_empty() && dims.iter().any(|dim| dim.known().is_none()) {
             return Ok(vec![Fact::new(inputs[0].dtype, Shape::unknown())]);
@@ -195,14 +218,18 @@ impl Op for Squeeze {
         let sizes = input.shape();
         let rank = sizes.len();
         let named = self.named(rank, |_, axis| {
-            Error::invalid(format!("Tried to squeeze dim index {axis} for tensor with {rank} dimensions."))
+            Error::invalid(format!(
+                "Tried to squeeze dim index {axis} for tensor with {rank} dimensions."
+            ))
         })?;
         if let Some(axis) = (0..rank).find(|&axis| named[axis] && sizes[axis] != 1) {
             return Err(Error::invalid(not_one(axis, sizes[axis])));
         }
         let all = self.axes.is_empty();
-        let rest: Vec<usize> =
-            (0..rank).filter(|&axis| !named[axis] && !(all && sizes[axis] == 1)).map(|axis| sizes[axis]).collect();
+        let rest: Vec<usize> = (0..rank)
+            .filter(|&axis| !named[axis] && !(all && sizes[axis] == 1))
+            .map(|axis| sizes[axis])
+            .collect();
         Ok(vec![input.reshape(&rest)?])
     }
 

@@ -18,7 +18,11 @@ pub(crate) static SHAPE: OpDef = OpDef {
     inputs: INPUTS,
     types: TYPES,
     stateful: false,
-    make: |attrs| Ok(Arc::new(Measure::Shape(attrs.dtype_or("out_type", DType::Int32)?))),
+    make: |attrs| {
+        Ok(Arc::new(Measure::Shape(
+            attrs.dtype_or("out_type", DType::Int32)?,
+        )))
+    },
 };
 
 pub(crate) static SIZE: OpDef = OpDef {
@@ -26,7 +30,11 @@ pub(crate) static SIZE: OpDef = OpDef {
     inputs: INPUTS,
     types: TYPES,
     stateful: false,
-    make: |attrs| Ok(Arc::new(Measure::Size(attrs.dtype_or("out_type", DType::Int32)?))),
+    make: |attrs| {
+        Ok(Arc::new(Measure::Size(
+            attrs.dtype_or("out_type", DType::Int32)?,
+        )))
+    },
 };
 
 pub(crate) static RANK: OpDef = OpDef {
@@ -122,12 +130,16 @@ impl Op for Measure {
 
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let sizes = inputs[0].shape();
-        let too_large = |message: String| Error::invalid(message).help("int64 holds it: set out_type");
+        let too_large =
+            |message: String| Error::invalid(message).help("int64 holds it: set out_type");
         let tensor = match *self {
             Measure::Shape(dtype) => {
                 let values: Vec<i64> = sizes.iter().map(|&n| n as i64).collect();
                 integers(&[values.len()], &values, Some(dtype)).map_err(|_| {
-                    let axis = values.iter().position(|&n| i32::try_from(n).is_err()).unwrap_or(0);
+                    let axis = values
+                        .iter()
+                        .position(|&n| i32::try_from(n).is_err())
+                        .unwrap_or(0);
                     too_large(format!(
                         "Shape output type is 32-bit but dim {axis} is {}",
                         sizes[axis]
@@ -136,7 +148,10 @@ impl Op for Measure {
             }
             Measure::Size(dtype) => {
                 integers(&[], &[inputs[0].len() as i64], Some(dtype)).map_err(|_| {
-                    too_large("Number of elements was larger than representable by 32-bit output type".into())
+                    too_large(
+                        "Number of elements was larger than representable by 32-bit output type"
+                            .into(),
+                    )
                 })
             }
             Measure::Rank => integers(&[], &[sizes.len() as i64], Some(DType::Int32)),

@@ -19,7 +19,12 @@ use spec::{AxisSpec, Cut, MOST_ENTRIES, Masks, check_stride};
 
 pub(crate) static STRIDED_SLICE: OpDef = OpDef {
     name: "StridedSlice",
-    inputs: &[("input", "T"), ("begin", "Index"), ("end", "Index"), ("strides", "Index")],
+    inputs: &[
+        ("input", "T"),
+        ("begin", "Index"),
+        ("end", "Index"),
+        ("strides", "Index"),
+    ],
     types: &[("T", DATA), ("Index", INDICES)],
     stateful: false,
     make: |attrs| Ok(Arc::new(StridedSlice(Masks::new(attrs)?))),
@@ -33,10 +38,17 @@ fn entries(begin: &Fact, end: &Fact, strides: &Fact) -> Result<Option<usize>> {
         check_rank(&fact.shape, 1)?;
     }
     let shape = merge(&merge(&begin.shape, &end.shape)?, &strides.shape)?;
-    match shape.dims().and_then(|dims| dims[0].known()).map(usize::try_from) {
+    match shape
+        .dims()
+        .and_then(|dims| dims[0].known())
+        .map(usize::try_from)
+    {
         None => Ok(None),
         Some(Ok(entries)) if entries <= MOST_ENTRIES => Ok(Some(entries)),
-        Some(_) => Err(Error::value(format!("a slice has at most {MOST_ENTRIES} entries, not {}", brackets(shape)))),
+        Some(_) => Err(Error::value(format!(
+            "a slice has at most {MOST_ENTRIES} entries, not {}",
+            brackets(shape)
+        ))),
     }
 }
 
@@ -48,12 +60,20 @@ struct Inferred {
 
 fn infer(masks: Masks, shape: &Shape, numbers: [&Fact; 3]) -> Result<Option<Inferred>> {
     let [begin, end, strides] = numbers;
-    let (Some(entries), Some(dims)) = (entries(begin, end, strides)?, shape.dims()) else { return Ok(None) };
+    let (Some(entries), Some(dims)) = (entries(begin, end, strides)?, shape.dims()) else {
+        return Ok(None);
+    };
     let spec = masks.spread(entries, dims.len(), Error::value)?;
-    let (mut cuts, mut sizes) = (Vec::with_capacity(dims.len()), Vec::with_capacity(dims.len()));
+    let (mut cuts, mut sizes) = (
+        Vec::with_capacity(dims.len()),
+        Vec::with_capacity(dims.len()),
+    );
     for (axis, (one, size)) in spec.axes.iter().zip(dims).enumerate() {
         let number = |fact: &Fact, edge: Option<i64>| match one.entry {
-            Some(entry) => fact.value.as_ref().and_then(|value| value.get(entry)?.known()),
+            Some(entry) => fact
+                .value
+                .as_ref()
+                .and_then(|value| value.get(entry)?.known()),
             None => edge,
         };
         let stride = number(strides, Some(1));
@@ -70,7 +90,8 @@ fn infer(masks: Masks, shape: &Shape, numbers: [&Fact; 3]) -> Result<Option<Infe
         };
         sizes.push(match cut {
             Some(cut) => Dim::Known(cut.count),
-            None => part(one, size, stride).unwrap_or_else(|| Dim::unknown(format!("strided_slice[{axis}]"))),
+            None => part(one, size, stride)
+                .unwrap_or_else(|| Dim::unknown(format!("strided_slice[{axis}]"))),
         });
         cuts.push(cut);
     }
@@ -96,9 +117,15 @@ impl Inferred {
         for (cut, size) in self.cuts.iter().zip(sizes) {
             let (cut, size) = ((*cut)?, usize::try_from(size).ok()?);
             let at = |i: i64| usize::try_from(cut.start + i * cut.step).unwrap_or_default();
-            places = places.iter().flat_map(|place| (0..cut.count).map(move |i| place * size + at(i))).collect();
+            places = places
+                .iter()
+                .flat_map(|place| (0..cut.count).map(move |i| place * size + at(i)))
+                .collect();
         }
-        places.into_iter().map(|place| value.get(place).cloned()).collect()
+        places
+            .into_iter()
+            .map(|place| value.get(place).cloned())
+            .collect()
     }
 }
 
@@ -117,7 +144,11 @@ impl Layout {
     fn new(masks: Masks, sizes: &[usize], numbers: [&Tensor; 3]) -> Result<Layout> {
         let [begin, end, steps] = numbers;
         let entries = steps.len();
-        if numbers.iter().any(|tensor| tensor.rank() != 1 || tensor.len() != entries) || entries > MOST_ENTRIES {
+        if numbers
+            .iter()
+            .any(|tensor| tensor.rank() != 1 || tensor.len() != entries)
+            || entries > MOST_ENTRIES
+        {
             return Err(Error::invalid(format!(
                 "Expected begin, end, and strides to be 1D equal size tensors, but got shapes {}, {}, and {} instead.",
                 brackets(begin.shape()),
@@ -134,27 +165,45 @@ impl Layout {
             cuts.push(one.cut(axis, size as i64, begin, end, step, Error::invalid)?);
         }
         let part: Vec<usize> = cuts.iter().map(|cut| cut.count as usize).collect();
-        let result = spec.result.iter().map(|axis| axis.map_or(1, |axis| part[axis])).collect();
+        let result = spec
+            .result
+            .iter()
+            .map(|axis| axis.map_or(1, |axis| part[axis]))
+            .collect();
         let mut offset = 0;
         if !part.contains(&0) {
             for (cut, stride) in cuts.iter().zip(&mut strides) {
                 offset += cut.start as usize * *stride as usize;
                 // Of one element the stride does not count, and need not fit.
-                *stride = if cut.count > 1 || cut.step == 1 { *stride * cut.step as isize } else { 0 };
+                *stride = if cut.count > 1 || cut.step == 1 {
+                    *stride * cut.step as isize
+                } else {
+                    0
+                };
             }
         }
-        Ok(Layout { offset, strides, part, result })
+        Ok(Layout {
+            offset,
+            strides,
+            part,
+            result,
+        })
     }
 }
 
 impl Op for StridedSlice {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [input, begin, end, strides] = inputs else { return Ok(Vec::new()) };
+        let [input, begin, end, strides] = inputs else {
+            return Ok(Vec::new());
+        };
         let Some(inferred) = infer(self.0, &input.shape, [begin, end, strides])? else {
             return Ok(vec![Fact::new(input.dtype, Shape::unknown())]);
         };
         let value = inferred.value(input).map(Arc::from);
-        Ok(vec![Fact { value, ..Fact::new(input.dtype, inferred.shape) }])
+        Ok(vec![Fact {
+            value,
+            ..Fact::new(input.dtype, inferred.shape)
+        }])
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -168,17 +217,35 @@ impl Op for StridedSlice {
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None; 4]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None; 4]);
+        };
         let inputs = node.inputs();
         let shape = shape_as(&inputs[0], inputs[1].dtype())?;
-        let gradient = node.graph().add("StridedSliceGrad").input(&shape).inputs(&inputs[1..]).input(dy);
-        Ok(vec![Some(gradient.attrs(node.attrs().clone()).output()?), None, None, None])
+        let gradient = node
+            .graph()
+            .add("StridedSliceGrad")
+            .input(&shape)
+            .inputs(&inputs[1..])
+            .input(dy);
+        Ok(vec![
+            Some(gradient.attrs(node.attrs().clone()).output()?),
+            None,
+            None,
+            None,
+        ])
     }
 }
 
 pub(crate) static STRIDED_SLICE_GRAD: OpDef = OpDef {
     name: "StridedSliceGrad",
-    inputs: &[("shape", "Index"), ("begin", "Index"), ("end", "Index"), ("strides", "Index"), ("dy", "T")],
+    inputs: &[
+        ("shape", "Index"),
+        ("begin", "Index"),
+        ("end", "Index"),
+        ("strides", "Index"),
+        ("dy", "T"),
+    ],
     types: &[("T", DATA), ("Index", INDICES)],
     stateful: false,
     make: |attrs| Ok(Arc::new(StridedSliceGrad(Masks::new(attrs)?))),
@@ -189,7 +256,9 @@ struct StridedSliceGrad(Masks);
 
 impl Op for StridedSliceGrad {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [shape, begin, end, strides, dy] = inputs else { return Ok(Vec::new()) };
+        let [shape, begin, end, strides, dy] = inputs else {
+            return Ok(Vec::new());
+        };
         let shape = shape.as_shape("StridedSliceGrad")?;
         if let Some(inferred) = infer(self.0, &shape, [begin, end, strides])? {
             merge(&dy.shape, &inferred.shape)?;
@@ -215,14 +284,25 @@ impl Op for StridedSliceGrad {
                 brackets(&*layout.result)
             )));
         }
-        scatter(run, &dy, &layout.part, &mut out, layout.offset, &layout.strides)?;
+        scatter(
+            run,
+            &dy,
+            &layout.part,
+            &mut out,
+            layout.offset,
+            &layout.strides,
+        )?;
         Ok(vec![out])
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
         let mut dx = vec![None; 5];
         if let Some(dy) = &dy[0] {
-            let slice = node.graph().add("StridedSlice").input(dy).inputs(&node.inputs()[1..4]);
+            let slice = node
+                .graph()
+                .add("StridedSlice")
+                .input(dy)
+                .inputs(&node.inputs()[1..4]);
             dx[4] = Some(slice.attrs(node.attrs().clone()).output()?);
         }
         Ok(dx)

@@ -34,13 +34,17 @@ struct Tile;
 
 impl Op for Tile {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [input, multiples] = inputs else { return Ok(Vec::new()) };
+        let [input, multiples] = inputs else {
+            return Ok(Vec::new());
+        };
         let length = axes_of(&multiples.shape)?;
         if let (Some(rank), Some(length)) = (input.shape.rank(), length)
             && rank != length
         {
-            return Err(Error::value(format!("Shape must be rank {rank} but is rank {length}"))
-                .help("multiples has one element for each axis of the input"));
+            return Err(
+                Error::value(format!("Shape must be rank {rank} but is rank {length}"))
+                    .help("multiples has one element for each axis of the input"),
+            );
         }
         let Some(rank) = input.shape.rank().or(length) else {
             return Ok(vec![Fact::new(input.dtype, Shape::unknown())]);
@@ -52,19 +56,29 @@ impl Op for Tile {
             sizes.push(match (multiple, input.shape.dims()) {
                 (Some(Dim::Known(-1)), _) => open(),
                 (Some(Dim::Known(n)), _) if *n < 0 => {
-                    return Err(Error::value(format!("Invalid value in tensor used for shape: {n}")));
+                    return Err(Error::value(format!(
+                        "Invalid value in tensor used for shape: {n}"
+                    )));
                 }
                 (Some(multiple), Some(dims)) => dims[axis].times(multiple)?,
                 _ => open(),
             });
         }
         let repeated = || {
-            let (value, count) = (input.value.as_ref()?, sizes.first().map_or(Some(1), Dim::known)?);
-            let count = usize::try_from(count).ok().filter(|&n| rank < 2 && n <= Fact::LONGEST_VALUE)?;
+            let (value, count) = (
+                input.value.as_ref()?,
+                sizes.first().map_or(Some(1), Dim::known)?,
+            );
+            let count = usize::try_from(count)
+                .ok()
+                .filter(|&n| rank < 2 && n <= Fact::LONGEST_VALUE)?;
             Some(value.iter().cycle().take(count).cloned().collect())
         };
         let value = repeated();
-        Ok(vec![Fact { value, ..Fact::new(input.dtype, sizes) }])
+        Ok(vec![Fact {
+            value,
+            ..Fact::new(input.dtype, sizes)
+        }])
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -84,15 +98,25 @@ impl Op for Tile {
         }
         let multiples = multiples.to_i64_vec()?;
         if let Some(axis) = multiples.iter().position(|&n| n < 0) {
-            return Err(Error::invalid(format!("Expected multiples[{axis}] >= 0, but got {}", multiples[axis])));
+            return Err(Error::invalid(format!(
+                "Expected multiples[{axis}] >= 0, but got {}",
+                multiples[axis]
+            )));
         }
         let multiples = to_sizes(&multiples)?;
-        let sizes: Option<Vec<usize>> =
-            input.shape().iter().zip(&multiples).map(|(&size, &multiple)| size.checked_mul(multiple)).collect();
+        let sizes: Option<Vec<usize>> = input
+            .shape()
+            .iter()
+            .zip(&multiples)
+            .map(|(&size, &multiple)| size.checked_mul(multiple))
+            .collect();
         let sizes = sizes.ok_or_else(|| {
             Error::new(
                 Code::ResourceExhausted,
-                format!("{} times {multiples:?} is too large", brackets(input.shape())),
+                format!(
+                    "{} times {multiples:?} is too large",
+                    brackets(input.shape())
+                ),
             )
         })?;
         if sizes.contains(&0) {
@@ -101,20 +125,26 @@ impl Op for Tile {
         tconv_tensor::checked_len(input.dtype(), &sizes)?;
         // One axis at a time, the last one first, so that each copies stretches as long as can be.
         let mut tiled = input;
-        for axis in (0..multiples.len()).rev().filter(|&axis| multiples[axis] != 1) {
+        for axis in (0..multiples.len())
+            .rev()
+            .filter(|&axis| multiples[axis] != 1)
+        {
             let mut next = tiled.shape().to_vec();
             let (outer, inner) = around(&next, axis);
             let row = next[axis] * inner;
             next[axis] = sizes[axis];
             let strides = [row as isize, 0, 1];
-            tiled = gather(run, &tiled, 0, &strides, &[outer, multiples[axis], row])?.reshape(&next)?;
+            tiled =
+                gather(run, &tiled, 0, &strides, &[outer, multiples[axis], row])?.reshape(&next)?;
         }
         Ok(vec![tiled])
     }
 
     /// The sum over the repetitions: each axis is split into these and itself.
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None, None]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None, None]);
+        };
         let (multiples, graph) = (node.input(1), node.graph());
         let sizes = shape_as(&node.input(0), multiples.dtype())?;
         let split = reshape(pack(&[multiples, sizes], 1)?, [-1i64])?;
@@ -122,10 +152,18 @@ impl Op for Tile {
             Some(count) => graph.constant((0..count as i32).step_by(2).collect::<Vec<i32>>())?,
             None => {
                 let (first, step) = (graph.constant(0i32)?, graph.constant(2i32)?);
-                graph.add("Range").input(&first).input(&size(&split)?).input(&step).output()?
+                graph
+                    .add("Range")
+                    .input(&first)
+                    .input(&size(&split)?)
+                    .input(&step)
+                    .output()?
             }
         };
         let repetitions = reshape(dy, split)?;
-        Ok(vec![Some(graph.add("Sum").input(&repetitions).input(&axes).output()?), None])
+        Ok(vec![
+            Some(graph.add("Sum").input(&repetitions).input(&axes).output()?),
+            None,
+        ])
     }
 }

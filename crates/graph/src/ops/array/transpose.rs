@@ -32,7 +32,9 @@ struct Transpose;
 
 impl Op for Transpose {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let [x, perm] = inputs else { return Ok(Vec::new()) };
+        let [x, perm] = inputs else {
+            return Ok(Vec::new());
+        };
         let length = axes_of(&perm.shape)?;
         if let Some(rank) = length {
             // A perm of one element also stands beside a scalar whose rank is not known yet.
@@ -49,9 +51,13 @@ impl Op for Transpose {
         let shape = match (x.shape.dims(), &perm.value) {
             (Some(dims), Some(perm)) => {
                 let moved = |(axis, from): (usize, &Dim)| match from.known() {
-                    Some(from) => axis_in(from, rank).map(|from| dims[from].clone()).ok_or_else(|| {
-                        Error::value(format!("perm dim {from} is out of range of input rank {rank}"))
-                    }),
+                    Some(from) => axis_in(from, rank)
+                        .map(|from| dims[from].clone())
+                        .ok_or_else(|| {
+                            Error::value(format!(
+                                "perm dim {from} is out of range of input rank {rank}"
+                            ))
+                        }),
                     None => Ok(Dim::unknown(format!("transpose[{axis}]"))),
                 };
                 Shape::new(perm.iter().enumerate().map(moved).collect::<Result<_>>()?)
@@ -60,14 +66,20 @@ impl Op for Transpose {
             _ => Shape::of_rank(rank, "transpose"),
         };
         let value = x.value.clone().filter(|_| rank < 2);
-        Ok(vec![Fact { value, ..Fact::new(x.dtype, shape) }])
+        Ok(vec![Fact {
+            value,
+            ..Fact::new(x.dtype, shape)
+        }])
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [x, perm] = take(inputs)?;
         let rank = x.rank();
         if perm.rank() != 1 {
-            return Err(Error::invalid(format!("perm must be rank 1, got shape {}", brackets(perm.shape()))));
+            return Err(Error::invalid(format!(
+                "perm must be rank 1, got shape {}",
+                brackets(perm.shape())
+            )));
         }
         if perm.len() != rank {
             return Err(Error::invalid(format!(
@@ -77,11 +89,16 @@ impl Op for Transpose {
         }
         let given = perm.to_i64_vec()?;
         let out_of_range = |n: i64| Error::invalid(format!("{n} is out of range [0 .. {rank})"));
-        let perm: Vec<usize> =
-            given.iter().map(|&n| axis_in(n, rank).ok_or_else(|| out_of_range(n))).collect::<Result<_>>()?;
+        let perm: Vec<usize> = given
+            .iter()
+            .map(|&n| axis_in(n, rank).ok_or_else(|| out_of_range(n)))
+            .collect::<Result<_>>()?;
         if let Some(axis) = (0..rank).find(|axis| !perm.contains(axis)) {
             let list: Vec<String> = given.iter().map(i64::to_string).collect();
-            return Err(Error::invalid(format!("{axis} is missing from {{{}}}.", list.join(","))));
+            return Err(Error::invalid(format!(
+                "{axis} is missing from {{{}}}.",
+                list.join(",")
+            )));
         }
         if perm.is_sorted() {
             return Ok(vec![x]);
@@ -93,11 +110,24 @@ impl Op for Transpose {
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None, None]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None, None]);
+        };
         let perm = node.input(1);
-        let inverse = match perm.fact().known_values().and_then(|perm| invert(&perm).ok()) {
-            Some(inverse) => node.graph().constant(integers(&[inverse.len()], &inverse, Some(perm.dtype()))?)?,
-            None => node.graph().add("InvertPermutation").input(&perm).output()?,
+        let known = perm.fact().known_values().and_then(|perm| {
+            let from_front = |&axis: &i64| axis_in(axis, perm.len()).map(|axis| axis as i64);
+            invert(&perm.iter().map(from_front).collect::<Option<Vec<i64>>>()?).ok()
+        });
+        let inverse = match known {
+            Some(inverse) => {
+                let inverse = integers(&[inverse.len()], &inverse, Some(perm.dtype()))?;
+                node.graph().constant(inverse)?
+            }
+            None => node
+                .graph()
+                .add("InvertPermutation")
+                .input(&perm)
+                .output()?,
         };
         Ok(vec![Some(transpose(dy, inverse)?), None])
     }
@@ -118,7 +148,8 @@ fn invert(x: &[i64]) -> Result<Vec<i64>> {
     let mut y = vec![None; x.len()];
     for (i, &n) in x.iter().enumerate() {
         let place = usize::try_from(n).ok().and_then(|n| y.get_mut(n));
-        let place = place.ok_or_else(|| Error::invalid(format!("{n} is not between 0 and {}", x.len())))?;
+        let place =
+            place.ok_or_else(|| Error::invalid(format!("{n} is not between 0 and {}", x.len())))?;
         if place.replace(i as i64).is_some() {
             return Err(Error::invalid(format!("{n} is duplicated in the input.")));
         }
@@ -132,7 +163,10 @@ impl Op for InvertPermutation {
         check_rank(&inputs[0].shape, 1)?;
         let inverse = inputs[0].known_values().and_then(|x| invert(&x).ok());
         let value = inverse.map(|y| y.into_iter().map(Dim::Known).collect());
-        Ok(vec![Fact { value, ..Fact::new(inputs[0].dtype, &inputs[0].shape) }])
+        Ok(vec![Fact {
+            value,
+            ..Fact::new(inputs[0].dtype, &inputs[0].shape)
+        }])
     }
 
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

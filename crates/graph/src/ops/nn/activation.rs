@@ -22,7 +22,11 @@ pub(crate) static LEAKY_RELU: OpDef = OpDef {
     inputs: &[("features", "T")],
     types: &[("T", FLOATS)],
     stateful: false,
-    make: |attrs| Ok(Arc::new(Activation::LeakyRelu(attrs.float_or("alpha", LEAKY_RELU_ALPHA)?))),
+    make: |attrs| {
+        Ok(Arc::new(Activation::LeakyRelu(
+            attrs.float_or("alpha", LEAKY_RELU_ALPHA)?,
+        )))
+    },
 };
 
 pub(crate) static SIGMOID: OpDef = OpDef {
@@ -49,8 +53,13 @@ pub(crate) static SOFTPLUS: OpDef = OpDef {
     make: |_| Ok(Arc::new(Activation::Softplus)),
 };
 
-pub(super) const REAL_NUMBERS: &[DType] =
-    &[DType::Float32, DType::Float64, DType::Int32, DType::Int64, DType::Uint8];
+pub(super) const REAL_NUMBERS: &[DType] = &[
+    DType::Float32,
+    DType::Float64,
+    DType::Int32,
+    DType::Int64,
+    DType::Uint8,
+];
 
 /// The attribute's default in TensorFlow.
 pub(super) const LEAKY_RELU_ALPHA: f32 = 0.2;
@@ -68,7 +77,10 @@ pub fn relu(features: impl Operand) -> Result<Output> {
 /// # Errors
 /// Those of the operand.
 pub fn leaky_relu(features: impl Operand, alpha: f32) -> Result<Output> {
-    Ok(apply("LeakyRelu", "LeakyRelu", &[&features], |node| node.attr("alpha", alpha))?.output(0))
+    Ok(apply("LeakyRelu", "LeakyRelu", &[&features], |node| {
+        node.attr("alpha", alpha)
+    })?
+    .output(0))
 }
 
 /// `1 / (1 + exp(-x))` of each element (`tf.sigmoid`).
@@ -149,14 +161,18 @@ impl Op for Activation {
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None]);
+        };
         let graph = node.graph();
         let (x, y) = (node.input(0), node.output(0));
         let dx = match self {
             Activation::Relu => graph.add("ReluGrad").input(dy).input(&y),
-            Activation::LeakyRelu(alpha) => {
-                graph.add("LeakyReluGrad").input(dy).input(&x).attr("alpha", *alpha)
-            }
+            Activation::LeakyRelu(alpha) => graph
+                .add("LeakyReluGrad")
+                .input(dy)
+                .input(&x)
+                .attr("alpha", *alpha),
             Activation::Sigmoid => graph.add("SigmoidGrad").input(&y).input(dy),
             Activation::Tanh => graph.add("TanhGrad").input(&y).input(dy),
             Activation::Softplus => graph.add("SoftplusGrad").input(dy).input(&x),

@@ -6,8 +6,8 @@ use tconv_kernels::elementwise::zip_in_place;
 use tconv_kernels::{KernelError, Threads};
 use tconv_tensor::{Element, Tensor};
 
-use super::brackets;
 use super::activation::{LEAKY_RELU_ALPHA, REAL_NUMBERS, sigmoid};
+use super::brackets;
 use crate::op::{FLOATS, Fact, Op, OpDef, take};
 use crate::{Error, Operation, Output, Result, Run, array, dispatch, math};
 
@@ -24,7 +24,11 @@ pub(crate) static LEAKY_RELU_GRAD: OpDef = OpDef {
     inputs: &[("gradients", "T"), ("features", "T")],
     types: &[("T", FLOATS)],
     stateful: false,
-    make: |attrs| Ok(Arc::new(Grad::LeakyRelu(attrs.float_or("alpha", LEAKY_RELU_ALPHA)?))),
+    make: |attrs| {
+        Ok(Arc::new(Grad::LeakyRelu(
+            attrs.float_or("alpha", LEAKY_RELU_ALPHA)?,
+        )))
+    },
 };
 
 pub(crate) static SIGMOID_GRAD: OpDef = OpDef {
@@ -64,7 +68,10 @@ enum Grad {
 
 impl Op for Grad {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        Ok(vec![Fact::new(inputs[0].dtype, inputs[0].shape.merge(&inputs[1].shape)?)])
+        Ok(vec![Fact::new(
+            inputs[0].dtype,
+            inputs[0].shape.merge(&inputs[1].shape)?,
+        )])
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -97,16 +104,20 @@ impl Op for Grad {
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(arrived) = &dy[0] else { return Ok(vec![None; 2]) };
+        let Some(arrived) = &dy[0] else {
+            return Ok(vec![None; 2]);
+        };
         let (graph, [a, b]) = (node.graph(), [node.input(0), node.input(1)]);
         let same = |first: &Output, second: &Output| {
-            graph.add(node.op_name()).input(first).input(second).attrs(node.attrs().clone()).output()
+            graph
+                .add(node.op_name())
+                .input(first)
+                .input(second)
+                .attrs(node.attrs().clone())
+                .output()
         };
         let pair = match self {
-            Grad::Relu | Grad::LeakyRelu(_) => {
-                
-                [same(arrived, &b)?, array::zeros_like(&b)?]
-            }
+            Grad::Relu | Grad::LeakyRelu(_) => [same(arrived, &b)?, array::zeros_like(&b)?],
             Grad::Sigmoid => {
                 let scaled = math::multiply(arrived, &b)?;
                 let rest = math::multiply(math::multiply(&scaled, &a)?, 2.0)?;
@@ -119,7 +130,10 @@ impl Op for Grad {
             // The second derivative, s(x) (1 - s(x)), without a difference from 1.
             Grad::Softplus => {
                 let slope = math::multiply(sigmoid(&b)?, sigmoid(math::negative(&b)?)?)?;
-                [same(arrived, &b)?, math::multiply(math::multiply(arrived, &a)?, slope)?]
+                [
+                    same(arrived, &b)?,
+                    math::multiply(math::multiply(arrived, &a)?, slope)?,
+                ]
             }
         };
         Ok(pair.map(Some).into())

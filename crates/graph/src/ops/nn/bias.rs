@@ -62,7 +62,9 @@ impl Channels {
         let name = attrs.string_or("data_format", "NHWC")?;
         match DataFormat::parse(&name, 2) {
             Some(format) => Ok(Channels(format)),
-            None => Err(Error::value(format!("data_format must be NHWC or NCHW, got {name}"))),
+            None => Err(Error::value(format!(
+                "data_format must be NHWC or NCHW, got {name}"
+            ))),
         }
     }
 
@@ -76,7 +78,10 @@ impl Channels {
             return Err(Error::value(format!(
                 "Shape must be at least rank {least} but is rank {rank}"
             ))
-            .help(format!("data_format is {}: without a batch axis use math::add", self.0.name(2))));
+            .help(format!(
+                "data_format is {}: without a batch axis use math::add",
+                self.0.name(2)
+            )));
         }
         Ok(axis)
     }
@@ -84,8 +89,11 @@ impl Channels {
     /// The channels' axis while the graph runs.
     fn axis_of(&self, tensor: &Tensor) -> Result<usize> {
         self.axis(tensor.rank()).map_err(|error| {
-            Error::invalid(format!("Input tensor must be at least 2D: {}", brackets(tensor.shape())))
-                .help(error.message())
+            Error::invalid(format!(
+                "Input tensor must be at least 2D: {}",
+                brackets(tensor.shape())
+            ))
+            .help(error.message())
         })
     }
 }
@@ -99,18 +107,26 @@ impl Op for BiasAdd {
             None => Dim::unknown("channels"),
             Some([channels]) => channels.clone(),
             Some(dims) => {
-                return Err(Error::value(format!("Shape must be rank 1 but is rank {}", dims.len()))
-                    .help("the bias is a vector with one element for each channel"));
+                return Err(Error::value(format!(
+                    "Shape must be rank 1 but is rank {}",
+                    dims.len()
+                ))
+                .help("the bias is a vector with one element for each channel"));
             }
         };
-        let Some(dims) = value.dims() else { return Ok(vec![inputs[0].clone()]) };
+        let Some(dims) = value.dims() else {
+            return Ok(vec![inputs[0].clone()]);
+        };
         let axis = self.0.axis(dims.len())?;
         if !dims[axis].is_compatible_with(&channels) {
             return Err(Error::value(format!(
                 "Dimensions must be equal, but are {} and {channels}",
                 dims[axis]
             ))
-            .help(format!("the value has {} channels, the bias {channels} elements", dims[axis])));
+            .help(format!(
+                "the value has {} channels, the bias {channels} elements",
+                dims[axis]
+            )));
         }
         let mut dims = dims.to_vec();
         if dims[axis].known().is_none() && channels.known().is_some() {
@@ -123,7 +139,10 @@ impl Op for BiasAdd {
         let [mut value, bias] = take(inputs)?;
         let axis = self.0.axis_of(&value)?;
         if bias.rank() != 1 {
-            return Err(Error::invalid(format!("Biases must be 1D: {}", brackets(bias.shape()))));
+            return Err(Error::invalid(format!(
+                "Biases must be 1D: {}",
+                brackets(bias.shape())
+            )));
         }
         if bias.len() != value.shape()[axis] {
             return Err(Error::invalid(format!(
@@ -145,9 +164,15 @@ impl Op for BiasAdd {
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None; 2]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None; 2]);
+        };
         let graph = node.graph();
-        let bias = graph.add("BiasAddGrad").input(dy).attrs(node.attrs().clone()).output()?;
+        let bias = graph
+            .add("BiasAddGrad")
+            .input(dy)
+            .attrs(node.attrs().clone())
+            .output()?;
         Ok(vec![Some(dy.clone()), Some(bias)])
     }
 }
@@ -161,13 +186,18 @@ fn add_bias<T: Number>(threads: &Threads, values: &mut [T], bias: &[T], inner: u
         let piece = (PIECE / bias.len()).max(1) * bias.len();
         threads.for_each_piece(values, piece, |_, piece| {
             for values in piece.chunks_exact_mut(bias.len()) {
-                values.iter_mut().zip(bias).for_each(|(value, &bias)| *value = value.plus(bias));
+                values
+                    .iter_mut()
+                    .zip(bias)
+                    .for_each(|(value, &bias)| *value = value.plus(bias));
             }
         });
     } else {
         threads.for_each_piece(values, inner, |run, values| {
             let bias = bias[run % bias.len()];
-            values.iter_mut().for_each(|value| *value = value.plus(bias));
+            values
+                .iter_mut()
+                .for_each(|value| *value = value.plus(bias));
         });
     }
 }
@@ -197,7 +227,9 @@ impl Op for BiasAddGrad {
 
     /// What arrives is spread over the input again, as a bias is.
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None]);
+        };
         let zeros = array::zeros_like(&node.input(0))?;
         Ok(vec![Some(bias_add_format(zeros, dy, self.0.0)?)])
     }

@@ -6,11 +6,16 @@ use tconv_kernels::pool::{self as kernels, Pool2};
 use tconv_shape::{ConvAxis, DataFormat, Dim, Padding, Shape, Window};
 use tconv_tensor::Tensor;
 
-use super::{Sizes, brackets};
+use super::brackets;
 use crate::attrs::AttrReader;
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, no_gradient, take};
-use crate::operand::apply;
-use crate::{Error, NodeBuilder, Operand, Operation, Output, Result, Run, array, dispatch};
+use crate::{Error, Operation, Output, Result, Run, array, dispatch};
+
+mod attrs;
+mod build;
+
+use attrs::{check_smaller, padding, spatial};
+pub use build::{PoolBuilder, avg_pool, max_pool};
 
 /// Spatial axes of these ops.
 const SPATIAL: usize = 2;
@@ -47,99 +52,6 @@ pub(crate) static AVG_POOL_GRAD: OpDef = OpDef {
     make: |attrs| Ok(Arc::new(Pool::new(attrs, Kind::AvgGrad)?)),
 };
 
-/// A pooling that is being built.
-pub struct PoolBuilder<'a> {
-    op: &'static str,
-    name: String,
-    input: Box<dyn Operand + 'a>,
-    ksize: Sizes,
-    strides: Sizes,
-    padding: Padding,
-    format: DataFormat,
-}
-
-/// The greatest element of each window of `ksize` in `input`, `[batch, height, width, channels]`
-/// (`tf.nn.max_pool2d`). Sizes and strides are one number, `[height, width]`, or all four.
-///
-/// Padding is never the greatest.
-pub fn max_pool<'a>(
-    input: impl Operand + 'a,
-    ksize: impl Into<Sizes>,
-    strides: impl Into<Sizes>,
-    padding: Padding,
-) -> PoolBuilder<'a> {
-    PoolBuilder::new("MaxPool", "MaxPool2d", Box::new(input), ksize.into(), strides.into(), padding)
-}
-
-/// The mean of each window of `ksize` in `value`, `[batch, height, width, channels]`
-/// (`tf.nn.avg_pool2d`). Sizes and strides are one number, `[height, width]`, or all four.
-///
-/// The mean is that of the elements that are no padding, which is `SAME` or `VALID`.
-pub fn avg_pool<'a>(
-    value: impl Operand + 'a,
-    ksize: impl Into<Sizes>,
-    strides: impl Into<Sizes>,
-    padding: Padding,
-) -> PoolBuilder<'a> {
-    PoolBuilder::new("AvgPool", "AvgPool2D", Box::new(value), ksize.into(), strides.into(), padding)
-}
-
-impl<'a> PoolBuilder<'a> {
-    fn new(
-        op: &'static str,
-        name: &str,
-        input: Box<dyn Operand + 'a>,
-        ksize: Sizes,
-        strides: Sizes,
-        padding: Padding,
-    ) -> PoolBuilder<'a> {
-        let format = DataFormat::ChannelsLast;
-        PoolBuilder { op, name: name.to_string(), input, ksize, strides, padding, format }
-    }
-
-    /// `NHWC`, as without this, or `NCHW`.
-    pub fn data_format(mut self, format: DataFormat) -> Self {
-        self.format = format;
-        self
-    }
-
-    /// The node's name.
-    pub fn name(mut self, name: &str) -> Self {
-        self.name = name.to_string();
-        self
-    }
-
-    /// Adds the op.
-    ///
-    /// # Errors
-    /// `Value` for sizes below 1 and for a window that does not fit where that is known.
-    pub fn build(self) -> Result<Output> {
-        let ksize = self.ksize.expand("ksize", self.format, SPATIAL)?;
-        let strides = self.strides.expand("strides", self.format, SPATIAL)?;
-        let (padding, explicit) = match &self.padding {
-            Padding::Same => ("SAME", None),
-            Padding::Valid => ("VALID", None),
-            Padding::Explicit(pads) if pads.len() == SPATIAL && self.op == "MaxPool" => {
-                let pairs: Vec<[i64; 2]> = pads.iter().map(|&(before, after)| [before, after]).collect();
-                ("EXPLICIT", Some(self.format.arrange([0, 0], [0, 0], &pairs).concat()))
-            }
-            Padding::Explicit(pads) => {
-                return Err(Error::value(format!("explicit padding {pads:?} does not go with {}", self.op))
-                    .help("MaxPool takes (before, after) for height and for width, AvgPool SAME or VALID"));
-            }
-        };
-        let with = |node: NodeBuilder| {
-            let node = node.attr("ksize", ksize).attr("strides", strides).attr("padding", padding);
-            let node = node.attr("data_format", self.format.name(SPATIAL));
-            match explicit {
-                Some(explicit) => node.attr("explicit_paddings", explicit),
-                None => node,
-            }
-        };
-        Ok(apply(self.op, &self.name, &[&*self.input], with)?.output(0))
-    }
-}
-
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Max,
@@ -174,15 +86,26 @@ impl Pool {
             .ok_or_else(|| Error::value(format!("data_format must be NHWC or NCHW, got {name}")))?;
         let ksize = spatial(kind.op(), "ksize", &attrs.ints("ksize")?, format)?;
         let strides = spatial(kind.op(), "strides", &attrs.ints("strides")?, format)?;
-        let padding = parse_padding(attrs, kind, format)?;
+        let padding = padding(attrs, kind, format)?;
         if let Padding::Explicit(pads) = &padding {
             check_smaller(pads, &ksize)?;
         }
-        Ok(Pool { kind, ksize, strides, padding, format })
+        Ok(Pool {
+            kind,
+            ksize,
+            strides,
+            padding,
+            format,
+        })
     }
 
     fn window(&self, axis: usize) -> Result<Window> {
-        Ok(Window::new(self.ksize[axis], self.strides[axis], 1, self.padding.axis(axis))?)
+        Ok(Window::new(
+            self.ksize[axis],
+            self.strides[axis],
+            1,
+            self.padding.axis(axis),
+        )?)
     }
 
     /// The pooled shape from the input's four sizes.
@@ -193,55 +116,83 @@ impl Pool {
             spatial.push(self.window(axis)?.output_that_fits(size)?);
         }
         let channels = input[self.format.channel_axis(SPATIAL)].clone();
-        Ok(Shape::new(self.format.arrange(input[0].clone(), channels, &spatial)))
+        Ok(Shape::new(self.format.arrange(
+            input[0].clone(),
+            channels,
+            &spatial,
+        )))
     }
 
     /// Checks what is known of a gradient.
     fn check_grad(&self, input: &Shape, grad: &Shape) -> Result<()> {
         let pooled = self.pooled(&four("orig_input", input)?)?;
         pooled.merge(grad).map(|_| ()).map_err(|_| {
-            Error::value(format!("Expected grad shape to be {pooled}, but got {grad}"))
+            Error::value(format!(
+                "Expected grad shape to be {pooled}, but got {grad}"
+            ))
         })
     }
 
     /// The pooling of an input of known sizes.
     fn sizes(&self, input: &[usize]) -> Result<Pool2> {
-        let &[batch, ..] = input else { return Err(wrong_rank(input)) };
+        let &[batch, ..] = input else {
+            return Err(wrong_rank(input));
+        };
         if input.len() != SPATIAL + 2 {
             return Err(wrong_rank(input));
         }
         let axis = |axis: usize| -> Result<ConvAxis> {
             let size = input[self.format.spatial_axis(axis)];
             let size = i64::try_from(size).map_err(|_| wrong_rank(input))?;
-            ConvAxis::new(&self.window(axis)?, size).map_err(|error| Error::invalid(error.to_string()))
+            ConvAxis::new(&self.window(axis)?, size)
+                .map_err(|error| Error::invalid(error.to_string()))
         };
         let channels = input[self.format.channel_axis(SPATIAL)];
-        Ok(Pool2 { batch, channels, format: self.format, axes: [axis(0)?, axis(1)?] })
+        Ok(Pool2 {
+            batch,
+            channels,
+            format: self.format,
+            axes: [axis(0)?, axis(1)?],
+        })
     }
 
     /// Adds an op with this one's attributes.
     fn related(&self, node: &Operation, op: &str, inputs: &[&Output]) -> Result<Option<Output>> {
         let attrs = node.attrs().clone();
-        node.graph().add(op).inputs(inputs.iter().copied()).attrs(attrs).output().map(Some)
+        node.graph()
+            .add(op)
+            .inputs(inputs.iter().copied())
+            .attrs(attrs)
+            .output()
+            .map(Some)
     }
 }
 
 impl Op for Pool {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let (dtype, shape) = match self.kind {
-            Kind::Max | Kind::Avg => {
-                (inputs[0].dtype, self.pooled(&four("input", &inputs[0].shape)?)?)
-            }
+            Kind::Max | Kind::Avg => (
+                inputs[0].dtype,
+                self.pooled(&four("input", &inputs[0].shape)?)?,
+            ),
             Kind::MaxGrad => {
                 for grad in &inputs[1..] {
                     self.check_grad(&inputs[0].shape, &grad.shape)?;
                 }
-                (inputs[0].dtype, inputs[0].shape.merge(&Shape::of_rank(SPATIAL + 2, "orig_input"))?)
+                (
+                    inputs[0].dtype,
+                    inputs[0]
+                        .shape
+                        .merge(&Shape::of_rank(SPATIAL + 2, "orig_input"))?,
+                )
             }
             Kind::AvgGrad => {
                 let shape = inputs[0].as_shape("orig_input_shape")?;
                 self.check_grad(&shape, &inputs[1].shape)?;
-                (inputs[1].dtype, shape.merge(&Shape::of_rank(SPATIAL + 2, "orig_input"))?)
+                (
+                    inputs[1].dtype,
+                    shape.merge(&Shape::of_rank(SPATIAL + 2, "orig_input"))?,
+                )
             }
         };
         Ok(vec![Fact::new(dtype, shape)])
@@ -280,9 +231,14 @@ impl Op for Pool {
             Kind::AvgGrad => {
                 let [shape, dy] = take(inputs)?;
                 let size = |&n: &i64| {
-                    usize::try_from(n).map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")))
+                    usize::try_from(n)
+                        .map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")))
                 };
-                let dims = shape.to_i64_vec()?.iter().map(size).collect::<Result<Vec<usize>>>()?;
+                let dims = shape
+                    .to_i64_vec()?
+                    .iter()
+                    .map(size)
+                    .collect::<Result<Vec<usize>>>()?;
                 let pool = self.sizes(&dims)?;
                 expect("grad", &pool, &dy)?;
                 let mut dx = Tensor::zeros(dy.dtype(), &dims)?;
@@ -296,7 +252,9 @@ impl Op for Pool {
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None; node.inputs().len()]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None; node.inputs().len()]);
+        };
         match self.kind {
             Kind::Max => {
                 let inputs = [&node.input(0), &node.output(0), dy];
@@ -313,7 +271,11 @@ impl Op for Pool {
 }
 
 fn pooled_dims(pool: &Pool2) -> Vec<usize> {
-    pool.format.arrange(pool.batch, pool.channels, &pool.axes.map(|axis| axis.output))
+    pool.format.arrange(
+        pool.batch,
+        pool.channels,
+        &pool.axes.map(|axis| axis.output),
+    )
 }
 
 /// Refuses a gradient, or an output, that is not of the pooled sizes.
@@ -323,100 +285,29 @@ fn expect(what: &str, pool: &Pool2, tensor: &Tensor) -> Result<()> {
         return Ok(());
     }
     let (expected, found) = (brackets(&dims), brackets(tensor.shape()));
-    Err(Error::invalid(format!("Expected {what} shape to be {expected}, but got {found}")))
+    Err(Error::invalid(format!(
+        "Expected {what} shape to be {expected}, but got {found}"
+    )))
 }
 
 fn wrong_rank(dims: &[usize]) -> Error {
-    Error::invalid(format!("tensor_in must be 4-dimensional: {}", brackets(dims)))
+    Error::invalid(format!(
+        "tensor_in must be 4-dimensional: {}",
+        brackets(dims)
+    ))
 }
 
 /// Four sizes, each unknown where it is not known.
 fn four(what: &str, shape: &Shape) -> Result<Vec<Dim>> {
     match shape.dims() {
         Some(dims) if dims.len() == SPATIAL + 2 => Ok(dims.to_vec()),
-        Some(dims) => {
-            Err(Error::value(format!("Shape must be rank 4 but is rank {} for the {what}", dims.len())))
-        }
-        None => Ok(Shape::of_rank(SPATIAL + 2, what).dims().unwrap_or_default().to_vec()),
+        Some(dims) => Err(Error::value(format!(
+            "Shape must be rank 4 but is rank {} for the {what}",
+            dims.len()
+        ))),
+        None => Ok(Shape::of_rank(SPATIAL + 2, what)
+            .dims()
+            .unwrap_or_default()
+            .to_vec()),
     }
-}
-
-/// The spatial part of a list of four, whose batch and channel parts must be 1.
-fn spatial(op: &str, what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
-    if all.len() != SPATIAL + 2 {
-        return Err(Error::value(format!(
-            "{op} requires the {what} attribute to contain 4 values, but got: {}",
-            all.len()
-        )));
-    }
-    let order = format.name(SPATIAL);
-    if let Some(small) = all.iter().find(|&&n| n < 1) {
-        let sizes: Vec<_> = all.iter().map(i64::to_string).collect();
-        let message = match what {
-            "strides" => format!("Stride must be > 0, but got {small}"),
-            _ => format!(
-                "Sliding window {what} must be positive. The specified or inferred {what} is: {}",
-                sizes.join(",")
-            ),
-        };
-        return Err(Error::value(message).help(format!("{what} is {all:?} in {order} order")));
-    }
-    if all[0] != 1 || all[format.channel_axis(SPATIAL)] != 1 {
-        return Err(Error::value("Pooling is not yet supported on the batch or depth dimension.")
-            .help(format!("{what} is {all:?} in {order} order: the values for N and C must be 1")));
-    }
-    Ok((0..SPATIAL).map(|axis| all[format.spatial_axis(axis)]).collect())
-}
-
-fn parse_padding(attrs: &mut AttrReader, kind: Kind, format: DataFormat) -> Result<Padding> {
-    let (op, explicit) = (kind.op(), matches!(kind, Kind::Max | Kind::MaxGrad));
-    let pads = if explicit { attrs.ints_or("explicit_paddings", Vec::new())? } else { Vec::new() };
-    let name = attrs.string("padding")?;
-    if name != "EXPLICIT" && !pads.is_empty() {
-        return Err(Error::value(
-            "explicit_paddings attribute must be empty if the padding attribute is not EXPLICIT",
-        )
-        .help(format!("explicit_paddings are {pads:?}, padding is {name}")));
-    }
-    match name.as_str() {
-        "SAME" => Ok(Padding::Same),
-        "VALID" => Ok(Padding::Valid),
-        "EXPLICIT" if explicit => {
-            if pads.len() != 2 * (SPATIAL + 2) {
-                let message = "explicit_paddings attribute must contain 8 values, but got: ";
-                return Err(Error::value(format!("{message}{}", pads.len())));
-            }
-            let pair = |axis: usize| (pads[2 * axis], pads[2 * axis + 1]);
-            if pair(0) != (0, 0) || pair(format.channel_axis(SPATIAL)) != (0, 0) {
-                let message = "Nonzero explicit padding in the batch or depth dimensions is not supported";
-                return Err(Error::value(message).help(format!("explicit_paddings are {pads:?}")));
-            }
-            if pads.iter().any(|&n| n < 0) {
-                return Err(Error::value("All elements of explicit_paddings must be nonnegative")
-                    .help(format!("explicit_paddings are {pads:?}")));
-            }
-            Ok(Padding::Explicit((0..SPATIAL).map(|axis| pair(format.spatial_axis(axis))).collect()))
-        }
-        _ => {
-            let allowed = if explicit { "\"SAME\", \"VALID\", \"EXPLICIT\"" } else { "\"SAME\", \"VALID\"" };
-            Err(Error::value(format!(
-                "Attr 'padding' of '{op}' Op passed string '{name}' not in: {allowed}."
-            )))
-        }
-    }
-}
-
-/// Refuses a padding in which a window could lie whole.
-fn check_smaller(pads: &[(i64, i64)], ksize: &[i64]) -> Result<()> {
-    let names = [("Top", "Bottom"), ("Left", "Right")];
-    for ((&(before, after), &size), (first, last)) in pads.iter().zip(ksize).zip(names) {
-        for (pad, name) in [(before, first), (after, last)] {
-            if pad >= size {
-                return Err(Error::value(format!(
-                    "{name} padding {pad} needs to be smaller than the window size {size}"
-                )));
-            }
-        }
-    }
-    Ok(())
 }

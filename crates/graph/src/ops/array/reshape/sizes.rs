@@ -10,34 +10,50 @@ use crate::{Error, Result};
 /// The shape that the elements of `from` have as `wanted`.
 pub(super) fn infer(from: &Shape, wanted: &[Dim]) -> Result<Shape> {
     if wanted.len() > MOST_AXES {
-        return Err(Error::value(format!("A tensor of {} dimensions was asked for", wanted.len())));
+        return Err(Error::value(format!(
+            "A tensor of {} dimensions was asked for",
+            wanted.len()
+        )));
     }
     if let Some(n) = wanted.iter().filter_map(Dim::known).find(|&n| n < -1) {
-        return Err(Error::value(format!("Invalid value in tensor used for shape: {n}"))
-            .help("a size is at least 0, or -1 for what is left over"));
+        return Err(
+            Error::value(format!("Invalid value in tensor used for shape: {n}"))
+                .help("a size is at least 0, or -1 for what is left over"),
+        );
     }
     let unknown = |axis: usize| Dim::unknown(format!("Reshape[{axis}]"));
-    let missing: Vec<usize> = (0..wanted.len()).filter(|&i| wanted[i] == Dim::Known(-1)).collect();
+    let missing: Vec<usize> = (0..wanted.len())
+        .filter(|&i| wanted[i] == Dim::Known(-1))
+        .collect();
     let mut sizes = wanted.to_vec();
     for &axis in &missing {
         sizes[axis] = unknown(axis);
     }
-    let Some(dims) = from.dims() else { return Ok(Shape::new(sizes)) };
+    let Some(dims) = from.dims() else {
+        return Ok(Shape::new(sizes));
+    };
     // The one size that the others decide: -1, or the only one that is not known.
-    let open: Vec<usize> = (0..sizes.len()).filter(|&i| sizes[i].known().is_none()).collect();
+    let open: Vec<usize> = (0..sizes.len())
+        .filter(|&i| sizes[i].known().is_none())
+        .collect();
     let others = |axis: usize| {
         let others = sizes.iter().enumerate().filter(|(i, _)| *i != axis);
         others.map(|(_, size)| size.clone()).collect::<Vec<Dim>>()
     };
     match (missing.as_slice(), open.as_slice(), from.known()) {
-        (&[axis], _, _) => sizes[axis] = left_over(dims, &others(axis))?.unwrap_or_else(|| unknown(axis)),
+        (&[axis], _, _) => {
+            sizes[axis] = left_over(dims, &others(axis))?.unwrap_or_else(|| unknown(axis))
+        }
         ([], &[axis], Some(_)) => {
             if let Some(size) = left_over(dims, &others(axis))? {
                 sizes[axis] = size;
             }
         }
         ([], [], Some(known)) => {
-            let (have, want) = (product(&known), product(&Shape::from(sizes.clone()).known().unwrap_or_default()));
+            let (have, want) = (
+                product(&known),
+                product(&Shape::from(sizes.clone()).known().unwrap_or_default()),
+            );
             if have != want {
                 let number = |n: Option<i64>| n.map_or("too many".into(), |n| n.to_string());
                 return Err(Error::value(format!(
@@ -46,7 +62,9 @@ pub(super) fn infer(from: &Shape, wanted: &[Dim]) -> Result<Shape> {
                     brackets(sizes),
                     number(want),
                 ))
-                .help(format!("the tensor is {from}; one of the new sizes may be -1, for what is left over")));
+                .help(format!(
+                    "the tensor is {from}; one of the new sizes may be -1, for what is left over"
+                )));
             }
         }
         _ => {}
@@ -55,7 +73,9 @@ pub(super) fn infer(from: &Shape, wanted: &[Dim]) -> Result<Shape> {
 }
 
 fn product(sizes: &[i64]) -> Option<i64> {
-    sizes.iter().try_fold(1i64, |product, &size| product.checked_mul(size))
+    sizes
+        .iter()
+        .try_fold(1i64, |product, &size| product.checked_mul(size))
 }
 
 /// A product in its factors: the number, and the unknowns.
@@ -81,7 +101,9 @@ fn factors(dims: &[Dim]) -> Option<(i64, Vec<Dim>)> {
 /// zero nothing is said about unknowns.
 fn left_over(dims: &[Dim], others: &[Dim]) -> Result<Option<Dim>> {
     if let (Some(sizes), Some(others)) = (known(dims), known(others)) {
-        let Some((count, divisor, whole)) = share(&sizes, &others) else { return Ok(None) };
+        let Some((count, divisor, whole)) = share(&sizes, &others) else {
+            return Ok(None);
+        };
         if whole && count % divisor != 0 {
             return Err(Error::value(format!(
                 "Dimension size must be evenly divisible by {divisor} but is {count}"
@@ -89,7 +111,9 @@ fn left_over(dims: &[Dim], others: &[Dim]) -> Result<Option<Dim>> {
         }
         return Ok(Some(Dim::Known(count / divisor)));
     }
-    let (Some((have, mut from)), Some((want, to))) = (factors(dims), factors(others)) else { return Ok(None) };
+    let (Some((have, mut from)), Some((want, to))) = (factors(dims), factors(others)) else {
+        return Ok(None);
+    };
     if have == 0 || want == 0 {
         return Ok(None);
     }
@@ -99,12 +123,17 @@ fn left_over(dims: &[Dim], others: &[Dim]) -> Result<Option<Dim>> {
             None => return Ok(None),
         }
     }
-    let rest = from.iter().try_fold(Dim::Known(1), |product, dim| product.times(dim));
+    let rest = from
+        .iter()
+        .try_fold(Dim::Known(1), |product, dim| product.times(dim));
     Ok(match rest {
         Ok(Dim::Known(1)) if have % want == 0 => Some(Dim::Known(have / want)),
         Ok(Dim::Known(_)) | Err(_) => None,
         Ok(rest) if have % want == 0 => rest.times(have / want).ok(),
-        Ok(rest) => rest.times(have).and_then(|count| count.floor_div(want)).ok(),
+        Ok(rest) => rest
+            .times(have)
+            .and_then(|count| count.floor_div(want))
+            .ok(),
     })
 }
 
@@ -117,7 +146,15 @@ fn known(dims: &[Dim]) -> Option<Vec<i64>> {
 /// products are too large.
 fn share(sizes: &[i64], others: &[i64]) -> Option<(i64, i64, bool)> {
     let zero = others.contains(&0);
-    let kept = |sizes: &[i64]| product(&sizes.iter().copied().filter(|&n| n > 0 || !zero).collect::<Vec<_>>());
+    let kept = |sizes: &[i64]| {
+        product(
+            &sizes
+                .iter()
+                .copied()
+                .filter(|&n| n > 0 || !zero)
+                .collect::<Vec<_>>(),
+        )
+    };
     let whole = !(zero && sizes.contains(&0));
     Some((kept(sizes)?, kept(others)?, whole))
 }
@@ -125,22 +162,32 @@ fn share(sizes: &[i64], others: &[i64]) -> Option<(i64, i64, bool)> {
 /// The sizes that a tensor of `from` has as `wanted`.
 pub(super) fn resolve(from: &[usize], wanted: &Tensor) -> Result<Vec<usize>> {
     if wanted.rank() != 1 {
-        return Err(Error::invalid(format!("sizes input must be 1-D, not {}", brackets(wanted.shape()))));
+        return Err(Error::invalid(format!(
+            "sizes input must be 1-D, not {}",
+            brackets(wanted.shape())
+        )));
     }
     if wanted.len() > MOST_AXES {
-        return Err(Error::invalid(format!("A tensor of {} dimensions was asked for", wanted.len())));
+        return Err(Error::invalid(format!(
+            "A tensor of {} dimensions was asked for",
+            wanted.len()
+        )));
     }
     let mut wanted = wanted.to_i64_vec()?;
     let mut missing = None;
     for (axis, &n) in wanted.iter().enumerate() {
         match (n, missing) {
             (-1, Some(first)) => {
-                return Err(Error::invalid(format!("Only one input size may be -1, not both {first} and {axis}")));
+                return Err(Error::invalid(format!(
+                    "Only one input size may be -1, not both {first} and {axis}"
+                )));
             }
             (-1, None) => missing = Some(axis),
             (..-1, _) => {
-                return Err(Error::invalid(format!("Size {axis} must be non-negative, not {n}"))
-                    .help("-1 stands for what is left over"));
+                return Err(
+                    Error::invalid(format!("Size {axis} must be non-negative, not {n}"))
+                        .help("-1 stands for what is left over"),
+                );
             }
             _ => {}
         }
@@ -149,7 +196,12 @@ pub(super) fn resolve(from: &[usize], wanted: &Tensor) -> Result<Vec<usize>> {
     // Of a tensor that is there: its elements fit.
     let count = product(&have).unwrap_or(0);
     let sizes: Vec<String> = wanted.iter().map(i64::to_string).collect();
-    let too_many = || Error::invalid(format!("Shape [{}] has too many elements", sizes.join(", ")));
+    let too_many = || {
+        Error::invalid(format!(
+            "Shape [{}] has too many elements",
+            sizes.join(", ")
+        ))
+    };
     if let Some(axis) = missing {
         let others: Vec<i64> = wanted.iter().copied().filter(|&n| n != -1).collect();
         let (have, divisor, whole) = share(&have, &others).ok_or_else(too_many)?;
@@ -166,7 +218,11 @@ pub(super) fn resolve(from: &[usize], wanted: &Tensor) -> Result<Vec<usize>> {
         return Err(Error::invalid(format!(
             "Input to reshape is a tensor with {count} values, but the requested shape has {want}"
         ))
-        .help(format!("the tensor is {}, the shape asked for [{}]", brackets(from), sizes.join(", "))));
+        .help(format!(
+            "the tensor is {}, the shape asked for [{}]",
+            brackets(from),
+            sizes.join(", ")
+        )));
     }
     Ok(wanted.iter().map(|&n| n as usize).collect())
 }

@@ -34,7 +34,11 @@ impl Index {
 
     /// `begin:end:step`
     pub fn range(begin: Option<i64>, end: Option<i64>, step: i64) -> Index {
-        Index::Range { begin: begin.map(Size::Known), end: end.map(Size::Known), step: Size::Known(step) }
+        Index::Range {
+            begin: begin.map(Size::Known),
+            end: end.map(Size::Known),
+            step: Size::Known(step),
+        }
     }
 }
 
@@ -99,10 +103,19 @@ impl Output {
     /// out of range; `Type` for tensors of two dtypes among the indices.
     pub fn slice(&self, indices: &[Index]) -> Result<Output> {
         if indices.len() > MOST_ENTRIES {
-            return Err(Error::value(format!("a slice has at most {MOST_ENTRIES} entries, not {}", indices.len())));
+            return Err(Error::value(format!(
+                "a slice has at most {MOST_ENTRIES} entries, not {}",
+                indices.len()
+            )));
         }
         let (mut begins, mut ends, mut steps) = (Vec::new(), Vec::new(), Vec::new());
-        let [mut begin_mask, mut end_mask, mut ellipsis_mask, mut new_axis_mask, mut shrink_axis_mask] = [0i64; 5];
+        let [
+            mut begin_mask,
+            mut end_mask,
+            mut ellipsis_mask,
+            mut new_axis_mask,
+            mut shrink_axis_mask,
+        ] = [0i64; 5];
         for (i, index) in indices.iter().enumerate() {
             let (zero, one, bit) = (Size::Known(0), Size::Known(1), 1i64 << i);
             let (begin, end, step) = match index {
@@ -134,7 +147,11 @@ impl Output {
             Size::Known(n) => i32::try_from(*n).is_err(),
             Size::Tensor(output) => output.dtype() == DType::Int64,
         };
-        let dtype = if parts.iter().any(|part| part.iter().any(wide)) { DType::Int64 } else { DType::Int32 };
+        let dtype = if parts.iter().any(|part| part.iter().any(wide)) {
+            DType::Int64
+        } else {
+            DType::Int32
+        };
         self.graph().op_scope("strided_slice", |own| {
             let mut node = self.graph().add("StridedSlice").name(own).input(self);
             for (part, name) in parts.into_iter().zip(["stack", "stack_1", "stack_2"]) {
@@ -154,6 +171,8 @@ impl Output {
 fn behind(index: &Size) -> Result<Size> {
     Ok(match index {
         Size::Known(n) => Size::Known(n.saturating_add(1)),
-        Size::Tensor(output) => Size::Tensor(apply("AddV2", "add", &[output, &1i64], |node| node)?.output(0)),
+        Size::Tensor(output) => {
+            Size::Tensor(apply("AddV2", "add", &[output, &1i64], |node| node)?.output(0))
+        }
     })
 }

@@ -74,13 +74,23 @@ impl Masks {
         // Without an ellipsis one stands at the end.
         let (ellipsis, entries) = ellipsis.map_or((entries, entries + 1), |entry| (entry, entries));
         let is_new = |entry: &usize| *entry != ellipsis && bit(self.new_axis, *entry);
-        let named_behind = (ellipsis + 1..entries).filter(|entry| !is_new(entry)).count();
-        let mut spec = Spec { axes: Vec::with_capacity(rank), result: Vec::new() };
+        let named_behind = (ellipsis + 1..entries)
+            .filter(|entry| !is_new(entry))
+            .count();
+        let mut spec = Spec {
+            axes: Vec::with_capacity(rank),
+            result: Vec::new(),
+        };
         for entry in 0..entries {
             let next = spec.axes.len();
             if entry == ellipsis {
                 for axis in next..rank.saturating_sub(named_behind) {
-                    spec.axes.push(AxisSpec { entry: None, from_edge: true, to_edge: true, shrink: false });
+                    spec.axes.push(AxisSpec {
+                        entry: None,
+                        from_edge: true,
+                        to_edge: true,
+                        shrink: false,
+                    });
                     spec.result.push(Some(axis));
                 }
             } else if is_new(&entry) {
@@ -119,27 +129,65 @@ pub(super) fn check_stride(axis: usize, stride: i64, shrink: bool, fail: Fail) -
 
 impl AxisSpec {
     /// The elements of axis `axis`, of `size`. `begin` and `end` count only where no mask is set.
-    pub fn cut(&self, axis: usize, size: i64, begin: i64, end: i64, stride: i64, fail: Fail) -> Result<Cut> {
+    pub fn cut(
+        &self,
+        axis: usize,
+        size: i64,
+        begin: i64,
+        end: i64,
+        stride: i64,
+        fail: Fail,
+    ) -> Result<Cut> {
         check_stride(axis, stride, self.shrink, fail)?;
         // A size is not negative, so no sum overflows.
         let from_front = |index: i64| if index < 0 { size + index } else { index };
         if self.shrink {
             let index = from_front(begin);
             return match (0..size).contains(&index) {
-                true => Ok(Cut { start: index, step: 1, count: 1 }),
-                false => Err(fail(format!("slice index {index} of dimension {axis} out of bounds."))
-                    .help(format!("the index is {begin}, the axis has size {size}"))),
+                true => Ok(Cut {
+                    start: index,
+                    step: 1,
+                    count: 1,
+                }),
+                false => Err(fail(format!(
+                    "slice index {index} of dimension {axis} out of bounds."
+                ))
+                .help(format!("the index is {begin}, the axis has size {size}"))),
             };
         }
-        let (least, most) = if stride > 0 { (0, size) } else { (-1, size - 1) };
-        let (first, last) = if stride > 0 { (least, most) } else { (most, least) };
-        let start = if self.from_edge { first } else { from_front(begin).clamp(least, most) };
-        let stop = if self.to_edge { last } else { from_front(end).clamp(least, most) };
-        let length = if stride > 0 { stop - start } else { start - stop };
+        let (least, most) = if stride > 0 {
+            (0, size)
+        } else {
+            (-1, size - 1)
+        };
+        let (first, last) = if stride > 0 {
+            (least, most)
+        } else {
+            (most, least)
+        };
+        let start = if self.from_edge {
+            first
+        } else {
+            from_front(begin).clamp(least, most)
+        };
+        let stop = if self.to_edge {
+            last
+        } else {
+            from_front(end).clamp(least, most)
+        };
+        let length = if stride > 0 {
+            stop - start
+        } else {
+            start - stop
+        };
         let count = match length {
             ..=0 => 0,
             _ => ((length - 1) as u64 / stride.unsigned_abs()) as i64 + 1,
         };
-        Ok(Cut { start, step: stride, count })
+        Ok(Cut {
+            start,
+            step: stride,
+            count,
+        })
     }
 }
