@@ -8,6 +8,7 @@ pub mod nn;
 mod random;
 pub mod state;
 mod training;
+mod window;
 
 use crate::op::OpDef;
 

@@ -10,9 +10,10 @@ mod number;
 mod operators;
 mod range;
 mod reduce;
+mod unary;
+
 #[cfg(test)]
 mod tests;
-mod unary;
 
 use tconv_tensor::DType;
 

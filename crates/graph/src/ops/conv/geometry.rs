@@ -2,6 +2,7 @@ use tconv_shape::{ConvAxis, ConvShape, DataFormat, Dim, Padding, Shape, ShapeErr
 
 use crate::attrs::AttrReader;
 use crate::op::Fact;
+use crate::ops::window::{self, SPATIAL};
 use crate::{Code, Error, Result};
 
 /// The attributes that the three convolutions share.
@@ -12,22 +13,24 @@ pub(super) struct Geometry {
     format: DataFormat,
 }
 
-/// Spatial axes of these ops.
-const SPATIAL: usize = 2;
 const AXIS_NAMES: [&str; SPATIAL] = ["height", "width"];
 
 impl Geometry {
     pub fn new(attrs: &mut AttrReader) -> Result<Geometry> {
         attrs.skip("use_cudnn_on_gpu");
-        let name = attrs.string_or("data_format", "NHWC")?;
-        let format = DataFormat::parse(&name, SPATIAL)
-            .ok_or_else(|| Error::value(format!("data_format must be NHWC or NCHW, got {name}")))?;
+        let format = window::data_format(attrs)?;
+        let explicit = attrs.ints_or("explicit_paddings", Vec::new())?;
+        let name = attrs.string("padding")?;
+        let padding = window::padding(&name, &explicit, format)?.ok_or_else(|| {
+            Error::value(format!("padding must be either VALID or SAME: {name}"))
+                .help("or explicit: the zeros before and after each axis")
+        })?;
         let strides = attrs.ints("strides")?;
         let dilations = attrs.ints_or("dilations", vec![1; SPATIAL + 2])?;
         Ok(Geometry {
             strides: spatial("strides", &strides, format)?,
             dilations: spatial("dilations", &dilations, format)?,
-            padding: parse_padding(attrs, format)?,
+            padding,
             format,
         })
     }
@@ -311,45 +314,13 @@ fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
         ))
         .help(format!("{what} are {all:?} in {order} order: the values for N and C must be 1")));
     }
-    let values: Vec<i64> = (0..SPATIAL).map(|axis| all[format.spatial_axis(axis)]).collect();
+    let values = window::spatial(all, format);
     match values.iter().find(|&&n| n < 1) {
         Some(n) if what == "strides" => Err(Error::value("Row and column strides should be larger than 0.")
             .help(format!("strides are {all:?} in {order} order; {n} must be at least 1"))),
         Some(n) => Err(Error::value("Dilated rates should be larger than 0.")
             .help(format!("dilations are {all:?} in {order} order; {n} must be at least 1"))),
         None => Ok(values),
-    }
-}
-
-fn parse_padding(attrs: &mut AttrReader, format: DataFormat) -> Result<Padding> {
-    let explicit = attrs.ints_or("explicit_paddings", Vec::new())?;
-    let name = attrs.string("padding")?;
-    if name != "EXPLICIT" && !explicit.is_empty() {
-        return Err(Error::value(format!("explicit_paddings attribute must be empty if the padding attribute is not EXPLICIT, but it is {explicit:?} with {name}")));
-    }
-    match name.as_str() {
-        "SAME" => Ok(Padding::Same),
-        "VALID" => Ok(Padding::Valid),
-        "EXPLICIT" => {
-            if explicit.len() != 2 * (SPATIAL + 2) {
-                return Err(Error::value(format!(
-                    "explicit_paddings attribute must contain 8 values, but got: {}",
-                    explicit.len()
-                )));
-            }
-            let pair = |axis: usize| (explicit[2 * axis], explicit[2 * axis + 1]);
-            let spatial: Vec<_> = (0..SPATIAL).map(|axis| pair(format.spatial_axis(axis))).collect();
-            if pair(0) != (0, 0) || pair(format.channel_axis(SPATIAL)) != (0, 0) {
-                return Err(Error::value("Nonzero explicit padding in the batch or depth dimensions is not supported")
-                    .help(format!("explicit_paddings are {explicit:?} in {} order", format.name(SPATIAL))));
-            }
-            if let Some(negative) = spatial.iter().flat_map(|&(a, b)| [a, b]).find(|&n| n < 0) {
-                return Err(Error::value(format!("All elements of explicit_paddings must be nonnegative, got {negative}")));
-            }
-            Ok(Padding::Explicit(spatial))
-        }
-        _ => Err(Error::value(format!("padding must be either VALID or SAME: {name}"))
-            .help("or explicit: the zeros before and after each axis")),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tconv_shape::Dim;
 use tconv_tensor::{DType, Tensor};
 
+use super::NUMBERS_AND_BYTES;
 use super::broadcast::{broadcast_shape, unbroadcast_both, zip, zip_values};
 use super::number::{Number, Real};
 use super::{cast_named, greater, greater_equal, less_equal, log, negative, select};
@@ -13,8 +14,6 @@ use crate::graph::graph_of;
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, number};
 use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
-
-use super::NUMBERS_AND_BYTES;
 
 macro_rules! binary {
     ($($static:ident $name:literal $variant:ident $types:ident;)*) => {

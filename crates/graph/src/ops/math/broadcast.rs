@@ -47,7 +47,7 @@ pub(super) fn broadcast_shape(x: &Shape, y: &Shape) -> Result<Shape> {
 fn mend(x: &str, y: &str, axis: i64, a: i64, b: i64) -> String {
     format!(
         "shapes {x} and {y} are compared from the last axis on; at axis {axis} one has {a} and the \
-         other {b}: make them equal, or one of them 1, which is repeated"
+         other has {b}: make them equal, or one of them 1, which is repeated"
     )
 }
 

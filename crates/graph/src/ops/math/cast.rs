@@ -55,15 +55,15 @@ pub(super) fn cast_named(x: &Output, dtype: DType, name: &str) -> Result<Output>
         .output()
 }
 
-/// An element type that every other becomes.
-trait From_<A>: Element {
-    fn from_(value: A) -> Self;
+/// An element type that is made of another.
+trait CastFrom<A>: Element {
+    fn cast_from(value: A) -> Self;
 }
 
 macro_rules! casts {
     ($from:ty => $($to:ty),*) => {$(
-        impl From_<$from> for $to {
-            fn from_(value: $from) -> $to {
+        impl CastFrom<$from> for $to {
+            fn cast_from(value: $from) -> $to {
                 value as $to
             }
         }
@@ -78,8 +78,8 @@ casts!(bool => i32, i64, u8, bool);
 
 macro_rules! booleans {
     ($($number:ty: $zero:literal),*) => {$(
-        impl From_<$number> for bool {
-            fn from_(value: $number) -> bool {
+        impl CastFrom<$number> for bool {
+            fn cast_from(value: $number) -> bool {
                 value != $zero
             }
         }
@@ -87,14 +87,14 @@ macro_rules! booleans {
 }
 booleans!(f32: 0.0, f64: 0.0, i32: 0, i64: 0, u8: 0);
 
-impl From_<bool> for f32 {
-    fn from_(value: bool) -> f32 {
+impl CastFrom<bool> for f32 {
+    fn cast_from(value: bool) -> f32 {
         f32::from(u8::from(value))
     }
 }
 
-impl From_<bool> for f64 {
-    fn from_(value: bool) -> f64 {
+impl CastFrom<bool> for f64 {
+    fn cast_from(value: bool) -> f64 {
         f64::from(u8::from(value))
     }
 }
@@ -134,7 +134,7 @@ impl Op for Cast {
             return Ok(vec![x]);
         }
         let out = dispatch!(x.dtype(), A in [f32, f64, i32, i64, u8, bool], {
-            dispatch!(self.0, B in [f32, f64, i32, i64, u8, bool], convert(run, &x, <B as From_<A>>::from_))
+            dispatch!(self.0, B in [f32, f64, i32, i64, u8, bool], convert(run, &x, <B as CastFrom<A>>::cast_from))
         })?;
         Ok(vec![out])
     }

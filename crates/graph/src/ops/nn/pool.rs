@@ -8,6 +8,7 @@ use tconv_tensor::Tensor;
 
 use super::brackets;
 use crate::attrs::AttrReader;
+use crate::ops::window::{self, SPATIAL};
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, no_gradient, take};
 use crate::{Error, Operation, Output, Result, Run, array, dispatch};
 
@@ -16,9 +17,6 @@ mod build;
 
 use attrs::{check_smaller, padding, spatial};
 pub use build::{PoolBuilder, avg_pool, max_pool};
-
-/// Spatial axes of these ops.
-const SPATIAL: usize = 2;
 
 pub(crate) static MAX_POOL: OpDef = OpDef {
     name: "MaxPool",
@@ -81,9 +79,7 @@ struct Pool {
 
 impl Pool {
     fn new(attrs: &mut AttrReader, kind: Kind) -> Result<Pool> {
-        let name = attrs.string_or("data_format", "NHWC")?;
-        let format = DataFormat::parse(&name, SPATIAL)
-            .ok_or_else(|| Error::value(format!("data_format must be NHWC or NCHW, got {name}")))?;
+        let format = window::data_format(attrs)?;
         let ksize = spatial(kind.op(), "ksize", &attrs.ints("ksize")?, format)?;
         let strides = spatial(kind.op(), "strides", &attrs.ints("strides")?, format)?;
         let padding = padding(attrs, kind, format)?;

@@ -73,6 +73,9 @@ pub(super) fn infer(from: &Shape, wanted: &[Dim]) -> Result<Shape> {
 }
 
 fn product(sizes: &[i64]) -> Option<i64> {
+    if sizes.contains(&0) {
+        return Some(0);
+    }
     sizes
         .iter()
         .try_fold(1i64, |product, &size| product.checked_mul(size))

@@ -1,7 +1,8 @@
 use tconv_shape::{DataFormat, Padding};
 
-use super::{Kind, SPATIAL};
+use super::Kind;
 use crate::attrs::AttrReader;
+use crate::ops::window::{self, SPATIAL};
 use crate::{Error, Result};
 
 /// The spatial part of a list of four, whose batch and channel parts must be 1.
@@ -31,9 +32,7 @@ pub(super) fn spatial(op: &str, what: &str, all: &[i64], format: DataFormat) -> 
             ),
         );
     }
-    Ok((0..SPATIAL)
-        .map(|axis| all[format.spatial_axis(axis)])
-        .collect())
+    Ok(window::spatial(all, format))
 }
 
 /// The padding, which only a maximum may name in numbers.
@@ -45,46 +44,16 @@ pub(super) fn padding(attrs: &mut AttrReader, kind: Kind, format: DataFormat) ->
         Vec::new()
     };
     let name = attrs.string("padding")?;
-    if name != "EXPLICIT" && !pads.is_empty() {
-        return Err(Error::value(
-            "explicit_paddings attribute must be empty if the padding attribute is not EXPLICIT",
-        )
-        .help(format!("explicit_paddings are {pads:?}, padding is {name}")));
-    }
-    match name.as_str() {
-        "SAME" => Ok(Padding::Same),
-        "VALID" => Ok(Padding::Valid),
-        "EXPLICIT" if explicit => {
-            if pads.len() != 2 * (SPATIAL + 2) {
-                let message = "explicit_paddings attribute must contain 8 values, but got: ";
-                return Err(Error::value(format!("{message}{}", pads.len())));
-            }
-            let pair = |axis: usize| (pads[2 * axis], pads[2 * axis + 1]);
-            if pair(0) != (0, 0) || pair(format.channel_axis(SPATIAL)) != (0, 0) {
-                let message =
-                    "Nonzero explicit padding in the batch or depth dimensions is not supported";
-                return Err(Error::value(message).help(format!("explicit_paddings are {pads:?}")));
-            }
-            if pads.iter().any(|&n| n < 0) {
-                return Err(
-                    Error::value("All elements of explicit_paddings must be nonnegative")
-                        .help(format!("explicit_paddings are {pads:?}")),
-                );
-            }
-            Ok(Padding::Explicit(
-                (0..SPATIAL)
-                    .map(|axis| pair(format.spatial_axis(axis)))
-                    .collect(),
-            ))
-        }
-        _ => {
-            let allowed = if explicit {
-                "\"SAME\", \"VALID\", \"EXPLICIT\""
-            } else {
-                "\"SAME\", \"VALID\""
-            };
+    let known = match explicit || name != "EXPLICIT" {
+        true => window::padding(&name, &pads, format)?,
+        false => None,
+    };
+    match known {
+        Some(padding) => Ok(padding),
+        None => {
+            let more = if explicit { ", \"EXPLICIT\"" } else { "" };
             Err(Error::value(format!(
-                "Attr 'padding' of '{op}' Op passed string '{name}' not in: {allowed}."
+                "Attr 'padding' of '{op}' Op passed string '{name}' not in: \"SAME\", \"VALID\"{more}."
             )))
         }
     }
