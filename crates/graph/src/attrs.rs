@@ -82,7 +82,10 @@ macro_rules! readers {
 
 impl<'a> AttrReader<'a> {
     pub(crate) fn new(attrs: &'a Attrs) -> AttrReader<'a> {
-        AttrReader { attrs, read: BTreeSet::new() }
+        AttrReader {
+            attrs,
+            read: BTreeSet::new(),
+        }
     }
 
     readers! {
@@ -103,8 +106,14 @@ impl<'a> AttrReader<'a> {
 
     /// Refuses what was not read, but for TensorFlow's internal attributes (`_class`, ...).
     pub(crate) fn finish(self) -> Result<()> {
-        match self.attrs.keys().find(|name| !name.starts_with('_') && !self.read.contains(name.as_str())) {
-            Some(name) => Err(Error::value(format!("attribute '{name}' is not understood"))),
+        match self
+            .attrs
+            .keys()
+            .find(|name| !name.starts_with('_') && !self.read.contains(name.as_str()))
+        {
+            Some(name) => Err(Error::value(format!(
+                "attribute '{name}' is not understood"
+            ))),
             None => Ok(()),
         }
     }

@@ -63,7 +63,7 @@ impl Case {
         let count: usize = shape.iter().product();
         let offset = 0.37 + 0.11 * self.inputs.len() as f64;
         let step = (count * 5 / 8..)
-            .find(|&step| (2..=count).all(|n| count % n != 0 || step % n != 0))
+            .find(|&step| (2..=count).all(|n| !(count.is_multiple_of(n) && step.is_multiple_of(n))))
             .unwrap_or(1);
         let place = |i: usize| ((i + 1) * step % count.max(1)) as f64 + offset;
         let data: Vec<f64> = (0..count)

@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
+use crate::operand::number;
 use crate::{Code, Error, Graph, Operation, Output, Result, Variable, array, math};
 
 /// What a gradient is taken with respect to: a tensor or a variable.
@@ -39,15 +40,28 @@ pub fn gradients<S: Source>(ys: &[&Output], xs: &[S]) -> Result<Vec<Option<Outpu
 ///
 /// # Errors
 /// As [`gradients`]; `Value` for a wrong number of `grad_ys` or one of another shape than its y.
-pub fn gradients_with<S: Source>(ys: &[&Output], xs: &[S], grad_ys: &[&Output]) -> Result<Vec<Option<Output>>> {
+pub fn gradients_with<S: Source>(
+    ys: &[&Output],
+    xs: &[S],
+    grad_ys: &[&Output],
+) -> Result<Vec<Option<Output>>> {
     let Some(first) = ys.first() else {
         return Ok(vec![None; xs.len()]);
     };
     if !grad_ys.is_empty() && grad_ys.len() != ys.len() {
-        return Err(Error::value(format!("{} ys, but {} grad_ys", ys.len(), grad_ys.len())));
+        return Err(Error::value(format!(
+            "{} ys, but {} grad_ys",
+            ys.len(),
+            grad_ys.len()
+        )));
     }
     let graph = first.graph().clone();
-    for output in ys.iter().copied().chain(xs.iter().map(Source::source)).chain(grad_ys.iter().copied()) {
+    for output in ys
+        .iter()
+        .copied()
+        .chain(xs.iter().map(Source::source))
+        .chain(grad_ys.iter().copied())
+    {
         graph.check_own(output.graph(), &output.name())?;
     }
     graph.name_scope("gradients", || {
@@ -55,7 +69,9 @@ pub fn gradients_with<S: Source>(ys: &[&Output], xs: &[S], grad_ys: &[&Output]) 
         let mut flow = Flow::new(&graph, ys, &sources);
         for (i, y) in ys.iter().enumerate() {
             if !y.dtype().is_floating() {
-                return Err(Error::type_(format!("Gradients of tensors must be floating, but {y} is not")));
+                return Err(Error::type_(format!(
+                    "Gradients of tensors must be floating, but {y} is not"
+                )));
             }
             let start = match grad_ys.get(i) {
                 Some(given) => {
@@ -63,8 +79,11 @@ pub fn gradients_with<S: Source>(ys: &[&Output], xs: &[S], grad_ys: &[&Output]) 
                     (*given).clone()
                 }
                 None => {
-                    let one = graph.constant_named(&format!("grad_ys_{i}/Const"), number_one(y)?)?;
-                    array::fill(array::shape(y)?, one)?
+                    let sizes = array::shape(y)?;
+                    let one = number(1.0, Some(y.dtype()))?;
+                    let one = graph.constant_named(&format!("grad_ys_{i}/Const"), one)?;
+                    let fill = graph.add("Fill").name(&format!("grad_ys_{i}"));
+                    fill.input(&sizes).input(&one).output()?
                 }
             };
             flow.arrive(y, start);
@@ -72,10 +91,6 @@ pub fn gradients_with<S: Source>(ys: &[&Output], xs: &[S], grad_ys: &[&Output]) 
         flow.run()?;
         sources.iter().map(|x| flow.sum(x)).collect()
     })
-}
-
-fn number_one(y: &Output) -> Result<tconv_tensor::Tensor> {
-    crate::operand::number(1.0, Some(y.dtype()))
 }
 
 /// Gradients on their way from the ys to the xs.
@@ -99,23 +114,37 @@ impl<'a> Flow<'a> {
             }
         }
         let mut below_y: HashSet<usize> = ys.iter().map(|y| y.node_id()).collect();
-        for node in nodes.iter().rev().filter(|node| leads_to_x.contains(&node.id)) {
+        for node in nodes
+            .iter()
+            .rev()
+            .filter(|node| leads_to_x.contains(&node.id))
+        {
             if below_y.contains(&node.id) {
                 below_y.extend(node.inputs.iter().map(|(id, _)| *id));
             }
         }
         let between = leads_to_x.intersection(&below_y).copied().collect();
-        Flow { graph, between, arrived: HashMap::new(), last }
+        Flow {
+            graph,
+            between,
+            arrived: HashMap::new(),
+            last,
+        }
     }
 
     fn arrive(&mut self, at: &Output, gradient: Output) {
-        self.arrived.entry((at.node_id(), at.slot())).or_default().push(gradient);
+        self.arrived
+            .entry((at.node_id(), at.slot()))
+            .or_default()
+            .push(gradient);
     }
 
     /// The sum of what arrived at a tensor.
     fn sum(&mut self, at: &Output) -> Result<Option<Output>> {
         let key = (at.node_id(), at.slot());
-        let Some(parts) = self.arrived.get(&key) else { return Ok(None) };
+        let Some(parts) = self.arrived.get(&key) else {
+            return Ok(None);
+        };
         let sum = match parts.as_slice() {
             [only] => only.clone(),
             parts => math::add_n(parts)?,
@@ -125,20 +154,34 @@ impl<'a> Flow<'a> {
     }
 
     fn run(&mut self) -> Result<()> {
-        for id in (0..=self.last).rev().filter(|id| self.between.contains(id)).collect::<Vec<_>>() {
+        for id in (0..=self.last)
+            .rev()
+            .filter(|id| self.between.contains(id))
+            .collect::<Vec<_>>()
+        {
             let operation = Operation::new(self.graph.clone(), self.graph.node(id));
             let inputs = operation.inputs();
-            if !inputs.iter().any(|input| self.between.contains(&input.node_id())) {
+            if !inputs
+                .iter()
+                .any(|input| self.between.contains(&input.node_id()))
+            {
                 continue;
             }
-            let dy = operation.outputs().iter().map(|output| self.sum(output)).collect::<Result<Vec<_>>>()?;
+            let dy = operation
+                .outputs()
+                .iter()
+                .map(|output| self.sum(output))
+                .collect::<Result<Vec<_>>>()?;
             if dy.iter().all(Option::is_none) {
                 continue;
             }
             let scope = format!("{}_grad", operation.name());
             let dx = self.graph.name_scope(&scope, || operation.gradient(&dy))?;
             if dx.len() != inputs.len() {
-                return Err(Error::new(Code::Internal, format!("{operation:?} has {} gradients", dx.len())));
+                return Err(Error::new(
+                    Code::Internal,
+                    format!("{operation:?} has {} gradients", dx.len()),
+                ));
             }
             for (input, gradient) in inputs.iter().zip(dx) {
                 if let Some(gradient) = gradient

@@ -37,7 +37,9 @@ impl State {
     ) -> Result<Arc<Node>> {
         let name = self.names.unique(name)?;
         if self.by_name.contains_key(&name) {
-            return Err(Error::value(format!("Duplicate node name in graph: '{name}'")));
+            return Err(Error::value(format!(
+                "Duplicate node name in graph: '{name}'"
+            )));
         }
         let mut control = [self.control.as_slice(), &control].concat();
         control.sort_unstable();
@@ -58,11 +60,15 @@ impl Graph {
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         // A panic elsewhere leaves no half-made state: nodes are pushed whole.
-        self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub(crate) fn node(&self, id: usize) -> Arc<Node> {
@@ -86,7 +92,11 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size or a name that is none.
-    pub fn placeholder_named<T: Element>(&self, name: &str, shape: impl Into<Shape>) -> Result<Output> {
+    pub fn placeholder_named<T: Element>(
+        &self,
+        name: &str,
+        shape: impl Into<Shape>,
+    ) -> Result<Output> {
         self.placeholder_of(T::DTYPE, name, shape)
     }
 
@@ -94,7 +104,12 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size or a name that is none.
-    pub fn placeholder_of(&self, dtype: DType, name: &str, shape: impl Into<Shape>) -> Result<Output> {
+    pub fn placeholder_of(
+        &self,
+        dtype: DType,
+        name: &str,
+        shape: impl Into<Shape>,
+    ) -> Result<Output> {
         let name = self.write().names.unique(name)?;
         let shape = match shape.into().dims() {
             None => Shape::unknown(),
@@ -106,7 +121,11 @@ impl Graph {
                 Shape::new(dims.iter().enumerate().map(named).collect())
             }
         };
-        self.add("Placeholder").name(&format!("{name}/")).attr("dtype", dtype).attr("shape", shape).output()
+        self.add("Placeholder")
+            .name(&format!("{name}/"))
+            .attr("dtype", dtype)
+            .attr("shape", shape)
+            .output()
     }
 
     /// A constant.
@@ -122,7 +141,10 @@ impl Graph {
     /// # Errors
     /// `Value` for a name that is none.
     pub fn constant_named(&self, name: &str, value: impl Into<Tensor>) -> Result<Output> {
-        self.add("Const").name(name).attr("value", value.into()).output()
+        self.add("Const")
+            .name(name)
+            .attr("value", value.into())
+            .output()
     }
 
     /// An operation that does nothing but run after all of `operations`.
@@ -130,7 +152,12 @@ impl Graph {
     /// # Errors
     /// `Value` when one of them stands in another graph.
     pub fn group(&self, operations: &[&Operation]) -> Result<Operation> {
-        operations.iter().fold(self.add("NoOp").name("group_deps"), |node, op| node.control(op)).build()
+        operations
+            .iter()
+            .fold(self.add("NoOp").name("group_deps"), |node, op| {
+                node.control(op)
+            })
+            .build()
     }
 
     /// Runs `build` with `name` put before the name of each node that it adds, numbered where the scope
@@ -149,7 +176,10 @@ impl Graph {
     pub(crate) fn outside_scopes<T>(&self, build: impl FnOnce() -> Result<T>) -> Result<T> {
         let outer = {
             let mut state = self.write();
-            (std::mem::take(&mut state.names.scope), std::mem::take(&mut state.control))
+            (
+                std::mem::take(&mut state.names.scope),
+                std::mem::take(&mut state.control),
+            )
         };
         let _restore = Restore(|| {
             let mut state = self.write();
@@ -160,7 +190,11 @@ impl Graph {
 
     /// Runs `build` inside the scope of one op: `build` gets the name, with its `/`, that the op itself
     /// is to have.
-    pub(crate) fn op_scope<T>(&self, name: &str, build: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+    pub(crate) fn op_scope<T>(
+        &self,
+        name: &str,
+        build: impl FnOnce(&str) -> Result<T>,
+    ) -> Result<T> {
         self.name_scope(name, || {
             let own = format!("{}/", self.read().names.scope);
             build(&own)
@@ -182,7 +216,9 @@ impl Graph {
         let outer = {
             let mut state = self.write();
             let outer = state.control.clone();
-            state.control.extend(operations.iter().map(|operation| operation.id()));
+            state
+                .control
+                .extend(operations.iter().map(|operation| operation.id()));
             outer
         };
         let _restore = Restore(|| self.write().control = outer.clone());
@@ -207,7 +243,11 @@ impl Graph {
 
     /// All operations, in the order in which they were added.
     pub fn operations(&self) -> Vec<Operation> {
-        self.read().nodes.iter().map(|node| Operation::new(self.clone(), node.clone())).collect()
+        self.read()
+            .nodes
+            .iter()
+            .map(|node| Operation::new(self.clone(), node.clone()))
+            .collect()
     }
 
     /// The operation of this name.
@@ -235,17 +275,27 @@ impl Graph {
             None => (name, Some(0)),
         };
         let operation = self.operation(operation)?;
-        slot.and_then(|slot: usize| operation.outputs().get(slot).cloned()).ok_or_else(|| {
-            Error::new(crate::Code::NotFound, format!("The name '{name}' refers to a Tensor which does not exist."))
-                .help(format!("'{}' has {} outputs", operation.name(), operation.outputs().len()))
-        })
+        slot.and_then(|slot: usize| operation.outputs().get(slot).cloned())
+            .ok_or_else(|| {
+                Error::new(
+                    crate::Code::NotFound,
+                    format!("The name '{name}' refers to a Tensor which does not exist."),
+                )
+                .help(format!(
+                    "'{}' has {} outputs",
+                    operation.name(),
+                    operation.outputs().len()
+                ))
+            })
     }
 
     pub(crate) fn check_own(&self, other: &Graph, what: &str) -> Result<()> {
         if Arc::ptr_eq(&self.0, &other.0) {
             return Ok(());
         }
-        Err(Error::value(format!("Tensor {what} is not an element of this graph.")))
+        Err(Error::value(format!(
+            "Tensor {what} is not an element of this graph."
+        )))
     }
 }
 
@@ -273,7 +323,11 @@ impl<F: FnMut()> Drop for Restore<F> {
 
 /// The graph of the first operand that has one.
 pub(crate) fn graph_of(operands: &[&dyn Operand]) -> Result<Graph> {
-    operands.iter().find_map(|operand| operand.graph()).ok_or_else(|| {
-        Error::value("none of the arguments is a tensor of a graph").help("make one with Graph::constant")
-    })
+    operands
+        .iter()
+        .find_map(|operand| operand.graph())
+        .ok_or_else(|| {
+            Error::value("none of the arguments is a tensor of a graph")
+                .help("make one with Graph::constant")
+        })
 }

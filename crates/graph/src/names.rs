@@ -42,8 +42,12 @@ impl Names {
 }
 
 fn is_valid(name: &str, outermost: bool) -> bool {
-    let first = |c: char| c.is_ascii_alphanumeric() || c == '.' || (!outermost && "_\\/-".contains(c));
-    name.starts_with(first) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.\\/>-".contains(c))
+    let first =
+        |c: char| c.is_ascii_alphanumeric() || c == '.' || (!outermost && "_\\/-".contains(c));
+    name.starts_with(first)
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.\\/>-".contains(c))
 }
 
 #[cfg(test)]

@@ -102,7 +102,10 @@ impl NodeBuilder {
     /// `Value` or `Type`, with the node, its op and its inputs; the graph is then as it was.
     pub fn build(mut self) -> Result<Operation> {
         let def = ops::find(&self.op).ok_or_else(|| {
-            Error::new(crate::Code::NotFound, format!("Op type not registered '{}'", self.op))
+            Error::new(
+                crate::Code::NotFound,
+                format!("Op type not registered '{}'", self.op),
+            )
         })?;
         let node_name = self.name.clone().unwrap_or_else(|| def.name.to_string());
         let (op, facts) = self.infer(def).map_err(|error| {
@@ -111,18 +114,25 @@ impl NodeBuilder {
             error.at(node_name.trim_end_matches('/'), def.name, inputs)
         })?;
         let control: Vec<usize> = self.control.iter().map(Operation::id).collect();
-        let inputs = self.inputs.iter().map(|output| (output.node_id(), output.slot())).collect();
+        let inputs = self
+            .inputs
+            .iter()
+            .map(|output| (output.node_id(), output.slot()))
+            .collect();
         let attrs = self.attrs;
-        let node = self.graph.write().push(&node_name, control, |id, name, control| Node {
-            id,
-            name,
-            def,
-            op,
-            attrs,
-            inputs,
-            control,
-            facts,
-        })?;
+        let node = self
+            .graph
+            .write()
+            .push(&node_name, control, |id, name, control| Node {
+                id,
+                name,
+                def,
+                op,
+                attrs,
+                inputs,
+                control,
+                facts,
+            })?;
         Ok(Operation::new(self.graph.clone(), node))
     }
 
@@ -140,7 +150,11 @@ impl NodeBuilder {
         }
         let op = (def.make)(&mut reader)?;
         reader.finish()?;
-        let facts: Vec<Fact> = self.inputs.iter().map(|output| output.fact().clone()).collect();
+        let facts: Vec<Fact> = self
+            .inputs
+            .iter()
+            .map(|output| output.fact().clone())
+            .collect();
         let facts = op.infer(&facts)?;
         Ok((op, facts))
     }
@@ -152,13 +166,22 @@ impl NodeBuilder {
         let single = def.inputs.len() - usize::from(list.is_some());
         let given = self.inputs.len();
         if given < single || (list.is_none() && given != single) {
-            return Err(Error::type_(format!("{} takes {single} inputs, got {given}", def.name)));
+            return Err(Error::type_(format!(
+                "{} takes {single} inputs, got {given}",
+                def.name
+            )));
         }
         if list.is_some() {
             let count = AttrValue::Int((given - single) as i64);
-            let stated = self.attrs.entry("N".into()).or_insert_with(|| count.clone());
+            let stated = self
+                .attrs
+                .entry("N".into())
+                .or_insert_with(|| count.clone());
             if *stated != count {
-                return Err(Error::value(format!("N is {stated:?}, but {} inputs are given", given - single)));
+                return Err(Error::value(format!(
+                    "N is {stated:?}, but {} inputs are given",
+                    given - single
+                )));
             }
         }
         // Which argument decided a type attribute, for the message.
@@ -173,7 +196,11 @@ impl NodeBuilder {
                 let dtype = input.dtype();
                 let expected = match type_.parse::<DType>() {
                     Ok(fixed) => AttrValue::Type(fixed),
-                    Err(_) => self.attrs.entry(type_.to_string()).or_insert(AttrValue::Type(dtype)).clone(),
+                    Err(_) => self
+                        .attrs
+                        .entry(type_.to_string())
+                        .or_insert(AttrValue::Type(dtype))
+                        .clone(),
                 };
                 if expected != AttrValue::Type(dtype) {
                     let expected = match &expected {
@@ -194,10 +221,15 @@ impl NodeBuilder {
             }
         }
         for &(attr, allowed) in def.types {
-            let Some(AttrValue::Type(dtype)) = self.attrs.get(attr) else { continue };
+            let Some(AttrValue::Type(dtype)) = self.attrs.get(attr) else {
+                continue;
+            };
             if !allowed.contains(dtype) {
                 let allowed: Vec<_> = allowed.iter().map(DType::to_string).collect();
-                let argument = decided.iter().find(|(decides, _)| *decides == attr).map_or(attr, |(_, name)| name);
+                let argument = decided
+                    .iter()
+                    .find(|(decides, _)| *decides == attr)
+                    .map_or(attr, |(_, name)| name);
                 return Err(Error::type_(format!(
                     "Value passed to parameter '{argument}' has DataType {dtype} not in list of allowed values: {}",
                     allowed.join(", ")

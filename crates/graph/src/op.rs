@@ -26,25 +26,40 @@ impl Fact {
 
     /// A tensor of this dtype and shape.
     pub fn new(dtype: DType, shape: impl Into<Shape>) -> Fact {
-        Fact { dtype, shape: shape.into(), value: None, handle: None }
+        Fact {
+            dtype,
+            shape: shape.into(),
+            value: None,
+            handle: None,
+        }
     }
 
     /// An integer scalar whose value is followed.
     pub fn scalar_value(dtype: DType, value: Dim) -> Fact {
-        Fact { value: Some([value].into()), ..Fact::new(dtype, Shape::scalar()) }
+        Fact {
+            value: Some([value].into()),
+            ..Fact::new(dtype, Shape::scalar())
+        }
     }
 
     /// An integer vector whose elements are followed (not one longer than [`Fact::LONGEST_VALUE`]).
     pub fn vector_value(dtype: DType, values: Vec<Dim>) -> Fact {
         let shape = Shape::new(vec![Dim::Known(values.len() as i64)]);
         let value = (values.len() <= Fact::LONGEST_VALUE).then(|| values.into());
-        Fact { value, ..Fact::new(dtype, shape) }
+        Fact {
+            value,
+            ..Fact::new(dtype, shape)
+        }
     }
 
     /// What is known of a constant.
     pub fn of(tensor: &Tensor) -> Fact {
         let followed = tensor.rank() <= 2 && tensor.len() <= Fact::LONGEST_VALUE;
-        let values = if followed { tensor.to_i64_vec().ok() } else { None };
+        let values = if followed {
+            tensor.to_i64_vec().ok()
+        } else {
+            None
+        };
         Fact {
             value: values.map(|values| values.into_iter().map(Dim::Known).collect()),
             ..Fact::new(tensor.dtype(), tensor.shape())
@@ -65,13 +80,15 @@ impl Fact {
         if let Some(rank) = self.shape.rank()
             && rank != 1
         {
-            return Err(Error::value(format!("Shape must be rank 1 but is rank {rank} for '{what}'")));
+            return Err(Error::value(format!(
+                "Shape must be rank 1 but is rank {rank} for '{what}'"
+            )));
         }
         let dims = match (&self.value, self.shape.dims()) {
             (Some(value), _) => value.to_vec(),
-            (None, Some([Dim::Known(rank @ ..=254)])) => {
-                (0..*rank).map(|axis| Dim::unknown(format!("{what}[{axis}]"))).collect()
-            }
+            (None, Some([Dim::Known(rank @ ..=254)])) => (0..*rank)
+                .map(|axis| Dim::unknown(format!("{what}[{axis}]")))
+                .collect(),
             _ => return Ok(Shape::unknown()),
         };
         match dims.iter().filter_map(Dim::known).find(|&n| n < 0) {
@@ -100,7 +117,12 @@ impl OpDef {
     /// The name of input `index` as people know it: for `Conv2DBackpropInput` those of
     /// `conv2d_transpose`, whose inner op says "input" of the user's output.
     pub(crate) fn argument(&self, index: usize) -> &'static str {
-        let (name, _) = self.inputs.get(index).or(self.inputs.last()).copied().unwrap_or(("input", ""));
+        let (name, _) = self
+            .inputs
+            .get(index)
+            .or(self.inputs.last())
+            .copied()
+            .unwrap_or(("input", ""));
         match (self.name, name) {
             ("Conv2DBackpropInput", "input_sizes") => "output_shape",
             ("Conv2DBackpropInput", "out_backprop") => "value",
@@ -145,8 +167,11 @@ pub fn not_differentiable(node: &Operation) -> Result<Vec<Option<Output>>> {
 /// # Errors
 /// Always `Lookup`, with TensorFlow's text.
 pub fn no_gradient(node: &Operation) -> Result<Vec<Option<Output>>> {
-    let message =
-        format!("No gradient defined for operation '{}' (op type: {})", node.name(), node.op_name());
+    let message = format!(
+        "No gradient defined for operation '{}' (op type: {})",
+        node.name(),
+        node.op_name()
+    );
     Err(Error::new(Code::Lookup, message))
 }
 
@@ -158,7 +183,10 @@ use crate::Code;
 /// `Internal` when there are not exactly `N` of them.
 pub fn take<const N: usize>(inputs: Vec<Tensor>) -> Result<[Tensor; N]> {
     inputs.try_into().map_err(|inputs: Vec<Tensor>| {
-        Error::new(Code::Internal, format!("expected {N} inputs, got {}", inputs.len()))
+        Error::new(
+            Code::Internal,
+            format!("expected {N} inputs, got {}", inputs.len()),
+        )
     })
 }
 
@@ -169,8 +197,14 @@ pub const INDICES: &[DType] = &[DType::Int32, DType::Int64];
 /// Numeric dtypes.
 pub const NUMBERS: &[DType] = &[DType::Float32, DType::Float64, DType::Int32, DType::Int64];
 /// Every dtype that holds data.
-pub const DATA: &[DType] =
-    &[DType::Float32, DType::Float64, DType::Int32, DType::Int64, DType::Uint8, DType::Bool];
+pub const DATA: &[DType] = &[
+    DType::Float32,
+    DType::Float64,
+    DType::Int32,
+    DType::Int64,
+    DType::Uint8,
+    DType::Bool,
+];
 
 /// Evaluates an expression with `$T` standing for the Rust type of a dtype of the list.
 ///

@@ -69,12 +69,18 @@ impl Operand for Tensor {
 pub(crate) fn integers(shape: &[usize], values: &[i64], wanted: Option<DType>) -> Result<Tensor> {
     let narrow: Option<Vec<i32>> = values.iter().map(|&n| i32::try_from(n).ok()).collect();
     Ok(match (wanted, narrow) {
-        (Some(DType::Float32), _) => Tensor::new(shape, values.iter().map(|&n| n as f32).collect())?,
-        (Some(DType::Float64), _) => Tensor::new(shape, values.iter().map(|&n| n as f64).collect())?,
+        (Some(DType::Float32), _) => {
+            Tensor::new(shape, values.iter().map(|&n| n as f32).collect())?
+        }
+        (Some(DType::Float64), _) => {
+            Tensor::new(shape, values.iter().map(|&n| n as f64).collect())?
+        }
         (Some(DType::Int64), _) | (None, None) => Tensor::new(shape, values.to_vec())?,
         (Some(DType::Int32) | None, Some(narrow)) => Tensor::new(shape, narrow)?,
         (Some(dtype), _) => {
-            return Err(Error::type_(format!("{values:?} cannot be converted to {dtype}")));
+            return Err(Error::type_(format!(
+                "{values:?} cannot be converted to {dtype}"
+            )));
         }
     })
 }
@@ -84,9 +90,9 @@ pub(crate) fn number(value: f64, wanted: Option<DType>) -> Result<Tensor> {
     match wanted {
         None | Some(DType::Float32) => Ok(Tensor::scalar(value as f32)),
         Some(DType::Float64) => Ok(Tensor::scalar(value)),
-        Some(dtype) => {
-            Err(Error::type_(format!("Expected {dtype}, but got {value} of type 'float'.")))
-        }
+        Some(dtype) => Err(Error::type_(format!(
+            "Expected {dtype}, but got {value} of type 'float'."
+        ))),
     }
 }
 
@@ -164,8 +170,16 @@ impl Operand for [Size] {
     }
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
-        let known: Option<Vec<i64>> =
-            self.iter().map(|size| if let Size::Known(n) = size { Some(*n) } else { None }).collect();
+        let known: Option<Vec<i64>> = self
+            .iter()
+            .map(|size| {
+                if let Size::Known(n) = size {
+                    Some(*n)
+                } else {
+                    None
+                }
+            })
+            .collect();
         if let Some(known) = known {
             return known.to_output(graph, wanted, name);
         }
@@ -208,7 +222,6 @@ impl Operand for Vec<Size> {
     }
 }
 
-
 /// Adds a node of `op` whose inputs are `operands`, within a scope of its own as TensorFlow opens one:
 /// what is no tensor yet becomes `NAME/ARGUMENT`. Numbers take the dtype of the tensors that the op
 /// wants to be alike. `with` sets attributes.
@@ -241,7 +254,9 @@ fn apply_boxed(
             let alike = |j: &usize| argument(*j).1 == type_ && operands[*j].graph().is_some();
             let wanted = match type_.parse() {
                 Ok(fixed) => Some(fixed),
-                Err(_) => (0..operands.len()).find(alike).and_then(|j| operands[j].dtype()),
+                Err(_) => (0..operands.len())
+                    .find(alike)
+                    .and_then(|j| operands[j].dtype()),
             };
             node = node.input(&operand.to_output(&graph, wanted, argument_name)?);
         }

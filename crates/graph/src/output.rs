@@ -117,12 +117,18 @@ impl Operation {
 
     /// The operations that run before it though it reads none of their outputs.
     pub fn control_inputs(&self) -> Vec<Operation> {
-        self.node.control.iter().map(|&id| Operation::new(self.graph.clone(), self.graph.node(id))).collect()
+        self.node
+            .control
+            .iter()
+            .map(|&id| Operation::new(self.graph.clone(), self.graph.node(id)))
+            .collect()
     }
 
     /// Its outputs.
     pub fn outputs(&self) -> Vec<Output> {
-        (0..self.node.facts.len()).map(|slot| self.output(slot)).collect()
+        (0..self.node.facts.len())
+            .map(|slot| self.output(slot))
+            .collect()
     }
 
     /// Output `slot`.
@@ -130,8 +136,15 @@ impl Operation {
     /// # Panics
     /// When there is none.
     pub fn output(&self, slot: usize) -> Output {
-        assert!(slot < self.node.facts.len(), "'{}' has no output {slot}", self.name());
-        Output { operation: self.clone(), slot }
+        assert!(
+            slot < self.node.facts.len(),
+            "'{}' has no output {slot}",
+            self.name()
+        );
+        Output {
+            operation: self.clone(),
+            slot,
+        }
     }
 
     /// The gradients at its inputs from those at its outputs.
@@ -161,7 +174,13 @@ impl PartialEq for Operation {
 impl fmt::Display for Output {
     /// `name:slot (shape) dtype`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.name(), self.static_shape(), self.dtype())
+        write!(
+            f,
+            "{} {} {}",
+            self.name(),
+            self.static_shape(),
+            self.dtype()
+        )
     }
 }
 
@@ -175,6 +194,11 @@ impl fmt::Debug for Output {
 
 impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<tf.Operation '{}' type={}>", self.name(), self.op_name())
+        write!(
+            f,
+            "<tf.Operation '{}' type={}>",
+            self.name(),
+            self.op_name()
+        )
     }
 }

@@ -42,7 +42,9 @@ struct PlanKey {
 
 /// A lock that a panic elsewhere does not poison: what it guards is replaced whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Session {
@@ -63,7 +65,11 @@ impl Session {
     /// `Unimplemented` when they cannot be started, or when `TCONV_INSTRUCTION_SET` names an instruction
     /// set that the machine lacks.
     pub fn with_threads(graph: &Graph, threads: usize) -> Result<Session> {
-        Ok(Session::with(graph, Threads::new(threads)?, InstructionSet::from_env()?))
+        Ok(Session::with(
+            graph,
+            Threads::new(threads)?,
+            InstructionSet::from_env()?,
+        ))
     }
 
     /// A session with these threads and this instruction set.
@@ -110,7 +116,11 @@ impl Session {
     /// # Errors
     /// As [`Session::run_with`].
     pub fn run_list(&self, fetches: &[Fetched], feed: Feed) -> Result<Vec<Tensor>> {
-        let mut key = PlanKey { feeds: Vec::new(), values: Vec::new(), operations: Vec::new() };
+        let mut key = PlanKey {
+            feeds: Vec::new(),
+            values: Vec::new(),
+            operations: Vec::new(),
+        };
         for fetch in fetches {
             match fetch {
                 Fetched::Value(output) => {
@@ -147,7 +157,10 @@ impl Session {
 
     /// The place of a variable's value.
     fn variable(&self, name: &Arc<str>) -> Slot {
-        lock(&self.variables).entry(name.clone()).or_default().clone()
+        lock(&self.variables)
+            .entry(name.clone())
+            .or_default()
+            .clone()
     }
 }
 
@@ -156,7 +169,12 @@ fn check_fed(output: &Output, value: &Tensor) -> Result<()> {
     if value.dtype() != output.dtype() {
         return Err(Error::new(
             Code::InvalidArgument,
-            format!("Tensor '{}' has dtype {}, but the value fed is {}", output.name(), output.dtype(), value.dtype()),
+            format!(
+                "Tensor '{}' has dtype {}, but the value fed is {}",
+                output.name(),
+                output.dtype(),
+                value.dtype()
+            ),
         )
         .help("feed a tensor of that dtype: nothing is converted by itself"));
     }

@@ -44,7 +44,11 @@ impl Variable {
     /// None that a variable can cause.
     pub fn read(&self) -> Result<Output> {
         let graph = self.handle.graph();
-        graph.add("ReadVariableOp").input(&self.handle).attr("dtype", self.value.dtype()).output()
+        graph
+            .add("ReadVariableOp")
+            .input(&self.handle)
+            .attr("dtype", self.value.dtype())
+            .output()
     }
 
     /// Its shape.
@@ -127,14 +131,25 @@ pub(crate) struct Variables {
 
 impl Variables {
     pub fn full_name(&self, name: &str) -> String {
-        if self.scope.is_empty() { name.to_string() } else { format!("{}/{name}", self.scope) }
+        if self.scope.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}/{name}", self.scope)
+        }
     }
 
     /// `name`, with `_1`, `_2`, ... where a scope of that name was opened here before.
     pub fn unique_scope(&self, name: &str) -> String {
-        let opened = |name: &str| self.opened.get(&self.full_name(name)).is_some_and(|&count| count > 0);
+        let opened = |name: &str| {
+            self.opened
+                .get(&self.full_name(name))
+                .is_some_and(|&count| count > 0)
+        };
         let numbered = (1..).map(|i| format!("{name}_{i}"));
-        std::iter::once(name.to_string()).chain(numbered).find(|name| !opened(name)).unwrap_or_default()
+        std::iter::once(name.to_string())
+            .chain(numbered)
+            .find(|name| !opened(name))
+            .unwrap_or_default()
     }
 }
 
@@ -177,7 +192,11 @@ impl VariableBuilder<'_> {
         let (name, reuse, existing) = {
             let state = self.graph.read();
             let name = state.variables.full_name(&self.name);
-            (name.clone(), state.variables.reuse, state.variables.by_name.get(&name).cloned())
+            (
+                name.clone(),
+                state.variables.reuse,
+                state.variables.by_name.get(&name).cloned(),
+            )
         };
         match (existing, reuse) {
             (Some(_), Reuse::No) => Err(Error::value(format!(
@@ -227,9 +246,14 @@ impl VariableBuilder<'_> {
         let (graph, dtype) = (self.graph, self.dtype);
         graph.outside_scopes(|| {
             graph.op_scope(name, |own| {
-                let default = if dtype.is_floating() { Initializer::glorot_uniform() } else { Initializer::Zeros };
+                let default = if dtype.is_floating() {
+                    Initializer::glorot_uniform()
+                } else {
+                    Initializer::Zeros
+                };
                 let initializer = self.initializer.as_ref().unwrap_or(&default);
-                let initial = graph.name_scope("Initializer", || initializer.build(graph, &sizes, dtype))?;
+                let initial =
+                    graph.name_scope("Initializer", || initializer.build(graph, &sizes, dtype))?;
                 let handle = graph
                     .add("VarHandleOp")
                     .name(own)
@@ -239,10 +263,19 @@ impl VariableBuilder<'_> {
                     .output()?;
                 let child = |op: &str, name: &str| graph.add(op).name(name).input(&handle);
                 child("VarIsInitializedOp", "IsInitialized/VarIsInitializedOp").build()?;
-                let assign = child("AssignVariableOp", "Assign").input(&initial).attr("dtype", dtype);
+                let assign = child("AssignVariableOp", "Assign")
+                    .input(&initial)
+                    .attr("dtype", dtype);
                 let initializer = assign.build()?;
-                let value = child("ReadVariableOp", "Read/ReadVariableOp").attr("dtype", dtype).output()?;
-                Ok(Variable { handle, initializer, value, trainable: self.trainable })
+                let value = child("ReadVariableOp", "Read/ReadVariableOp")
+                    .attr("dtype", dtype)
+                    .output()?;
+                Ok(Variable {
+                    handle,
+                    initializer,
+                    value,
+                    trainable: self.trainable,
+                })
             })
         })
     }
@@ -335,13 +368,23 @@ impl Graph {
 
     /// The variables that optimizers train by default.
     pub fn trainable_variables(&self) -> Vec<Variable> {
-        self.global_variables().into_iter().filter(Variable::is_trainable).collect()
+        self.global_variables()
+            .into_iter()
+            .filter(Variable::is_trainable)
+            .collect()
     }
 
     /// An operation that gives every variable that there is now its initial value.
     pub fn global_variables_initializer(&self) -> Operation {
-        let initializers: Vec<_> = self.global_variables().into_iter().map(|v| v.initializer).collect();
-        let node = initializers.iter().fold(self.add("NoOp").name("init"), |node, op| node.control(op));
-        node.build().expect("a NoOp after operations of its own graph is always well-formed")
+        let initializers: Vec<_> = self
+            .global_variables()
+            .into_iter()
+            .map(|v| v.initializer)
+            .collect();
+        let node = initializers
+            .iter()
+            .fold(self.add("NoOp").name("init"), |node, op| node.control(op));
+        node.build()
+            .expect("a NoOp after operations of its own graph is always well-formed")
     }
 }

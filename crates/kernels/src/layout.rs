@@ -34,10 +34,13 @@ pub fn copy_strided<T: Copy + Send + Sync>(
         let rows_each = BLOCK.max(PIECE / columns);
         threads.for_each_piece(out, rows_each.saturating_mul(columns), |i, piece| {
             let first = i * rows_each;
-            rows.runs(first..first + piece.len() / columns, &mut |run, [offset]| {
-                let out = &mut piece[run.start * columns..run.end * columns];
-                transpose(src, src_offset.wrapping_add(offset), stride, out, columns);
-            });
+            rows.runs(
+                first..first + piece.len() / columns,
+                &mut |run, [offset]| {
+                    let out = &mut piece[run.start * columns..run.end * columns];
+                    transpose(src, src_offset.wrapping_add(offset), stride, out, columns);
+                },
+            );
         });
         return Ok(());
     }

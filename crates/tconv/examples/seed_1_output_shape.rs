@@ -9,7 +9,10 @@ fn main() -> Result<()> {
     let kernel = random::normal(&g, [2, 2, 3, 1]).build()?;
 
     // output_shape [1, 6, 6, 3] is right too; it may also be a tensor.
-    let y = nn::conv2d_transpose(&x, &kernel, [1, 5, 5, 3]).strides([1, 2, 2, 1]).padding(Same).build()?;
+    let y = nn::conv2d_transpose(&x, &kernel, [1, 5, 5, 3])
+        .strides([1, 2, 2, 1])
+        .padding(Same)
+        .build()?;
 
     let session = Session::new(&g);
     session.run(&g.global_variables_initializer())?;

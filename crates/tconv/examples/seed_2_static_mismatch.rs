@@ -10,8 +10,10 @@ fn main() -> Result<()> {
 
     let de_weight = g.get_variable("de_weight", [3, 3, 10, 20])?;
 
-    let deconv1 =
-        nn::conv2d_transpose(&conv1, &de_weight, &inputs.shape()?).strides([1, 3, 3, 1]).padding(Same).build();
+    let deconv1 = nn::conv2d_transpose(&conv1, &de_weight, &inputs.shape()?)
+        .strides([1, 3, 3, 1])
+        .padding(Same)
+        .build();
 
     // ValueError: Shapes (3, 33, 33, 20) and (3, 25, 25, 20) are not compatible
     match deconv1 {

@@ -26,7 +26,8 @@ fn train(stride: i64, initialize: bool) -> Result<()> {
     let data_in = random::normal(&noise, [3, 97, 97, 3]).build()?;
     let data = Session::new(&noise);
     for _ in 0..10 {
-        let (_, los_) = session.run_with((&train_op, &loss), feed![inputs => data.run(&data_in)?])?;
+        let (_, los_) =
+            session.run_with((&train_op, &loss), feed![inputs => data.run(&data_in)?])?;
         println!("{los_}");
     }
     Ok(())

@@ -38,7 +38,7 @@ pub mod prelude {
     pub use crate::Padding::{Same, Valid};
     pub use crate::optim::{AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer, Optimizer};
     pub use crate::{
-        DType, DataFormat, Error, Feed, Graph, Initializer, Operation, Output, Padding, Result, Session, Shape,
-        Tensor, Variable, array, feed, gradients, math, nn, random, sizes, slim,
+        DType, DataFormat, Error, Feed, Graph, Initializer, Operation, Output, Padding, Result,
+        Session, Shape, Tensor, Variable, array, feed, gradients, math, nn, random, sizes, slim,
     };
 }

@@ -20,8 +20,8 @@ pub use concat::concat;
 pub(crate) use concat::{CONCAT_OFFSET, CONCAT_V2};
 pub(crate) use fill::FILL;
 pub use fill::{fill, zeros_like};
-pub use pack::{pack, unpack};
 pub(crate) use pack::{PACK, UNPACK, pack_named};
+pub use pack::{pack, unpack};
 pub(crate) use pad::PAD;
 pub use pad::pad;
 pub(crate) use reshape::{EXPAND_DIMS, RESHAPE, SQUEEZE};
@@ -34,8 +34,8 @@ pub use strided_slice::Index;
 pub(crate) use strided_slice::{STRIDED_SLICE, STRIDED_SLICE_GRAD};
 pub(crate) use tile::TILE;
 pub use tile::tile;
-pub(crate) use transpose::{INVERT_PERMUTATION, TRANSPOSE};
 pub use transpose::transpose;
+pub(crate) use transpose::{INVERT_PERMUTATION, TRANSPOSE};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,12 @@ pub(crate) static PLACEHOLDER: OpDef = OpDef {
     inputs: &[],
     types: &[],
     stateful: true,
-    make: |attrs| Ok(Arc::new(Placeholder { dtype: attrs.dtype("dtype")?, shape: attrs.shape_or("shape", Shape::unknown())? })),
+    make: |attrs| {
+        Ok(Arc::new(Placeholder {
+            dtype: attrs.dtype("dtype")?,
+            shape: attrs.shape_or("shape", Shape::unknown())?,
+        }))
+    },
 };
 
 struct Placeholder {
@@ -24,7 +29,12 @@ struct Placeholder {
 
 impl Op for Placeholder {
     fn infer(&self, _: &[Fact]) -> Result<Vec<Fact>> {
-        let known = self.shape.dims().unwrap_or_default().iter().filter_map(Dim::known);
+        let known = self
+            .shape
+            .dims()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Dim::known);
         match known.min() {
             Some(n) if n < 0 => Err(Error::value(format!("Dimension {n} must be >= 0"))
                 .help("write None for a size that is known only when the graph runs")),
@@ -34,7 +44,9 @@ impl Op for Placeholder {
 
     fn eval(&self, _: &mut Run, _: Vec<Tensor>) -> Result<Vec<Tensor>> {
         // A plan refuses a placeholder that is not fed before anything runs.
-        Err(Error::invalid("You must feed a value for placeholder tensor"))
+        Err(Error::invalid(
+            "You must feed a value for placeholder tensor",
+        ))
     }
 
     fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
@@ -51,7 +63,10 @@ pub(crate) static CONST: OpDef = OpDef {
         let value = attrs.tensor("value")?;
         let dtype = attrs.dtype_or("dtype", value.dtype())?;
         if dtype != value.dtype() {
-            return Err(Error::type_(format!("dtype is {dtype}, but the value's is {}", value.dtype())));
+            return Err(Error::type_(format!(
+                "dtype is {dtype}, but the value's is {}",
+                value.dtype()
+            )));
         }
         Ok(Arc::new(Const(value)))
     },
@@ -105,8 +120,13 @@ impl Op for Identity {
     }
 }
 
-pub(crate) static NO_OP: OpDef =
-    OpDef { name: "NoOp", inputs: &[], types: &[], stateful: true, make: |_| Ok(Arc::new(NoOp)) };
+pub(crate) static NO_OP: OpDef = OpDef {
+    name: "NoOp",
+    inputs: &[],
+    types: &[],
+    stateful: true,
+    make: |_| Ok(Arc::new(NoOp)),
+};
 
 struct NoOp;
 

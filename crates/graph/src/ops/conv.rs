@@ -15,7 +15,9 @@ use crate::{Error, Operation, Output, Result, Run, array, dispatch};
 mod build;
 mod geometry;
 
-pub use build::{ConvBuilder, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose};
+pub use build::{
+    ConvBuilder, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose,
+};
 use geometry::Geometry;
 
 const DTYPES: &[DType] = &[DType::Float32, DType::Float64, DType::Int32];
@@ -25,23 +27,46 @@ pub(crate) static CONV_2D: OpDef = OpDef {
     inputs: &[("input", "T"), ("filter", "T")],
     types: &[("T", DTYPES)],
     stateful: false,
-    make: |attrs| Ok(Arc::new(Conv { pass: Pass::Forward, geometry: Geometry::new(attrs)? })),
+    make: |attrs| {
+        Ok(Arc::new(Conv {
+            pass: Pass::Forward,
+            geometry: Geometry::new(attrs)?,
+        }))
+    },
 };
 
 pub(crate) static CONV_2D_BACKPROP_INPUT: OpDef = OpDef {
     name: "Conv2DBackpropInput",
-    inputs: &[("input_sizes", "int32"), ("filter", "T"), ("out_backprop", "T")],
+    inputs: &[
+        ("input_sizes", "int32"),
+        ("filter", "T"),
+        ("out_backprop", "T"),
+    ],
     types: &[("T", DTYPES)],
     stateful: false,
-    make: |attrs| Ok(Arc::new(Conv { pass: Pass::BackpropInput, geometry: Geometry::new(attrs)? })),
+    make: |attrs| {
+        Ok(Arc::new(Conv {
+            pass: Pass::BackpropInput,
+            geometry: Geometry::new(attrs)?,
+        }))
+    },
 };
 
 pub(crate) static CONV_2D_BACKPROP_FILTER: OpDef = OpDef {
     name: "Conv2DBackpropFilter",
-    inputs: &[("input", "T"), ("filter_sizes", "int32"), ("out_backprop", "T")],
+    inputs: &[
+        ("input", "T"),
+        ("filter_sizes", "int32"),
+        ("out_backprop", "T"),
+    ],
     types: &[("T", DTYPES)],
     stateful: false,
-    make: |attrs| Ok(Arc::new(Conv { pass: Pass::BackpropFilter, geometry: Geometry::new(attrs)? })),
+    make: |attrs| {
+        Ok(Arc::new(Conv {
+            pass: Pass::BackpropFilter,
+            geometry: Geometry::new(attrs)?,
+        }))
+    },
 };
 
 struct Conv {
@@ -52,35 +77,54 @@ struct Conv {
 impl Op for Conv {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let shape = match self.pass {
-            Pass::Forward => self.geometry.infer_forward(&inputs[0].shape, &inputs[1].shape)?,
-            Pass::BackpropInput => {
-                self.geometry.infer_backprop_input(&inputs[0], &inputs[1].shape, &inputs[2].shape)?
-            }
-            Pass::BackpropFilter => {
-                self.geometry.infer_backprop_filter(&inputs[0].shape, &inputs[1], &inputs[2].shape)?
-            }
+            Pass::Forward => self
+                .geometry
+                .infer_forward(&inputs[0].shape, &inputs[1].shape)?,
+            Pass::BackpropInput => self.geometry.infer_backprop_input(
+                &inputs[0],
+                &inputs[1].shape,
+                &inputs[2].shape,
+            )?,
+            Pass::BackpropFilter => self.geometry.infer_backprop_filter(
+                &inputs[0].shape,
+                &inputs[1],
+                &inputs[2].shape,
+            )?,
         };
-        let data = if self.pass == Pass::BackpropInput { &inputs[2] } else { &inputs[0] };
+        let data = if self.pass == Pass::BackpropInput {
+            &inputs[2]
+        } else {
+            &inputs[0]
+        };
         Ok(vec![Fact::new(data.dtype, shape)])
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let (shape, a, b) = match self.pass {
-            Pass::Forward => {
-                (self.geometry.forward(inputs[0].shape(), inputs[1].shape())?, &inputs[0], &inputs[1])
-            }
+            Pass::Forward => (
+                self.geometry
+                    .forward(inputs[0].shape(), inputs[1].shape())?,
+                &inputs[0],
+                &inputs[1],
+            ),
             Pass::BackpropInput => {
                 let sizes = inputs[0].to_i64_vec()?;
-                let shape = self.geometry.backprop_input(&sizes, inputs[1].shape(), inputs[2].shape())?;
+                let shape =
+                    self.geometry
+                        .backprop_input(&sizes, inputs[1].shape(), inputs[2].shape())?;
                 (shape, &inputs[2], &inputs[1])
             }
             Pass::BackpropFilter => {
                 let sizes = inputs[1].to_i64_vec()?;
-                let shape = self.geometry.backprop_filter(inputs[0].shape(), &sizes, inputs[2].shape())?;
+                let shape =
+                    self.geometry
+                        .backprop_filter(inputs[0].shape(), &sizes, inputs[2].shape())?;
                 (shape, &inputs[0], &inputs[2])
             }
         };
-        shape.check().map_err(|error| Error::invalid(error.to_string()))?;
+        shape
+            .check()
+            .map_err(|error| Error::invalid(error.to_string()))?;
         let dims = match self.pass {
             Pass::Forward => shape.output_dims(),
             Pass::BackpropInput => shape.input_dims(),
@@ -98,10 +142,17 @@ impl Op for Conv {
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        let Some(dy) = &dy[0] else { return Ok(vec![None; node.inputs().len()]) };
+        let Some(dy) = &dy[0] else {
+            return Ok(vec![None; node.inputs().len()]);
+        };
         let like = |op: &str, inputs: [&Output; 3]| {
             let inputs = inputs.into_iter().take(if op == "Conv2D" { 2 } else { 3 });
-            node.graph().add(op).inputs(inputs).attrs(node.attrs().clone()).output().map(Some)
+            node.graph()
+                .add(op)
+                .inputs(inputs)
+                .attrs(node.attrs().clone())
+                .output()
+                .map(Some)
         };
         let (a, b) = (node.input(0), node.input(1));
         match self.pass {
@@ -120,7 +171,10 @@ impl Op for Conv {
             Pass::BackpropFilter => {
                 let out_backprop = node.input(2);
                 Ok(vec![
-                    like("Conv2DBackpropInput", [&array::shape(&a)?, dy, &out_backprop])?,
+                    like(
+                        "Conv2DBackpropInput",
+                        [&array::shape(&a)?, dy, &out_backprop],
+                    )?,
                     None,
                     like("Conv2D", [&a, dy, dy])?,
                 ])

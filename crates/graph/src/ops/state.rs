@@ -18,7 +18,11 @@ pub(crate) static VAR_HANDLE_OP: OpDef = OpDef {
         attrs.skip("allowed_devices");
         attrs.skip("debug_name");
         let (dtype, shape) = (attrs.dtype("dtype")?, attrs.shape("shape")?);
-        Ok(Arc::new(VarHandle { dtype, shape, name: attrs.string("shared_name")?.into() }))
+        Ok(Arc::new(VarHandle {
+            dtype,
+            shape,
+            name: attrs.string("shared_name")?.into(),
+        }))
     },
 };
 
@@ -30,11 +34,20 @@ struct VarHandle {
 
 impl Op for VarHandle {
     fn infer(&self, _: &[Fact]) -> Result<Vec<Fact>> {
-        if let Some(n) = self.shape.known().unwrap_or_default().into_iter().find(|&n| n < 0) {
+        if let Some(n) = self
+            .shape
+            .known()
+            .unwrap_or_default()
+            .into_iter()
+            .find(|&n| n < 0)
+        {
             return Err(Error::value(format!("Dimension {n} must be >= 0")));
         }
         let fact = Fact::new(DType::Resource, Shape::scalar());
-        Ok(vec![Fact { handle: Some((self.dtype, self.shape.clone())), ..fact }])
+        Ok(vec![Fact {
+            handle: Some((self.dtype, self.shape.clone())),
+            ..fact
+        }])
     }
 
     fn eval(&self, _: &mut Run, _: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -58,7 +71,10 @@ pub(crate) fn variable_fact(handle: &Fact) -> Fact {
 pub(crate) fn check_value(handle: &Fact, value: &Fact, what: &str) -> Result<()> {
     let variable = variable_fact(handle);
     if handle.handle.is_some() && variable.dtype != value.dtype {
-        return Err(Error::type_(format!("the variable is {}, but the {what} is {}", variable.dtype, value.dtype)));
+        return Err(Error::type_(format!(
+            "the variable is {}, but the {what} is {}",
+            variable.dtype, value.dtype
+        )));
     }
     variable.shape.merge(&value.shape)?;
     Ok(())
@@ -78,7 +94,10 @@ impl Op for ReadVariable {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let variable = variable_fact(&inputs[0]);
         if inputs[0].handle.is_some() && variable.dtype != self.0 {
-            return Err(Error::type_(format!("the variable is {}, not {}", variable.dtype, self.0)));
+            return Err(Error::type_(format!(
+                "the variable is {}, not {}",
+                variable.dtype, self.0
+            )));
         }
         Ok(vec![Fact::new(self.0, variable.shape)])
     }

@@ -17,7 +17,9 @@ pub(super) fn data_format(attrs: &mut AttrReader) -> Result<DataFormat> {
 
 /// The values of a list of four for the spatial axes, in their order.
 pub(super) fn spatial(all: &[i64], format: DataFormat) -> Vec<i64> {
-    (0..SPATIAL).map(|axis| all[format.spatial_axis(axis)]).collect()
+    (0..SPATIAL)
+        .map(|axis| all[format.spatial_axis(axis)])
+        .collect()
 }
 
 /// The padding that these attributes say; `None` where `padding` is no name for one.
@@ -26,7 +28,9 @@ pub(super) fn padding(name: &str, explicit: &[i64], format: DataFormat) -> Resul
         return Err(Error::value(
             "explicit_paddings attribute must be empty if the padding attribute is not EXPLICIT",
         )
-        .help(format!("explicit_paddings are {explicit:?}, padding is {name}")));
+        .help(format!(
+            "explicit_paddings are {explicit:?}, padding is {name}"
+        )));
     }
     match name {
         "SAME" => return Ok(Some(Padding::Same)),
@@ -40,7 +44,12 @@ pub(super) fn padding(name: &str, explicit: &[i64], format: DataFormat) -> Resul
             explicit.len()
         )));
     }
-    let help = || format!("explicit_paddings are {explicit:?} in {} order", format.name(SPATIAL));
+    let help = || {
+        format!(
+            "explicit_paddings are {explicit:?} in {} order",
+            format.name(SPATIAL)
+        )
+    };
     let pair = |axis: usize| (explicit[2 * axis], explicit[2 * axis + 1]);
     if pair(0) != (0, 0) || pair(format.channel_axis(SPATIAL)) != (0, 0) {
         let message = "Nonzero explicit padding in the batch or depth dimensions is not supported";
@@ -50,6 +59,8 @@ pub(super) fn padding(name: &str, explicit: &[i64], format: DataFormat) -> Resul
         let message = "All elements of explicit_paddings must be nonnegative";
         return Err(Error::value(message).help(help()));
     }
-    let pads = (0..SPATIAL).map(|axis| pair(format.spatial_axis(axis))).collect();
+    let pads = (0..SPATIAL)
+        .map(|axis| pair(format.spatial_axis(axis)))
+        .collect();
     Ok(Some(Padding::Explicit(pads)))
 }

@@ -24,29 +24,51 @@ fn variable_of(node: &Node, nodes: &HashMap<usize, Arc<Node>>) -> Vec<Arc<str>> 
 /// A read that no update of its variable precedes takes a snapshot before the first step. One that
 /// follows an update runs before each other update that does not precede it.
 pub(super) fn order_variables(order: Vec<Arc<Node>>) -> (Vec<Arc<Node>>, Snapshots) {
-    let nodes: HashMap<usize, Arc<Node>> = order.iter().map(|node| (node.id, node.clone())).collect();
+    let nodes: HashMap<usize, Arc<Node>> =
+        order.iter().map(|node| (node.id, node.clone())).collect();
     let is_read = |node: &Node| node.def.name == "ReadVariableOp";
-    let is_update = |node: &Node| node.def.name == "AssignVariableOp" || node.def.name.starts_with("ResourceApply");
-    let updates: Vec<(usize, Vec<Arc<str>>)> =
-        order.iter().filter(|n| is_update(n)).map(|n| (n.id, variable_of(n, &nodes))).collect();
+    let is_update = |node: &Node| {
+        node.def.name == "AssignVariableOp" || node.def.name.starts_with("ResourceApply")
+    };
+    let updates: Vec<(usize, Vec<Arc<str>>)> = order
+        .iter()
+        .filter(|n| is_update(n))
+        .map(|n| (n.id, variable_of(n, &nodes)))
+        .collect();
     let mut snapshots = Vec::new();
     let mut before: HashMap<usize, Vec<usize>> = HashMap::new();
     for read in order.iter().filter(|node| is_read(node)) {
-        let Some(name) = variable_of(read, &nodes).pop() else { continue };
-        let of_it: Vec<usize> = updates.iter().filter(|(_, names)| names.contains(&name)).map(|(id, _)| *id).collect();
+        let Some(name) = variable_of(read, &nodes).pop() else {
+            continue;
+        };
+        let of_it: Vec<usize> = updates
+            .iter()
+            .filter(|(_, names)| names.contains(&name))
+            .map(|(id, _)| *id)
+            .collect();
         if of_it.is_empty() {
             snapshots.push((read.id, name));
             continue;
         }
         let ancestors = ancestors(read, &nodes);
-        let (earlier, others): (Vec<_>, Vec<_>) = of_it.into_iter().partition(|id| ancestors.contains(id));
+        let (earlier, others): (Vec<_>, Vec<_>) =
+            of_it.into_iter().partition(|id| ancestors.contains(id));
         if earlier.is_empty() {
             snapshots.push((read.id, name));
         } else {
-            others.into_iter().for_each(|update| before.entry(update).or_default().push(read.id));
+            others
+                .into_iter()
+                .for_each(|update| before.entry(update).or_default().push(read.id));
         }
     }
-    (if before.is_empty() { order } else { reorder(order, &before) }, snapshots)
+    (
+        if before.is_empty() {
+            order
+        } else {
+            reorder(order, &before)
+        },
+        snapshots,
+    )
 }
 
 /// What a node waits for, itself included.
@@ -56,7 +78,12 @@ fn ancestors(node: &Arc<Node>, nodes: &HashMap<usize, Arc<Node>>) -> HashSet<usi
         if let Some(node) = nodes.get(&id)
             && found.insert(id)
         {
-            stack.extend(node.inputs.iter().map(|&(id, _)| id).chain(node.control.iter().copied()));
+            stack.extend(
+                node.inputs
+                    .iter()
+                    .map(|&(id, _)| id)
+                    .chain(node.control.iter().copied()),
+            );
         }
     }
     found
@@ -65,8 +92,13 @@ fn ancestors(node: &Arc<Node>, nodes: &HashMap<usize, Arc<Node>>) -> HashSet<usi
 /// The same steps with each update behind the reads in `before`; where that would be a circle the
 /// reads go first as far as they can.
 fn reorder(order: Vec<Arc<Node>>, before: &HashMap<usize, Vec<usize>>) -> Vec<Arc<Node>> {
-    let nodes: HashMap<usize, Arc<Node>> = order.iter().map(|node| (node.id, node.clone())).collect();
-    let (mut open, mut done, mut result) = (HashSet::new(), HashSet::new(), Vec::with_capacity(order.len()));
+    let nodes: HashMap<usize, Arc<Node>> =
+        order.iter().map(|node| (node.id, node.clone())).collect();
+    let (mut open, mut done, mut result) = (
+        HashSet::new(),
+        HashSet::new(),
+        Vec::with_capacity(order.len()),
+    );
     for node in order {
         let mut stack = vec![(node, false)];
         while let Some((node, ready)) = stack.pop() {
@@ -80,11 +112,20 @@ fn reorder(order: Vec<Arc<Node>>, before: &HashMap<usize, Vec<usize>>) -> Vec<Ar
                 continue;
             }
             stack.push((node.clone(), true));
-            let needed = node.inputs.iter().map(|&(id, _)| id).chain(node.control.iter().copied());
+            let needed = node
+                .inputs
+                .iter()
+                .map(|&(id, _)| id)
+                .chain(node.control.iter().copied());
             let reads = before.get(&node.id).into_iter().flatten().copied();
             // The inputs are pushed last, so they are finished first, whatever the reads need.
             let wanted: Vec<usize> = reads.chain(needed).collect();
-            stack.extend(wanted.iter().filter_map(|id| nodes.get(id)).map(|node| (node.clone(), false)));
+            stack.extend(
+                wanted
+                    .iter()
+                    .filter_map(|id| nodes.get(id))
+                    .map(|node| (node.clone(), false)),
+            );
         }
     }
     result

@@ -67,7 +67,11 @@ impl Plan {
             order: Vec::new(),
             seen: HashSet::new(),
         };
-        let feeds = key.feeds.iter().map(|&output| planner.place(output)).collect();
+        let feeds = key
+            .feeds
+            .iter()
+            .map(|&output| planner.place(output))
+            .collect();
         for &(node, slot) in &key.values {
             if !planner.fed.contains(&(node, slot)) {
                 planner.visit(node)?;
@@ -80,15 +84,33 @@ impl Plan {
         let mut steps: Vec<Step> = order
             .into_iter()
             .map(|node| Step {
-                inputs: node.inputs.iter().map(|&output| Input { place: planner.place(output), last: false }).collect(),
+                inputs: node
+                    .inputs
+                    .iter()
+                    .map(|&output| Input {
+                        place: planner.place(output),
+                        last: false,
+                    })
+                    .collect(),
                 outputs: planner.places[&(node.id, 0)],
                 unread: Vec::new(),
                 node,
             })
             .collect();
-        let fetches: Vec<usize> = key.values.iter().map(|&output| planner.place(output)).collect();
+        let fetches: Vec<usize> = key
+            .values
+            .iter()
+            .map(|&output| planner.place(output))
+            .collect();
         mark_last_reads(&mut steps, &fetches, &planner.constants);
-        Ok(Plan { steps, places: planner.next_place, constants: planner.constants, feeds, fetches, snapshots })
+        Ok(Plan {
+            steps,
+            places: planner.next_place,
+            constants: planner.constants,
+            feeds,
+            fetches,
+            snapshots,
+        })
     }
 }
 
@@ -144,13 +166,19 @@ impl Planner<'_> {
 
     /// Whether inference already knew all that the node makes, so that its inputs need not run.
     fn known_before(&mut self, node: &Arc<Node>) -> Result<bool> {
-        let [fact] = node.facts.as_slice() else { return Ok(false) };
+        let [fact] = node.facts.as_slice() else {
+            return Ok(false);
+        };
         if node.def.stateful || !node.control.is_empty() {
             return Ok(false);
         }
-        let (Some(values), Some(shape)) = (fact.known_values(), fact.shape.known()) else { return Ok(false) };
+        let (Some(values), Some(shape)) = (fact.known_values(), fact.shape.known()) else {
+            return Ok(false);
+        };
         let shape: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
-        let Ok(tensor) = crate::operand::integers(&shape, &values, Some(fact.dtype)) else { return Ok(false) };
+        let Ok(tensor) = crate::operand::integers(&shape, &values, Some(fact.dtype)) else {
+            return Ok(false);
+        };
         self.keep(node.id, vec![tensor]);
         Ok(true)
     }
@@ -181,11 +209,16 @@ impl Planner<'_> {
     /// The node's outputs if they are the same in each run. An error is left to the run.
     fn fold(&mut self, node: &Arc<Node>) -> Option<Vec<Tensor>> {
         let small = |fact: &Fact| {
-            fact.shape.known().and_then(|sizes| sizes.iter().try_fold(1i64, |n, &size| n.checked_mul(size)))
+            fact.shape
+                .known()
+                .and_then(|sizes| sizes.iter().try_fold(1i64, |n, &size| n.checked_mul(size)))
                 .is_some_and(|elements| elements <= LARGEST_FOLDED)
         };
         let is_const = node.def.name == "Const";
-        if node.def.stateful || !node.control.is_empty() || !(is_const || node.facts.iter().all(small)) {
+        if node.def.stateful
+            || !node.control.is_empty()
+            || !(is_const || node.facts.iter().all(small))
+        {
             return None;
         }
         let mut inputs = Vec::with_capacity(node.inputs.len());
@@ -204,7 +237,10 @@ fn unfed(node: &Node) -> Error {
     let shape = match fact.shape.dims() {
         None => "<unknown>".to_string(),
         Some(dims) => {
-            let sizes: Vec<_> = dims.iter().map(|d| d.known().map_or("?".into(), |n| n.to_string())).collect();
+            let sizes: Vec<_> = dims
+                .iter()
+                .map(|d| d.known().map_or("?".into(), |n| n.to_string()))
+                .collect();
             format!("[{}]", sizes.join(","))
         }
     };
@@ -212,15 +248,25 @@ fn unfed(node: &Node) -> Error {
         "You must feed a value for placeholder tensor '{}' with dtype {dtype} and shape {shape}",
         node.name
     ))
-    .help(format!("pass feed![{} => value] to Session::run_with", node.name))
+    .help(format!(
+        "pass feed![{} => value] to Session::run_with",
+        node.name
+    ))
     .at(&node.name, node.def.name, Vec::new())
 }
 
 /// Marks where each value is read for the last time; fetched values and constants stay.
 fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<usize, Tensor>) {
-    let mut read: HashSet<usize> = fetches.iter().copied().chain(constants.keys().copied()).collect();
+    let mut read: HashSet<usize> = fetches
+        .iter()
+        .copied()
+        .chain(constants.keys().copied())
+        .collect();
     for step in steps.iter_mut().rev() {
-        step.unread = (0..step.node.facts.len()).map(|slot| step.outputs + slot).filter(|p| !read.contains(p)).collect();
+        step.unread = (0..step.node.facts.len())
+            .map(|slot| step.outputs + slot)
+            .filter(|p| !read.contains(p))
+            .collect();
         for input in step.inputs.iter_mut().rev() {
             input.last = read.insert(input.place);
         }
@@ -229,12 +275,21 @@ fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<us
 
 /// The inputs of a node for an error, with the shapes that they have in this run:
 /// `argument: tensor:slot (shape) dtype`.
-pub(super) fn describe_inputs(session: &Session, node: &Node, shapes: &[Arc<[usize]>]) -> Vec<String> {
+pub(super) fn describe_inputs(
+    session: &Session,
+    node: &Node,
+    shapes: &[Arc<[usize]>],
+) -> Vec<String> {
     let describe = |i: usize| {
         let (id, slot) = node.inputs[i];
         let input = session.graph.node(id);
         let (argument, shape) = (node.def.argument(i), Shape::from(&*shapes[i]));
-        format!("{argument}: {}:{slot} {shape} {}", input.name, input.facts[slot].dtype)
+        format!(
+            "{argument}: {}:{slot} {shape} {}",
+            input.name, input.facts[slot].dtype
+        )
     };
-    (0..node.inputs.len().min(shapes.len())).map(describe).collect()
+    (0..node.inputs.len().min(shapes.len()))
+        .map(describe)
+        .collect()
 }

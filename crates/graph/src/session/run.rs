@@ -24,7 +24,12 @@ pub struct Run<'s> {
 
 impl<'s> Run<'s> {
     pub(super) fn new(session: &'s Session) -> Run<'s> {
-        Run { session, node: 0, snapshots: HashMap::new(), scratch: Default::default() }
+        Run {
+            session,
+            node: 0,
+            snapshots: HashMap::new(),
+            scratch: Default::default(),
+        }
     }
 
     pub(super) fn execute(mut self, plan: &Plan, feeds: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -44,7 +49,11 @@ impl<'s> Run<'s> {
             let mut inputs = Vec::with_capacity(step.inputs.len());
             for input in &step.inputs {
                 let place = &mut places[input.place];
-                let value = if input.last { place.take() } else { place.clone() };
+                let value = if input.last {
+                    place.take()
+                } else {
+                    place.clone()
+                };
                 inputs.push(value.ok_or_else(|| internal(&step.node, "an input has no value"))?);
             }
             let outputs = self.evaluate(&step.node, inputs)?;
@@ -61,19 +70,34 @@ impl<'s> Run<'s> {
         }
         plan.fetches
             .iter()
-            .map(|&place| places[place].clone().ok_or_else(|| Error::new(Code::Internal, "a fetch has no value")))
+            .map(|&place| {
+                places[place]
+                    .clone()
+                    .ok_or_else(|| Error::new(Code::Internal, "a fetch has no value"))
+            })
             .collect()
     }
 
     /// Runs one node; an error says at which.
-    pub(super) fn evaluate(&mut self, node: &Arc<Node>, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    pub(super) fn evaluate(
+        &mut self,
+        node: &Arc<Node>,
+        inputs: Vec<Tensor>,
+    ) -> Result<Vec<Tensor>> {
         self.node = node.id;
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
         let outputs = node.op.eval(self, inputs).map_err(|error| {
-            error.at(&node.name, node.def.name, describe_inputs(self.session, node, &shapes))
+            error.at(
+                &node.name,
+                node.def.name,
+                describe_inputs(self.session, node, &shapes),
+            )
         })?;
         if outputs.len() != node.facts.len() {
-            return Err(internal(node, "the op made another number of outputs than it inferred"));
+            return Err(internal(
+                node,
+                "the op made another number of outputs than it inferred",
+            ));
         }
         for (output, fact) in outputs.iter().zip(&node.facts) {
             debug_assert_eq!(output.dtype(), fact.dtype, "{}", node.name);
@@ -134,7 +158,10 @@ impl<'s> Run<'s> {
     /// `InvalidArgument` for a value of another shape than the handle at the node's first input says.
     pub fn assign_variable(&self, handle: &Handle, value: Tensor) -> Result<()> {
         let node = self.session.graph.node(self.node);
-        let declared = node.inputs.first().map(|&(id, slot)| self.session.graph.node(id).facts[slot].clone());
+        let declared = node
+            .inputs
+            .first()
+            .map(|&(id, slot)| self.session.graph.node(id).facts[slot].clone());
         let found = Shape::from(value.shape());
         if let Some((_, shape)) = declared.and_then(|fact| fact.handle)
             && !shape.is_compatible_with(&found)
@@ -161,10 +188,19 @@ impl<'s> Run<'s> {
         // All runs lock in the order of the names, so none waits for another in a circle.
         let mut order: Vec<usize> = (0..handles.len()).collect();
         order.sort_by(|&a, &b| handles[a].0.cmp(&handles[b].0));
-        if let Some(pair) = order.windows(2).find(|pair| handles[pair[0]].0 == handles[pair[1]].0) {
-            return Err(Error::invalid(format!("variable {} is named twice", handles[pair[0]].0)));
+        if let Some(pair) = order
+            .windows(2)
+            .find(|pair| handles[pair[0]].0 == handles[pair[1]].0)
+        {
+            return Err(Error::invalid(format!(
+                "variable {} is named twice",
+                handles[pair[0]].0
+            )));
         }
-        let slots: Vec<_> = order.iter().map(|&i| self.session.variable(&handles[i].0)).collect();
+        let slots: Vec<_> = order
+            .iter()
+            .map(|&i| self.session.variable(&handles[i].0))
+            .collect();
         let mut guards: Vec<_> = slots.iter().map(|slot| lock(slot)).collect();
         if let Some(i) = guards.iter().position(|guard| guard.is_none()) {
             return Err(uninitialized(handles[order[i]]));
@@ -181,7 +217,11 @@ impl<'s> Run<'s> {
     }
 
     /// This node's random stream in this session; made by `start` at its first run.
-    pub fn random_stream<T>(&self, start: impl FnOnce() -> Result<Philox>, draw: impl FnOnce(&mut Philox) -> T) -> Result<T> {
+    pub fn random_stream<T>(
+        &self,
+        start: impl FnOnce() -> Result<Philox>,
+        draw: impl FnOnce(&mut Philox) -> T,
+    ) -> Result<T> {
         let mut streams = lock(&self.session.streams);
         let stream = match streams.entry(self.node) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -214,8 +254,11 @@ macro_rules! scratch {
 scratch!(f32: 0, f64: 1, i32: 2);
 
 fn uninitialized(handle: &Handle) -> Error {
-    Error::new(Code::FailedPrecondition, format!("Attempting to use uninitialized value {}", handle.0))
-        .help("run graph.global_variables_initializer() once in this session before")
+    Error::new(
+        Code::FailedPrecondition,
+        format!("Attempting to use uninitialized value {}", handle.0),
+    )
+    .help("run graph.global_variables_initializer() once in this session before")
 }
 
 fn internal(node: &Node, what: &str) -> Error {

@@ -96,11 +96,7 @@ impl<const N: usize> Axes<N> {
 
     /// Walks the elements `range` and calls `run` for each stretch of the innermost axis, with the
     /// stretch's place within the range and the offsets of its first element.
-    pub(crate) fn runs(
-        &self,
-        range: Range<usize>,
-        run: &mut dyn FnMut(Range<usize>, [usize; N]),
-    ) {
+    pub(crate) fn runs(&self, range: Range<usize>, run: &mut dyn FnMut(Range<usize>, [usize; N])) {
         let mut index = [0; MAX_AXES];
         let mut offsets = [0usize; N];
         // An offset may pass below zero on its way, never where it is used; hence the wrapping.

@@ -1,14 +1,22 @@
 //! First lines are TensorFlow's, and the rest helps.
 
-use tconv::prelude::*;
 use tconv::Code;
+use tconv::prelude::*;
 
 /// `conv2d_transpose` of a value of one 3x3 image, filter 2x2, stride 2: the notes' program 1.
-fn transpose(value: impl Into<Shape>, filter: [i64; 4], output_shape: impl tconv::Operand, strides: &[i64]) -> Result<Output> {
+fn transpose(
+    value: impl Into<Shape>,
+    filter: [i64; 4],
+    output_shape: impl tconv::Operand,
+    strides: &[i64],
+) -> Result<Output> {
     let g = Graph::new();
     let value = g.placeholder_named::<f32>("value", value)?;
     let filter = g.placeholder_named::<f32>("filter", filter)?;
-    nn::conv2d_transpose(&value, &filter, output_shape).strides(strides).padding(Same).build()
+    nn::conv2d_transpose(&value, &filter, output_shape)
+        .strides(strides)
+        .padding(Same)
+        .build()
 }
 
 #[track_caller]
@@ -54,10 +62,26 @@ fn while_building() {
         "Shapes (2, 3, 3, 1) and (1, 3, 3, 1) are not compatible",
         "batch 2 does not go with a batch of 1",
     );
-    refused(transpose(value, filter, [1, -5, 5, 3], &[2]), "Dimension -5 must be >= 0", "");
-    refused(transpose(value, filter, [1, 5, 5, 3], &[0, 0]), "Row and column strides should be larger than 0.", "");
-    refused(transpose(value, filter, [1, 5, 5, 3], &[1, 2, -2, 1]), "Row and column strides should be larger than 0.", "-2");
-    refused(transpose(value, filter, [1, 5, 5, 3], &[1, 2, 2]), "strides should be of length 1, 2 or 4 but was 3", "");
+    refused(
+        transpose(value, filter, [1, -5, 5, 3], &[2]),
+        "Dimension -5 must be >= 0",
+        "",
+    );
+    refused(
+        transpose(value, filter, [1, 5, 5, 3], &[0, 0]),
+        "Row and column strides should be larger than 0.",
+        "",
+    );
+    refused(
+        transpose(value, filter, [1, 5, 5, 3], &[1, 2, -2, 1]),
+        "Row and column strides should be larger than 0.",
+        "-2",
+    );
+    refused(
+        transpose(value, filter, [1, 5, 5, 3], &[1, 2, 2]),
+        "strides should be of length 1, 2 or 4 but was 3",
+        "",
+    );
     refused(
         transpose(value, filter, [1, 5, 5, 3], &[2, 2, 2, 1]),
         "Current implementation does not yet support strides in the batch and depth dimensions.",
@@ -100,13 +124,23 @@ fn padding_must_be_one_of_three() -> Result<()> {
     let filter = g.placeholder::<f32>([2, 2, 3, 1])?;
     let sizes = g.constant([1i32, 5, 5, 3])?;
     let raw = |padding: &str| {
-        let node = g.add("Conv2DBackpropInput").inputs([&sizes, &filter, &value]).attr("padding", padding);
+        let node = g
+            .add("Conv2DBackpropInput")
+            .inputs([&sizes, &filter, &value])
+            .attr("padding", padding);
         node.attr("strides", vec![1, 2, 2, 1]).output()
     };
     assert!(raw("SAME").is_ok());
-    assert_eq!(raw("FOO").unwrap_err().message(), "padding must be either VALID or SAME: FOO");
+    assert_eq!(
+        raw("FOO").unwrap_err().message(),
+        "padding must be either VALID or SAME: FOO"
+    );
     // An attribute that is not understood is an error, never ignored.
-    let unknown = g.add("Conv2D").inputs([&value, &filter]).attr("padding", "SAME").attr("strides", vec![1, 1, 1, 1]);
+    let unknown = g
+        .add("Conv2D")
+        .inputs([&value, &filter])
+        .attr("padding", "SAME")
+        .attr("strides", vec![1, 1, 1, 1]);
     let error = unknown.attr("stride", 2i64).output().unwrap_err();
     assert_eq!(error.message(), "attribute 'stride' is not understood");
     Ok(())
@@ -118,8 +152,14 @@ fn an_unknown_batch_is_written_none() -> Result<()> {
     let value = g.placeholder::<f32>([None, Some(25), Some(25), Some(20)])?;
     let filter = g.get_variable("w", [3, 3, 10, 20])?;
     let batch = value.shape()?.at(0)?;
-    let wrong = nn::conv2d_transpose(&value, &filter, sizes![batch, 97, 97, 10]).strides(3).build().unwrap_err();
-    assert_eq!(wrong.message(), "Shapes (None, 33, 33, 20) and (None, 25, 25, 20) are not compatible");
+    let wrong = nn::conv2d_transpose(&value, &filter, sizes![batch, 97, 97, 10])
+        .strides(3)
+        .build()
+        .unwrap_err();
+    assert_eq!(
+        wrong.message(),
+        "Shapes (None, 33, 33, 20) and (None, 25, 25, 20) are not compatible"
+    );
     Ok(())
 }
 
@@ -129,14 +169,24 @@ fn while_running_and_the_session_goes_on() -> Result<()> {
     let value = g.placeholder_named::<f32>("value", [1, 3, 3, 1])?;
     let filter = g.placeholder_named::<f32>("filter", [2, 2, 3, 1])?;
     let sizes = g.placeholder_named::<i32>("sizes", [4])?;
-    let y = nn::conv2d_transpose(&value, &filter, &sizes).strides(2).padding(Same).build()?;
+    let y = nn::conv2d_transpose(&value, &filter, &sizes)
+        .strides(2)
+        .padding(Same)
+        .build()?;
     let session = Session::new(&g);
     let run = |given: [i32; 4]| {
-        let (x, w) = (Tensor::full(&[1, 3, 3, 1], 1.0f32)?, Tensor::full(&[2, 2, 3, 1], 1.0f32)?);
+        let (x, w) = (
+            Tensor::full(&[1, 3, 3, 1], 1.0f32)?,
+            Tensor::full(&[2, 2, 3, 1], 1.0f32)?,
+        );
         session.run_with(&y, feed![value => x, filter => w, sizes => given])
     };
     for (given, first_line, help) in [
-        ([1, -5, 5, 3], "Dimension -5 must be >= 0", "output_shape[1] (height) is -5; 5 to 6 are right"),
+        (
+            [1, -5, 5, 3],
+            "Dimension -5 must be >= 0",
+            "output_shape[1] (height) is -5; 5 to 6 are right",
+        ),
         (
             [1, 7, 7, 3],
             "Conv2DSlowBackpropInput: Size of out_backprop doesn't match computed: actual = 3, computed = 4",
@@ -154,12 +204,27 @@ fn while_running_and_the_session_goes_on() -> Result<()> {
         ),
     ] {
         let error = run(given).unwrap_err();
-        assert_eq!((error.code(), error.message()), (Code::InvalidArgument, first_line));
-        assert_eq!((error.node(), error.op()), ("conv2d_transpose", "Conv2DBackpropInput"));
+        assert_eq!(
+            (error.code(), error.message()),
+            (Code::InvalidArgument, first_line)
+        );
+        assert_eq!(
+            (error.node(), error.op()),
+            ("conv2d_transpose", "Conv2DBackpropInput")
+        );
         assert!(error.to_string().contains(help), "{error}");
-        assert!(error.to_string().contains("value:0 (1, 3, 3, 1)"), "{error}");
+        assert!(
+            error.to_string().contains("value:0 (1, 3, 3, 1)"),
+            "{error}"
+        );
     }
-    for sizes in [[i32::MAX; 4], [1, i32::MAX, i32::MAX, 3], [i32::MIN; 4], [0, 0, 0, 0], [1, 5, 0, 3]] {
+    for sizes in [
+        [i32::MAX; 4],
+        [1, i32::MAX, i32::MAX, 3],
+        [i32::MIN; 4],
+        [0, 0, 0, 0],
+        [1, 5, 0, 3],
+    ] {
         assert!(run(sizes).is_err(), "{sizes:?}");
     }
     assert_eq!(run([1, 6, 6, 3])?.shape(), [1, 6, 6, 3]);
@@ -171,14 +236,27 @@ fn a_window_that_does_not_fit() -> Result<()> {
     let g = Graph::new();
     let filter = g.placeholder::<f32>([4, 4, 1, 1])?;
     let small = g.placeholder::<f32>([1, 1, 5, 1])?;
-    let error = nn::conv2d(&small, &filter).strides(2).padding(Valid).build().unwrap_err();
-    assert_eq!(error.message(), "Negative dimension size caused by subtracting 4 from 1");
+    let error = nn::conv2d(&small, &filter)
+        .strides(2)
+        .padding(Valid)
+        .build()
+        .unwrap_err();
+    assert_eq!(
+        error.message(),
+        "Negative dimension size caused by subtracting 4 from 1"
+    );
     // While running TensorFlow's division truncates: a window that lacks less than a stride gives none.
     let any = g.placeholder::<f32>([None, None, None, Some(1)])?;
-    let y = nn::conv2d(&any, &filter).strides(4).padding(Valid).build()?;
+    let y = nn::conv2d(&any, &filter)
+        .strides(4)
+        .padding(Valid)
+        .build()?;
     let session = Session::new(&g);
     let run = |side: usize| {
-        let (x, w) = (Tensor::full(&[1, side, 5, 1], 1.0f32)?, Tensor::full(&[4, 4, 1, 1], 1.0f32)?);
+        let (x, w) = (
+            Tensor::full(&[1, side, 5, 1], 1.0f32)?,
+            Tensor::full(&[4, 4, 1, 1], 1.0f32)?,
+        );
         session.run_with(&y, feed![any => x, filter => w])
     };
     assert_eq!(run(1)?.shape(), [1, 0, 1, 1]);
@@ -193,9 +271,18 @@ fn a_result_larger_than_the_memory_is_refused() -> Result<()> {
     let sizes = g.placeholder::<i32>([None])?;
     let zeros = array::fill(&sizes, 0.0)?;
     let session = Session::new(&g);
-    let error = session.run_with(&zeros, feed![sizes => [1_000_000i32, 1_000_000]]).unwrap_err();
+    let error = session
+        .run_with(&zeros, feed![sizes => [1_000_000i32, 1_000_000]])
+        .unwrap_err();
     assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
-    assert!(error.message().starts_with("OOM when allocating tensor with shape[1000000,1000000] and type float"));
-    assert_eq!(session.run_with(&zeros, feed![sizes => [2i32, 3]])?.shape(), [2, 3]);
+    assert!(
+        error
+            .message()
+            .starts_with("OOM when allocating tensor with shape[1000000,1000000] and type float")
+    );
+    assert_eq!(
+        session.run_with(&zeros, feed![sizes => [2i32, 3]])?.shape(),
+        [2, 3]
+    );
     Ok(())
 }

@@ -9,10 +9,20 @@ use tconv::prelude::*;
 fn recorded(program: &str) -> Vec<(String, String, Vec<String>)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/names.json");
     let all: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let case = all["cases"].as_array().unwrap().iter().find(|case| case["name"] == program).unwrap();
+    let case = all["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|case| case["name"] == program)
+        .unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_string();
     let node = |node: &Value| {
-        let inputs = node["inputs"].as_array().unwrap().iter().map(text).collect();
+        let inputs = node["inputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(text)
+            .collect();
         (text(&node["name"]), text(&node["op"]), inputs)
     };
     case["nodes"].as_array().unwrap().iter().map(node).collect()
@@ -24,7 +34,10 @@ fn made(g: &Graph) -> Vec<(String, String, Vec<String>)> {
         _ => output.name(),
     };
     let node = |op: Operation| {
-        let control = op.control_inputs().into_iter().map(|op| format!("^{}", op.name()));
+        let control = op
+            .control_inputs()
+            .into_iter()
+            .map(|op| format!("^{}", op.name()));
         let inputs = op.inputs().into_iter().map(name).chain(control).collect();
         (op.name().to_string(), op.op_name().to_string(), inputs)
     };
@@ -48,7 +61,9 @@ fn program_1() -> Result<()> {
     let g = Graph::new();
     let x = random::normal(&g, [1, 3, 3, 1]).build()?;
     let kernel = random::normal(&g, [2, 2, 3, 1]).build()?;
-    nn::conv2d_transpose(&x, &kernel, [1, 5, 5, 3]).strides([1, 2, 2, 1]).build()?;
+    nn::conv2d_transpose(&x, &kernel, [1, 5, 5, 3])
+        .strides([1, 2, 2, 1])
+        .build()?;
     same(&g, "program 1", 0);
     Ok(())
 }
@@ -59,7 +74,12 @@ fn program_2() -> Result<()> {
     let inputs = random::normal(&g, [3, 97, 97, 10]).build()?;
     let conv1 = slim::conv2d(&inputs, 20, 3).stride(4).build()?;
     let de_weight = g.get_variable("de_weight", [3, 3, 10, 20])?;
-    assert!(nn::conv2d_transpose(&conv1, &de_weight, &inputs.shape()?).strides(3).build().is_err());
+    assert!(
+        nn::conv2d_transpose(&conv1, &de_weight, &inputs.shape()?)
+            .strides(3)
+            .build()
+            .is_err()
+    );
     // TensorFlow builds the op that is refused here.
     same(&g, "program 2", 1);
     Ok(())
@@ -75,7 +95,9 @@ fn program_3_start(g: &Graph) -> Result<(Output, Output, Variable)> {
 fn program_3() -> Result<()> {
     let g = Graph::new();
     let (inputs, conv1, de_weight) = program_3_start(&g)?;
-    let deconv1 = nn::conv2d_transpose(&conv1, &de_weight, &inputs.shape()?).strides(3).build()?;
+    let deconv1 = nn::conv2d_transpose(&conv1, &de_weight, &inputs.shape()?)
+        .strides(3)
+        .build()?;
     let _loss = (&deconv1 - &inputs)?;
     same(&g, "program 3", 0);
     Ok(())
@@ -86,14 +108,18 @@ fn program_4() -> Result<()> {
     let g = Graph::new();
     let (_, conv1, de_weight) = program_3_start(&g)?;
     let output_shape = g.placeholder::<i32>([4])?;
-    nn::conv2d_transpose(&conv1, &de_weight, &output_shape).strides(3).build()?;
+    nn::conv2d_transpose(&conv1, &de_weight, &output_shape)
+        .strides(3)
+        .build()?;
     same(&g, "program 4 placeholder", 0);
 
     let g = Graph::new();
     let (inputs, conv1, de_weight) = program_3_start(&g)?;
     let s = inputs.shape()?;
     let sizes = sizes![s.at(0)?, s.at(1)?, s.at(2)?, 3];
-    nn::conv2d_transpose(&conv1, &de_weight, sizes).strides(3).build()?;
+    nn::conv2d_transpose(&conv1, &de_weight, sizes)
+        .strides(3)
+        .build()?;
     same(&g, "program 4 list", 0);
     Ok(())
 }
@@ -105,11 +131,20 @@ fn optimizers_slots() -> Result<()> {
         let w = g.get_variable("w", [2, 3])?;
         optimizer.minimize(&math::square(&w)?)?;
         assert_eq!(g.trainable_variables(), [w]);
-        Ok(g.global_variables().iter().map(|v| v.name().to_string()).collect())
+        Ok(g.global_variables()
+            .iter()
+            .map(|v| v.name().to_string())
+            .collect())
     }
     assert_eq!(names(GradientDescentOptimizer::new(0.1))?, ["w"]);
-    assert_eq!(names(MomentumOptimizer::new(0.1, 0.9))?, ["w", "w/Momentum"]);
-    assert_eq!(names(AdamOptimizer::new(0.1))?, ["w", "beta1_power", "beta2_power", "w/Adam", "w/Adam_1"]);
+    assert_eq!(
+        names(MomentumOptimizer::new(0.1, 0.9))?,
+        ["w", "w/Momentum"]
+    );
+    assert_eq!(
+        names(AdamOptimizer::new(0.1))?,
+        ["w", "beta1_power", "beta2_power", "w/Adam", "w/Adam_1"]
+    );
     Ok(())
 }
 
@@ -144,6 +179,11 @@ fn layers_are_numbered() -> Result<()> {
     assert_eq!(made, ["Conv/Relu:0", "Conv_1/Relu:0", "net/Conv/Relu:0"]);
     // A scope that is opened again means the same variables, so its layers start again.
     let again = g.variable_scope("net", layer).unwrap_err();
-    assert!(again.message().starts_with("Variable net/Conv/weights already exists"), "{again}");
+    assert!(
+        again
+            .message()
+            .starts_with("Variable net/Conv/weights already exists"),
+        "{again}"
+    );
     Ok(())
 }

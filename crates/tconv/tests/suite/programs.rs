@@ -5,11 +5,20 @@ use std::process::Command;
 /// The example's output; cargo builds examples beside the tests.
 fn output(example: &str) -> String {
     let tests = std::env::current_exe().unwrap();
-    let folder = tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
+    let folder = tests
+        .parent()
+        .and_then(|deps| deps.parent())
+        .unwrap()
+        .join("examples");
     let program = folder.join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
     let run = Command::new(&program).output();
-    let run = run.unwrap_or_else(|e| panic!("{}: {e} (cargo test -p tconv builds it)", program.display()));
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let run = run
+        .unwrap_or_else(|e| panic!("{}: {e} (cargo test -p tconv builds it)", program.display()));
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
     String::from_utf8(run.stdout).unwrap()
 }
 
@@ -23,15 +32,39 @@ fn program_1_gives_tensorflows_numbers() {
         .collect();
     // TensorFlow 2.21, graph seed 1: the first channel, row by row.
     let recorded = [
-        0.08601704, -0.09420509, 0.15983868, -0.17505388, 0.11795391, 0.04894293, -0.38120225, 0.09094679,
-        -0.70835805, 0.06711473, 0.06556644, -0.07180777, -0.18607277, 0.20378523, -0.6358305, 0.03730672,
-        -0.29057118, -0.10587375, 0.8246198, -0.3617819, -0.15016778, 0.1644624, 0.29390866, -0.32188612,
+        0.08601704,
+        -0.09420509,
+        0.15983868,
+        -0.17505388,
+        0.11795391,
+        0.04894293,
+        -0.38120225,
+        0.09094679,
+        -0.70835805,
+        0.06711473,
+        0.06556644,
+        -0.07180777,
+        -0.18607277,
+        0.20378523,
+        -0.6358305,
+        0.03730672,
+        -0.29057118,
+        -0.10587375,
+        0.8246198,
+        -0.3617819,
+        -0.15016778,
+        0.1644624,
+        0.29390866,
+        -0.32188612,
         -0.11017537f32,
     ];
     assert_eq!(numbers.len(), 75);
     for (made, recorded) in numbers.iter().step_by(3).zip(recorded) {
         // Printed with eight digits behind the point.
-        assert!((made - recorded).abs() <= 1.2e-7 * recorded.abs() + 1e-8, "{made} {recorded}\n{text}");
+        assert!(
+            (made - recorded).abs() <= 1.2e-7 * recorded.abs() + 1e-8,
+            "{made} {recorded}\n{text}"
+        );
     }
 }
 
@@ -49,11 +82,17 @@ fn program_2_is_refused_while_it_is_built() {
 #[test]
 fn program_3_is_refused_while_it_runs_and_trains_once_mended() {
     let text = output("seed_3_dynamic_mismatch");
-    assert!(text.contains("FailedPreconditionError: Attempting to use uninitialized value "), "{text}");
+    assert!(
+        text.contains("FailedPreconditionError: Attempting to use uninitialized value "),
+        "{text}"
+    );
     let first = "InvalidArgumentError: Conv2DSlowBackpropInput: Size of out_backprop doesn't match computed: actual = 25, computed = 33\n";
     assert!(text.contains(first), "{text}");
     assert!(text.contains("height 97 with stride 3 makes 33; an input of 25 goes with 73 to 75; with height 97, stride 4 fits"), "{text}");
-    assert!(text.contains("value: Conv/Relu:0 (3, 25, 25, 20) float32"), "{text}");
+    assert!(
+        text.contains("value: Conv/Relu:0 (3, 25, 25, 20) float32"),
+        "{text}"
+    );
     // Ten losses, each printed as NumPy prints an array of four axes.
     let mended = text.split("strides=[1, 4, 4, 1]").nth(1).unwrap();
     assert_eq!(mended.matches("[[[[").count(), 10, "{text}");
@@ -66,12 +105,25 @@ fn program_4_answers_five_mistakes_and_goes_on() {
     let answers: Vec<&str> = text.lines().filter(|line| line.starts_with('[')).collect();
     assert_eq!(answers.len(), 6, "{text}");
     for answer in &answers[..5] {
-        assert!(answer.contains("InvalidArgumentError: ") || answer.contains("ResourceExhaustedError: "), "{text}");
+        assert!(
+            answer.contains("InvalidArgumentError: ")
+                || answer.contains("ResourceExhaustedError: "),
+            "{text}"
+        );
     }
     assert!(answers[1].contains("actual = 3, computed = 4"), "{text}");
     assert!(text.contains("5 to 6"), "{text}");
     assert_eq!(answers[5], "[1, 6, 6, 3]: makes [1, 6, 6, 3]");
-    assert!(text.contains("with its height fixed: (None, 97, None, 3)"), "{text}");
-    assert!(text.contains("inputs of height 97: makes [2, 97, 50, 3]"), "{text}");
-    assert!(text.contains("inputs of height 96: InvalidArgumentError: "), "{text}");
+    assert!(
+        text.contains("with its height fixed: (None, 97, None, 3)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("inputs of height 97: makes [2, 97, 50, 3]"),
+        "{text}"
+    );
+    assert!(
+        text.contains("inputs of height 96: InvalidArgumentError: "),
+        "{text}"
+    );
 }

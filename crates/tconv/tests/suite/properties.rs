@@ -31,15 +31,17 @@ fn cases() -> impl Strategy<Value = Case> {
         padding,
         any::<bool>(),
     )
-        .prop_map(|(input, kernel, out_channels, strides, dilations, padding, channels_first)| Case {
-            input,
-            kernel,
-            out_channels,
-            strides,
-            dilations,
-            padding,
-            channels_first,
-        })
+        .prop_map(
+            |(input, kernel, out_channels, strides, dilations, padding, channels_first)| Case {
+                input,
+                kernel,
+                out_channels,
+                strides,
+                dilations,
+                padding,
+                channels_first,
+            },
+        )
 }
 
 /// Numbers without a pattern in [-1, 1).
@@ -57,7 +59,11 @@ fn noise(shape: &[i64], seed: u32) -> Tensor {
 /// A convolution, its transpose back to the input's shape, and the gradients of both, in a session of so
 /// many threads; sizes known while building or not.
 fn run(case: &Case, known: bool, threads: usize) -> Result<Vec<Tensor>> {
-    let format = if case.channels_first { DataFormat::ChannelsFirst } else { DataFormat::ChannelsLast };
+    let format = if case.channels_first {
+        DataFormat::ChannelsFirst
+    } else {
+        DataFormat::ChannelsLast
+    };
     let [n, h, w, c] = case.input;
     let input = format.arrange(n, c, &[h, w]);
     let filter = [case.kernel[0], case.kernel[1], c, case.out_channels];
@@ -70,7 +76,10 @@ fn run(case: &Case, known: bool, threads: usize) -> Result<Vec<Tensor>> {
     let k = g.placeholder::<f32>(shape(&filter))?;
     let set = |builder: nn::ConvBuilder| {
         let builder = builder.strides(case.strides).dilations(case.dilations);
-        builder.padding(case.padding.clone()).data_format(format).build()
+        builder
+            .padding(case.padding.clone())
+            .data_format(format)
+            .build()
     };
     let y = set(nn::conv2d(&x, &k))?;
     let z = set(nn::conv2d_transpose(&y, &k, x.shape()?))?;
@@ -79,10 +88,17 @@ fn run(case: &Case, known: bool, threads: usize) -> Result<Vec<Tensor>> {
     fetches.extend(gradients.into_iter().flatten());
     assert_eq!(fetches.len(), 4);
     let session = Session::with_threads(&g, threads)?;
-    let values = session.run_with(&fetches, feed![x => noise(&input, 1), k => noise(&filter, 2)])?;
+    let values = session.run_with(
+        &fetches,
+        feed![x => noise(&input, 1), k => noise(&filter, 2)],
+    )?;
     if known {
         for (fetch, value) in fetches.iter().zip(&values) {
-            assert_eq!(fetch.static_shape(), &Shape::from(value.shape()), "inferred and made");
+            assert_eq!(
+                fetch.static_shape(),
+                &Shape::from(value.shape()),
+                "inferred and made"
+            );
         }
     }
     Ok(values)

@@ -12,7 +12,10 @@ fn numbers(tensor: &Tensor) -> Vec<f32> {
 /// A graph with a variable of one element, and a session in which it is 1.
 fn counter() -> Result<(Graph, Variable, Session)> {
     let g = Graph::new();
-    let v = g.variable("v", [1]).initializer(Initializer::Ones).build()?;
+    let v = g
+        .variable("v", [1])
+        .initializer(Initializer::Ones)
+        .build()?;
     let session = Session::new(&g);
     session.run(&g.global_variables_initializer())?;
     Ok((g, v, session))
@@ -33,7 +36,11 @@ fn a_read_sees_the_value_from_before_the_run() -> Result<()> {
     let update = v.assign((&v * 10.0)?)?;
     for expected in [1.0, 10.0, 100.0] {
         // Whatever the order of the fetches.
-        let before = if expected == 10.0 { session.run((&read, &update))?.0 } else { session.run((&update, &read))?.1 };
+        let before = if expected == 10.0 {
+            session.run((&read, &update))?.0
+        } else {
+            session.run((&update, &read))?.1
+        };
         assert_eq!(numbers(&before), [expected]);
     }
     assert_eq!(numbers(&session.run(&v)?), [1000.0]);
@@ -62,11 +69,20 @@ fn a_control_dependency_orders_a_read_after_an_update() -> Result<()> {
 #[test]
 fn reads_and_updates_in_a_circle_still_see_what_was_before() -> Result<()> {
     let g = Graph::new();
-    let a = g.variable("a", [1]).initializer(Initializer::Ones).build()?;
-    let b = g.variable("b", [1]).initializer(Initializer::Ones).build()?;
+    let a = g
+        .variable("a", [1])
+        .initializer(Initializer::Ones)
+        .build()?;
+    let b = g
+        .variable("b", [1])
+        .initializer(Initializer::Ones)
+        .build()?;
     let session = Session::new(&g);
     session.run(&g.global_variables_initializer())?;
-    let (set_a, set_b) = (a.assign(Tensor::from([2.0f32]))?, b.assign(Tensor::from([2.0f32]))?);
+    let (set_a, set_b) = (
+        a.assign(Tensor::from([2.0f32]))?,
+        b.assign(Tensor::from([2.0f32]))?,
+    );
     let read_a = g.control_dependencies(&[&set_b], || &a + 0.0)?;
     let read_b = g.control_dependencies(&[&set_a], || &b + 0.0)?;
     let (read_a, read_b) = session.run((&read_a, &read_b))?;
@@ -94,14 +110,23 @@ fn any_tensor_can_be_fed() -> Result<()> {
     let y = (&twice + 1.0)?;
     let session = Session::new(&g);
     // The placeholder is not needed then.
-    assert_eq!(numbers(&session.run_with(&y, feed![twice => [3.0f32]])?), [4.0]);
+    assert_eq!(
+        numbers(&session.run_with(&y, feed![twice => [3.0f32]])?),
+        [4.0]
+    );
     assert_eq!(numbers(&session.run_with(&y, feed![x => [3.0f32]])?), [7.0]);
     // A constant too, though it was folded in the plan before.
     let c = g.constant([1.0f32, 2.0])?;
     let sum = (&c + &c)?;
     assert_eq!(numbers(&session.run(&sum)?), [2.0, 4.0]);
-    assert_eq!(numbers(&session.run_with(&sum, feed![c => [5.0f32, 6.0]])?), [10.0, 12.0]);
-    assert_eq!(numbers(&session.run_with(&c, feed![c => [5.0f32, 6.0]])?), [5.0, 6.0]);
+    assert_eq!(
+        numbers(&session.run_with(&sum, feed![c => [5.0f32, 6.0]])?),
+        [10.0, 12.0]
+    );
+    assert_eq!(
+        numbers(&session.run_with(&c, feed![c => [5.0f32, 6.0]])?),
+        [5.0, 6.0]
+    );
     Ok(())
 }
 
@@ -111,17 +136,32 @@ fn a_wrong_feed_is_refused_and_the_session_goes_on() -> Result<()> {
     let x = g.placeholder_named::<f32>("x", [None, Some(3)])?;
     let y = (&x + 1.0)?;
     let session = Session::new(&g);
-    let wrong = session.run_with(&y, feed![x => Tensor::full(&[2, 4], 0.0f32)?]).unwrap_err();
-    assert_eq!(wrong.message(), "Cannot feed value of shape (2, 4) for Tensor x:0, which has shape (None, 3)");
-    let wrong = session.run_with(&y, feed![x => Tensor::full(&[2, 3], 0i32)?]).unwrap_err();
+    let wrong = session
+        .run_with(&y, feed![x => Tensor::full(&[2, 4], 0.0f32)?])
+        .unwrap_err();
+    assert_eq!(
+        wrong.message(),
+        "Cannot feed value of shape (2, 4) for Tensor x:0, which has shape (None, 3)"
+    );
+    let wrong = session
+        .run_with(&y, feed![x => Tensor::full(&[2, 3], 0i32)?])
+        .unwrap_err();
     assert_eq!(wrong.code(), Code::InvalidArgument);
     let unfed = session.run(&y).unwrap_err();
-    assert_eq!(unfed.message(), "You must feed a value for placeholder tensor 'x' with dtype float and shape [?,3]");
+    assert_eq!(
+        unfed.message(),
+        "You must feed a value for placeholder tensor 'x' with dtype float and shape [?,3]"
+    );
     let other = Graph::new();
     let foreign = other.constant(1.0f32)?;
     assert!(session.run(&foreign).is_err());
     assert!(session.run_with(&y, feed![foreign => 1.0f32]).is_err());
-    assert_eq!(session.run_with(&y, feed![x => Tensor::full(&[2, 3], 0.0f32)?])?.shape(), [2, 3]);
+    assert_eq!(
+        session
+            .run_with(&y, feed![x => Tensor::full(&[2, 3], 0.0f32)?])?
+            .shape(),
+        [2, 3]
+    );
     Ok(())
 }
 
@@ -157,7 +197,10 @@ fn a_random_stream_goes_on_in_a_session_and_starts_again_in_another() -> Result<
     session.run(&other)?;
     let second = session.run(&x)?;
     // TensorFlow 2.21: the first run and the start of the second.
-    for (made, recorded) in numbers(&first).iter().zip([0.3052047f32, 0.5671378, 0.41852272]) {
+    for (made, recorded) in numbers(&first)
+        .iter()
+        .zip([0.3052047f32, 0.5671378, 0.41852272])
+    {
         assert!((made - recorded).abs() <= 2.0 * f32::EPSILON * recorded.abs());
     }
     for (made, recorded) in numbers(&second).iter().zip([-0.12475611f32, 0.03097412]) {
@@ -179,7 +222,10 @@ fn unseeded_numbers_are_random() -> Result<()> {
 fn updates_of_many_threads_are_neither_lost_nor_torn() -> Result<()> {
     const SIZE: usize = 10_000;
     let g = Graph::new();
-    let v = g.variable("v", [SIZE as i64]).initializer(Initializer::Zeros).build()?;
+    let v = g
+        .variable("v", [SIZE as i64])
+        .initializer(Initializer::Zeros)
+        .build()?;
     let loss = (&v * -1.0)?;
     let step = GradientDescentOptimizer::new(1.0).minimize(&loss)?;
     let session = Session::with_threads(&g, 1)?;
@@ -212,9 +258,15 @@ fn a_deep_graph_neither_overflows_nor_crawls() -> Result<()> {
         y = (&y + &x)?;
     }
     let session = Session::new(&g);
-    assert_eq!(numbers(&session.run_with(&y, feed![x => [1.0f32]])?), [20_001.0]);
+    assert_eq!(
+        numbers(&session.run_with(&y, feed![x => [1.0f32]])?),
+        [20_001.0]
+    );
     let gradient = gradients(&[&y], &[&x])?.remove(0).unwrap();
-    assert_eq!(numbers(&session.run_with(&gradient, feed![x => [1.0f32]])?), [20_001.0]);
+    assert_eq!(
+        numbers(&session.run_with(&gradient, feed![x => [1.0f32]])?),
+        [20_001.0]
+    );
     Ok(())
 }
 
@@ -243,9 +295,14 @@ fn scopes_say_which_variable_is_meant() -> Result<()> {
     let outside = g.name_scope("layer", get)?;
     assert_eq!(outside.name(), "w");
     let twice = get().unwrap_err();
-    assert!(twice.message().starts_with("Variable w already exists"), "{twice}");
+    assert!(
+        twice.message().starts_with("Variable w already exists"),
+        "{twice}"
+    );
     assert!(g.variable_scope_reuse("other", Reuse::Yes, get).is_err());
-    let wrong = g.variable_scope_reuse("layer", Reuse::Auto, || g.get_variable("w", [2, 3])).unwrap_err();
+    let wrong = g
+        .variable_scope_reuse("layer", Reuse::Auto, || g.get_variable("w", [2, 3]))
+        .unwrap_err();
     assert_eq!(
         wrong.message(),
         "Trying to share variable layer/w, but specified shape (2, 3) and found shape (2, 2)."

@@ -227,7 +227,7 @@ impl Op for Squeeze {
         }
         let all = self.axes.is_empty();
         let rest: Vec<usize> = (0..rank)
-            .filter(|&axis| !named[axis] && !(all && sizes[axis] == 1))
+            .filter(|&axis| !(named[axis] || all && sizes[axis] == 1))
             .map(|axis| sizes[axis])
             .collect();
         Ok(vec![input.reshape(&rest)?])

@@ -34,7 +34,12 @@ impl From<Vec<i64>> for Sizes {
 
 impl Sizes {
     /// All values in the format's order, 1 for batch and channels.
-    pub(crate) fn expand(&self, what: &str, format: DataFormat, spatial: usize) -> Result<Vec<i64>> {
+    pub(crate) fn expand(
+        &self,
+        what: &str,
+        format: DataFormat,
+        spatial: usize,
+    ) -> Result<Vec<i64>> {
         match self.0.as_slice() {
             [one] => Ok(format.arrange(1, 1, &vec![*one; spatial])),
             sizes if sizes.len() == spatial => Ok(format.arrange(1, 1, sizes)),
@@ -110,22 +115,38 @@ impl<'a> ConvBuilder<'a> {
     pub fn build(self) -> Result<Output> {
         let strides = self.strides.expand("strides", self.format, 2)?;
         let dilations = self.dilations.expand("dilations", self.format, 2)?;
-        let operands: Vec<&dyn Operand> = self.operands.iter().map(|operand| &**operand as &dyn Operand).collect();
+        let operands: Vec<&dyn Operand> = self
+            .operands
+            .iter()
+            .map(|operand| &**operand as &dyn Operand)
+            .collect();
         let (padding, explicit) = match &self.padding {
             Padding::Same => ("SAME", Vec::new()),
             Padding::Valid => ("VALID", Vec::new()),
             Padding::Explicit(pads) => {
                 if pads.len() != 2 {
-                    return Err(Error::value(format!("explicit padding must name 2 axes, got {pads:?}"))
-                        .help("write (before, after) for height and for width"));
+                    return Err(Error::value(format!(
+                        "explicit padding must name 2 axes, got {pads:?}"
+                    ))
+                    .help("write (before, after) for height and for width"));
                 }
-                let pairs: Vec<[i64; 2]> = pads.iter().map(|&(before, after)| [before, after]).collect();
-                ("EXPLICIT", self.format.arrange([0, 0], [0, 0], &pairs).concat())
+                let pairs: Vec<[i64; 2]> = pads
+                    .iter()
+                    .map(|&(before, after)| [before, after])
+                    .collect();
+                (
+                    "EXPLICIT",
+                    self.format.arrange([0, 0], [0, 0], &pairs).concat(),
+                )
             }
         };
         let with = |node: NodeBuilder| {
-            let node = node.attr("strides", strides).attr("dilations", dilations).attr("padding", padding);
-            node.attr("explicit_paddings", explicit).attr("data_format", self.format.name(2))
+            let node = node
+                .attr("strides", strides)
+                .attr("dilations", dilations)
+                .attr("padding", padding);
+            node.attr("explicit_paddings", explicit)
+                .attr("data_format", self.format.name(2))
         };
         Ok(apply(self.op, &self.name, &operands, with)?.output(0))
     }
@@ -149,7 +170,8 @@ pub fn conv2d_transpose<'a>(
     filter: impl Operand + 'a,
     output_shape: impl Operand + 'a,
 ) -> ConvBuilder<'a> {
-    let operands: Vec<Box<dyn Operand + 'a>> = vec![Box::new(output_shape), Box::new(filter), Box::new(value)];
+    let operands: Vec<Box<dyn Operand + 'a>> =
+        vec![Box::new(output_shape), Box::new(filter), Box::new(value)];
     ConvBuilder::new("Conv2DBackpropInput", "conv2d_transpose", operands)
 }
 
@@ -160,7 +182,11 @@ pub fn conv2d_backprop_input<'a>(
     filter: impl Operand + 'a,
     out_backprop: impl Operand + 'a,
 ) -> ConvBuilder<'a> {
-    let operands: Vec<Box<dyn Operand + 'a>> = vec![Box::new(input_sizes), Box::new(filter), Box::new(out_backprop)];
+    let operands: Vec<Box<dyn Operand + 'a>> = vec![
+        Box::new(input_sizes),
+        Box::new(filter),
+        Box::new(out_backprop),
+    ];
     ConvBuilder::new("Conv2DBackpropInput", "Conv2DBackpropInput", operands)
 }
 
@@ -170,6 +196,10 @@ pub fn conv2d_backprop_filter<'a>(
     filter_sizes: impl Operand + 'a,
     out_backprop: impl Operand + 'a,
 ) -> ConvBuilder<'a> {
-    let operands: Vec<Box<dyn Operand + 'a>> = vec![Box::new(input), Box::new(filter_sizes), Box::new(out_backprop)];
+    let operands: Vec<Box<dyn Operand + 'a>> = vec![
+        Box::new(input),
+        Box::new(filter_sizes),
+        Box::new(out_backprop),
+    ];
     ConvBuilder::new("Conv2DBackpropFilter", "Conv2DBackpropFilter", operands)
 }

@@ -40,7 +40,12 @@ impl Geometry {
     }
 
     fn window(&self, axis: usize, kernel: &Dim) -> Result<Window> {
-        Ok(Window::new(kernel, self.strides[axis], self.dilations[axis], self.padding.axis(axis))?)
+        Ok(Window::new(
+            kernel,
+            self.strides[axis],
+            self.dilations[axis],
+            self.padding.axis(axis),
+        )?)
     }
 
     /// The forward output's shape from the input's and the filter's sizes; checks the channels.
@@ -64,7 +69,12 @@ impl Geometry {
         self.forward_shape(&input, &filter)
     }
 
-    pub fn infer_backprop_input(&self, sizes: &Fact, filter: &Shape, value: &Shape) -> Result<Shape> {
+    pub fn infer_backprop_input(
+        &self,
+        sizes: &Fact,
+        filter: &Shape,
+        value: &Shape,
+    ) -> Result<Shape> {
         let filter = four("filter", filter)?;
         let value_dims = four("value", value)?;
         let channel = self.channel();
@@ -78,23 +88,36 @@ impl Geometry {
         }
         let mut wanted = match sizes.as_shape("output_shape")?.dims() {
             Some(dims) if dims.len() == SPATIAL => {
-                self.format.arrange(value_dims[0].clone(), filter[SPATIAL].clone(), dims)
+                self.format
+                    .arrange(value_dims[0].clone(), filter[SPATIAL].clone(), dims)
             }
             Some(dims) if dims.len() == SPATIAL + 2 => dims.to_vec(),
             // Its length is not known: it may also be two.
-            None => Shape::of_rank(SPATIAL + 2, "output_shape").dims().unwrap_or_default().to_vec(),
+            None => Shape::of_rank(SPATIAL + 2, "output_shape")
+                .dims()
+                .unwrap_or_default()
+                .to_vec(),
             Some(_) => {
-                return Err(Error::value(format!("output_shape must have shape (4,), got {}", sizes.shape))
-                    .help(format!("write all four sizes of the output, in {} order, or the two spatial ones",
-                        self.format.name(SPATIAL))));
+                return Err(Error::value(format!(
+                    "output_shape must have shape (4,), got {}",
+                    sizes.shape
+                ))
+                .help(format!(
+                    "write all four sizes of the output, in {} order, or the two spatial ones",
+                    self.format.name(SPATIAL)
+                )));
             }
         };
-        if let (Dim::Known(depth), Dim::Known(filter_depth)) = (&wanted[channel], &filter[SPATIAL]) {
+        if let (Dim::Known(depth), Dim::Known(filter_depth)) = (&wanted[channel], &filter[SPATIAL])
+        {
             check_transposed_groups(*depth, *filter_depth, value_dims[channel].known())?;
         }
-        let forward = self.forward_shape(&wanted, &filter).map_err(|error| error.help(format!(
-            "going forward again from output_shape {} the filter must fit", Shape::new(wanted.clone())
-        )))?;
+        let forward = self.forward_shape(&wanted, &filter).map_err(|error| {
+            error.help(format!(
+                "going forward again from output_shape {} the filter must fit",
+                Shape::new(wanted.clone())
+            ))
+        })?;
         let value = Shape::new(value_dims.clone());
         if let Err(ShapeError::Incompatible { .. }) = forward.merge(&value) {
             let error = Error::value(format!("Shapes {forward} and {value} are not compatible"))
@@ -110,20 +133,32 @@ impl Geometry {
         Ok(Shape::new(wanted))
     }
 
-    pub fn infer_backprop_filter(&self, input: &Shape, sizes: &Fact, out_backprop: &Shape) -> Result<Shape> {
+    pub fn infer_backprop_filter(
+        &self,
+        input: &Shape,
+        sizes: &Fact,
+        out_backprop: &Shape,
+    ) -> Result<Shape> {
         let input = four("input", input)?;
         let given = four("out_backprop", out_backprop)?;
         let Some(filter) = sizes.as_shape("filter_sizes")?.dims().map(<[Dim]>::to_vec) else {
             return Ok(Shape::of_rank(SPATIAL + 2, "filter_sizes"));
         };
         if filter.len() != SPATIAL + 2 {
-            return Err(Error::value(format!("filter_sizes must have shape (4,), got {}", sizes.shape)));
+            return Err(Error::value(format!(
+                "filter_sizes must have shape (4,), got {}",
+                sizes.shape
+            )));
         }
         let forward = self.forward_shape(&input, &filter)?;
         let given_shape = Shape::new(given.clone());
         if let Err(ShapeError::Incompatible { .. }) = forward.merge(&given_shape) {
-            let error = Error::value(format!("Shapes {forward} and {given_shape} are not compatible"))
-                .help(format!("the forward convolution gives {forward}, but out_backprop is {given_shape}"));
+            let error = Error::value(format!(
+                "Shapes {forward} and {given_shape} are not compatible"
+            ))
+            .help(format!(
+                "the forward convolution gives {forward}, but out_backprop is {given_shape}"
+            ));
             return Err(self.explain(error, &input, &filter, &given));
         }
         Ok(Shape::new(filter))
@@ -136,35 +171,83 @@ impl Geometry {
     }
 
     /// The convolution that takes an input of `sizes` to `value`.
-    pub fn backprop_input(&self, sizes: &[i64], filter: &[usize], value: &[usize]) -> Result<ConvShape> {
+    pub fn backprop_input(
+        &self,
+        sizes: &[i64],
+        filter: &[usize],
+        value: &[usize],
+    ) -> Result<ConvShape> {
         let (filter, value) = (signed(filter)?, signed(value)?);
         let input = match *sizes {
-            [height, width] => self.format.arrange(value[0], filter[SPATIAL], &[height, width]),
+            [height, width] => self
+                .format
+                .arrange(value[0], filter[SPATIAL], &[height, width]),
             _ if sizes.len() == SPATIAL + 2 => sizes.to_vec(),
             _ => {
-                return Err(Error::invalid(format!("output_shape must have shape (4,), got ({},)", sizes.len()))
-                    .help("four values, or the two spatial ones"));
+                return Err(Error::invalid(format!(
+                    "output_shape must have shape (4,), got ({},)",
+                    sizes.len()
+                ))
+                .help("four values, or the two spatial ones"));
             }
         };
         self.backward("Conv2DSlowBackpropInput", &input, &filter, &value)
     }
 
     /// The convolution of `input` and a filter of `sizes` that gives `out_backprop`.
-    pub fn backprop_filter(&self, input: &[usize], sizes: &[i64], out_backprop: &[usize]) -> Result<ConvShape> {
+    pub fn backprop_filter(
+        &self,
+        input: &[usize],
+        sizes: &[i64],
+        out_backprop: &[usize],
+    ) -> Result<ConvShape> {
         if sizes.len() != SPATIAL + 2 {
-            return Err(Error::invalid(format!("filter_sizes must have shape (4,), got ({},)", sizes.len())));
+            return Err(Error::invalid(format!(
+                "filter_sizes must have shape (4,), got ({},)",
+                sizes.len()
+            )));
         }
-        self.backward("Conv2DSlowBackpropFilter", &signed(input)?, sizes, &signed(out_backprop)?)
+        self.backward(
+            "Conv2DSlowBackpropFilter",
+            &signed(input)?,
+            sizes,
+            &signed(out_backprop)?,
+        )
     }
 
     /// The forward convolution of both backward ops, with TensorFlow's checks in TensorFlow's order.
-    fn backward(&self, label: &str, input: &[i64], filter: &[i64], given: &[i64]) -> Result<ConvShape> {
-        if let Some((axis, &size)) = input.iter().chain(filter).enumerate().find(|(_, size)| **size < 0) {
-            let (what, axis) = if axis < input.len() { ("output_shape", axis) } else { ("filter_sizes", axis - input.len()) };
-            let legal = self.legal(axis, filter, given).map_or(String::new(), |legal| format!("; {legal}"));
-            let legal = if what == "output_shape" { legal } else { String::new() };
-            return Err(Error::invalid(format!("Dimension {size} must be >= 0"))
-                .help(format!("{what}[{axis}] ({}) is {size}{legal}", self.axis_name(axis))));
+    fn backward(
+        &self,
+        label: &str,
+        input: &[i64],
+        filter: &[i64],
+        given: &[i64],
+    ) -> Result<ConvShape> {
+        if let Some((axis, &size)) = input
+            .iter()
+            .chain(filter)
+            .enumerate()
+            .find(|(_, size)| **size < 0)
+        {
+            let (what, axis) = if axis < input.len() {
+                ("output_shape", axis)
+            } else {
+                ("filter_sizes", axis - input.len())
+            };
+            let legal = self
+                .legal(axis, filter, given)
+                .map_or(String::new(), |legal| format!("; {legal}"));
+            let legal = if what == "output_shape" {
+                legal
+            } else {
+                String::new()
+            };
+            return Err(
+                Error::invalid(format!("Dimension {size} must be >= 0")).help(format!(
+                    "{what}[{axis}] ({}) is {size}{legal}",
+                    self.axis_name(axis)
+                )),
+            );
         }
         let channel = self.channel();
         if input[0] != given[0] {
@@ -175,8 +258,14 @@ impl Geometry {
             .help(format!("output_shape[0] (batch) is {}, the value's batch is {}: they must be the same", input[0], given[0])));
         }
         if given[channel] != filter[SPATIAL + 1] {
-            return Err(Error::invalid(format!("{label}: filter and out_backprop must have the same out_depth"))
-                .help(format!("the value has {} channels, the filter {} (its last size)", given[channel], filter[SPATIAL + 1])));
+            return Err(Error::invalid(format!(
+                "{label}: filter and out_backprop must have the same out_depth"
+            ))
+            .help(format!(
+                "the value has {} channels, the filter {} (its last size)",
+                given[channel],
+                filter[SPATIAL + 1]
+            )));
         }
         let (depth, filter_depth) = (input[channel], filter[SPATIAL]);
         if !(filter_depth > 0 && depth % filter_depth == 0) && depth != filter_depth {
@@ -208,18 +297,26 @@ impl Geometry {
     fn conv_shape(&self, label: &str, input: &[i64], filter: &[i64]) -> Result<ConvShape> {
         for (what, sizes) in [("input", input), ("filter", filter)] {
             if sizes.len() != SPATIAL + 2 {
-                return Err(Error::invalid(format!("{label}: {what} must be 4-dimensional: {}", Shape::from(sizes))));
+                return Err(Error::invalid(format!(
+                    "{label}: {what} must be 4-dimensional: {}",
+                    Shape::from(sizes)
+                )));
             }
         }
         let channel = self.channel();
-        let groups = check_groups(input[channel], filter[SPATIAL], Some(filter[SPATIAL + 1])).map_err(as_run_error)?;
+        let groups = check_groups(input[channel], filter[SPATIAL], Some(filter[SPATIAL + 1]))
+            .map_err(as_run_error)?;
         let mut axes = Vec::with_capacity(SPATIAL);
         for axis in 0..SPATIAL {
-            let window = self.window(axis, &Dim::Known(filter[axis])).map_err(as_run_error)?;
+            let window = self
+                .window(axis, &Dim::Known(filter[axis]))
+                .map_err(as_run_error)?;
             let made = ConvAxis::new(&window, input[self.format.spatial_axis(axis)]);
             axes.push(made.map_err(|error| Error::invalid(format!("{label}: {error}")))?);
         }
-        let size = |n: i64| usize::try_from(n).map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")));
+        let size = |n: i64| {
+            usize::try_from(n).map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")))
+        };
         Ok(ConvShape {
             batch: size(input[0])?,
             in_channels: size(input[channel])?,
@@ -234,7 +331,9 @@ impl Geometry {
         match axis {
             0 => "batch",
             _ if axis == self.channel() => "channels",
-            _ => (0..SPATIAL).find(|&s| self.format.spatial_axis(s) == axis).map_or("?", |s| AXIS_NAMES[s]),
+            _ => (0..SPATIAL)
+                .find(|&s| self.format.spatial_axis(s) == axis)
+                .map_or("?", |s| AXIS_NAMES[s]),
         }
     }
 
@@ -245,7 +344,9 @@ impl Geometry {
                 let window = self.window(spatial, &Dim::Known(filter[spatial])).ok()?;
                 let legal = window.inputs(given[axis]).ok()??;
                 Some(match (legal.start(), legal.end()) {
-                    (low, high) if low > high => format!("no size goes with a value of {}", given[axis]),
+                    (low, high) if low > high => {
+                        format!("no size goes with a value of {}", given[axis])
+                    }
                     (low, high) if low == high => format!("{low} is right"),
                     (low, high) => format!("{low} to {high} are right"),
                 })
@@ -258,18 +359,31 @@ impl Geometry {
     /// Adds, for each spatial axis whose sizes disagree, the numbers, the legal range, and a stride that
     /// would fit.
     fn explain(&self, mut error: Error, input: &[Dim], filter: &[Dim], given: &[Dim]) -> Error {
-        if input[0].known() != given[0].known() && input[0].known().is_some() && given[0].known().is_some() {
-            error = error.help(format!("batch {} does not go with a batch of {}", input[0], given[0]));
+        if input[0].known() != given[0].known()
+            && input[0].known().is_some()
+            && given[0].known().is_some()
+        {
+            error = error.help(format!(
+                "batch {} does not go with a batch of {}",
+                input[0], given[0]
+            ));
         }
         for axis in 0..SPATIAL {
             let place = self.format.spatial_axis(axis);
-            let (Some(size), Some(actual), Some(kernel)) =
-                (input[place].known(), given[place].known(), filter[axis].known())
-            else {
+            let (Some(size), Some(actual), Some(kernel)) = (
+                input[place].known(),
+                given[place].known(),
+                filter[axis].known(),
+            ) else {
                 continue;
             };
-            let Ok(window) = self.window(axis, &Dim::Known(kernel)) else { continue };
-            let made = window.output(&Dim::Known(size)).ok().and_then(|made| made.known());
+            let Ok(window) = self.window(axis, &Dim::Known(kernel)) else {
+                continue;
+            };
+            let made = window
+                .output(&Dim::Known(size))
+                .ok()
+                .and_then(|made| made.known());
             if made == Some(actual) {
                 continue;
             }
@@ -281,7 +395,11 @@ impl Geometry {
             let mut line = format!("{name} {size} with stride {stride} {makes}; ");
             line += &match window.inputs(actual) {
                 Ok(Some(legal)) if legal.start() < legal.end() => {
-                    format!("an input of {actual} goes with {} to {}", legal.start(), legal.end())
+                    format!(
+                        "an input of {actual} goes with {} to {}",
+                        legal.start(),
+                        legal.end()
+                    )
                 }
                 Ok(Some(legal)) if legal.start() == legal.end() => {
                     format!("an input of {actual} goes with {}", legal.start())
@@ -289,7 +407,12 @@ impl Geometry {
                 _ => format!("no {name} goes with an input of {actual}"),
             };
             let fits = |&stride: &i64| {
-                let window = Window::new(kernel, stride, self.dilations[axis], self.padding.axis(axis));
+                let window = Window::new(
+                    kernel,
+                    stride,
+                    self.dilations[axis],
+                    self.padding.axis(axis),
+                );
                 window.and_then(|w| w.output(&Dim::Known(size))) == Ok(Dim::Known(actual))
             };
             // A stride above the input's size acts as that size does.
@@ -305,21 +428,32 @@ impl Geometry {
 /// The spatial part of a list of four, whose batch and channel parts must be 1.
 fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
     if all.len() != SPATIAL + 2 {
-        return Err(Error::value(format!("{what} must have 4 values, got {all:?}")));
+        return Err(Error::value(format!(
+            "{what} must have 4 values, got {all:?}"
+        )));
     }
     let order = format.name(SPATIAL);
     if all[0] != 1 || all[format.channel_axis(SPATIAL)] != 1 {
         return Err(Error::value(format!(
             "Current implementation does not yet support {what} in the batch and depth dimensions."
         ))
-        .help(format!("{what} are {all:?} in {order} order: the values for N and C must be 1")));
+        .help(format!(
+            "{what} are {all:?} in {order} order: the values for N and C must be 1"
+        )));
     }
     let values = window::spatial(all, format);
     match values.iter().find(|&&n| n < 1) {
-        Some(n) if what == "strides" => Err(Error::value("Row and column strides should be larger than 0.")
-            .help(format!("strides are {all:?} in {order} order; {n} must be at least 1"))),
-        Some(n) => Err(Error::value("Dilated rates should be larger than 0.")
-            .help(format!("dilations are {all:?} in {order} order; {n} must be at least 1"))),
+        Some(n) if what == "strides" => Err(Error::value(
+            "Row and column strides should be larger than 0.",
+        )
+        .help(format!(
+            "strides are {all:?} in {order} order; {n} must be at least 1"
+        ))),
+        Some(n) => Err(
+            Error::value("Dilated rates should be larger than 0.").help(format!(
+                "dilations are {all:?} in {order} order; {n} must be at least 1"
+            )),
+        ),
         None => Ok(values),
     }
 }
@@ -328,8 +462,14 @@ fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
 fn four(what: &str, shape: &Shape) -> Result<Vec<Dim>> {
     match shape.dims() {
         Some(dims) if dims.len() == SPATIAL + 2 => Ok(dims.to_vec()),
-        Some(dims) => Err(Error::value(format!("Shape must be rank 4 but is rank {} for the {what}", dims.len()))),
-        None => Ok(Shape::of_rank(SPATIAL + 2, what).dims().unwrap_or_default().to_vec()),
+        Some(dims) => Err(Error::value(format!(
+            "Shape must be rank 4 but is rank {} for the {what}",
+            dims.len()
+        ))),
+        None => Ok(Shape::of_rank(SPATIAL + 2, what)
+            .dims()
+            .unwrap_or_default()
+            .to_vec()),
     }
 }
 
@@ -337,7 +477,10 @@ fn signed(sizes: &[usize]) -> Result<Vec<i64>> {
     let sizes: Vec<i64> = sizes.iter().map(|&n| n as i64).collect();
     match sizes.len() {
         4 => Ok(sizes),
-        rank => Err(Error::invalid(format!("input must be 4-dimensional, got rank {rank}: {}", Shape::from(sizes)))),
+        rank => Err(Error::invalid(format!(
+            "input must be 4-dimensional, got rank {rank}: {}",
+            Shape::from(sizes)
+        ))),
     }
 }
 
@@ -347,15 +490,19 @@ fn check_groups(depth: i64, filter_depth: i64, out_depth: Option<i64>) -> Result
         return Ok(1);
     }
     if filter_depth <= 0 || depth % filter_depth != 0 {
-        return Err(Error::value(format!("Depth of input ({depth}) is not a multiple of input depth of filter ({filter_depth})"))
-            .help("the filter is [height, width, input channels, output channels]"));
+        return Err(Error::value(format!(
+            "Depth of input ({depth}) is not a multiple of input depth of filter ({filter_depth})"
+        ))
+        .help("the filter is [height, width, input channels, output channels]"));
     }
     let groups = depth / filter_depth;
     match out_depth {
         Some(out) if groups == 0 || out % groups != 0 => Err(Error::value(format!(
             "Depth of output ({out}) is not a multiple of the number of groups ({groups})"
         ))
-        .help(format!("{depth} channels in a filter of {filter_depth} are {groups} groups"))),
+        .help(format!(
+            "{depth} channels in a filter of {filter_depth} are {groups} groups"
+        ))),
         _ => Ok(groups as usize),
     }
 }
@@ -378,5 +525,8 @@ fn check_transposed_groups(depth: i64, filter_depth: i64, value_depth: Option<i6
 /// What is a wrong value while building is an invalid argument while running.
 fn as_run_error(error: Error) -> Error {
     let run = Error::new(Code::InvalidArgument, error.message());
-    error.help_lines().iter().fold(run, |run, line| run.help(line))
+    error
+        .help_lines()
+        .iter()
+        .fold(run, |run, line| run.help(line))
 }

@@ -140,13 +140,18 @@ impl Binary {
         if !y.dtype().is_integer() || x.is_empty() || y.is_empty() {
             return Ok(());
         }
-        let (message, at) = dispatch!(y.dtype(), T in [i32, i64, u8], match self {
-            Binary::FloorDiv => ("Integer division by zero", first::<T>(y, |y| y == T::ZERO)?),
+        let (message, at) = match self {
+            Binary::FloorDiv => {
+                let at =
+                    dispatch!(y.dtype(), T in [i32, i64, u8], first::<T>(y, |y| y == T::ZERO)?);
+                ("Integer division by zero", at)
+            }
             Binary::Pow => {
-                ("Integers to negative integer powers are not allowed", first::<T>(y, |y| y < T::ZERO)?)
+                let at = dispatch!(y.dtype(), T in [i32, i64], first::<T>(y, T::is_negative)?);
+                ("Integers to negative integer powers are not allowed", at)
             }
             _ => return Ok(()),
-        });
+        };
         match at {
             Some(i) => {
                 Err(Error::invalid(message)

@@ -95,6 +95,9 @@ pub(super) fn zip_values(
     y: &Fact,
     f: impl Fn(&Dim, &Dim) -> Option<Dim>,
 ) -> Option<Arc<[Dim]>> {
+    if x.shape.rank()? > 1 || y.shape.rank()? > 1 {
+        return None;
+    }
     let (a, b) = (x.value.as_ref()?, y.value.as_ref()?);
     let len = if a.len() == 1 { b.len() } else { a.len() };
     let at = |values: &[Dim], i: usize| match values {

@@ -224,22 +224,22 @@ fn building_refuses_in_tensorflows_words() -> Result<()> {
     let mixed = type_(
         "Input 'y' of 'AddV2' Op has type float32 that does not match type int32 of argument 'x'.",
     );
-    assert_eq!(refused(&x(&g, &[2, 3]) + &x(&g, &[4])), unequal);
+    assert_eq!(refused(x(&g, &[2, 3]) + x(&g, &[4])), unequal);
     assert_eq!(
-        refused(select(g.constant(true)?, &x(&g, &[2, 3]), &x(&g, &[4]))),
+        refused(select(g.constant(true)?, x(&g, &[2, 3]), x(&g, &[4]))),
         unequal
     );
-    assert_eq!(refused(matmul(&x(&g, &[2, 3]), &x(&g, &[4, 5]))), unequal);
-    assert_eq!(refused(&i + &x(&g, &[2])), mixed);
+    assert_eq!(refused(matmul(x(&g, &[2, 3]), x(&g, &[4, 5]))), unequal);
+    assert_eq!(refused(&i + x(&g, &[2])), mixed);
     assert_eq!(
-        refused(matmul(&x(&g, &[2]), &x(&g, &[2, 3]))),
+        refused(matmul(x(&g, &[2]), x(&g, &[2, 3]))),
         value("Shape must be rank 2 but is rank 1")
     );
     let axis = value("Invalid reduction dimension 2 for input with 2 dimensions.");
-    assert_eq!(refused(reduce_sum(&x(&g, &[2, 3]), 2)), axis);
-    assert!(reduce_sum(&x(&g, &[2, 3]), [0, 0]).is_ok());
+    assert_eq!(refused(reduce_sum(x(&g, &[2, 3]), 2)), axis);
+    assert!(reduce_sum(x(&g, &[2, 3]), [0, 0]).is_ok());
     assert_eq!(refused(sqrt(&i)).0, Code::Type);
-    let error = (&x(&g, &[7, 2, 3]) + &x(&g, &[5, 3])).unwrap_err();
+    let error = (x(&g, &[7, 2, 3]) + x(&g, &[5, 3])).unwrap_err();
     assert_eq!(
         error.help_lines(),
         [

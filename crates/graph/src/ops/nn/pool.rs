@@ -8,8 +8,8 @@ use tconv_tensor::Tensor;
 
 use super::brackets;
 use crate::attrs::AttrReader;
-use crate::ops::window::{self, SPATIAL};
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, no_gradient, take};
+use crate::ops::window::{self, SPATIAL};
 use crate::{Error, Operation, Output, Result, Run, array, dispatch};
 
 mod attrs;
