@@ -59,6 +59,19 @@ impl Folder {
         path
     }
 
+    /// A folder of two small photographs: quicker than those that are built in.
+    fn photographs(&self) -> String {
+        let folder = self.path("photographs");
+        std::fs::create_dir(&folder).unwrap();
+        for name in ["a.png", "b.png"] {
+            let color = |x, y| image::Rgb([(5 * x) as u8, (x * y) as u8, 128]);
+            image::RgbImage::from_fn(40, 30, color)
+                .save(format!("{folder}/{name}"))
+                .unwrap();
+        }
+        folder
+    }
+
     fn list(&self, name: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(name)).unwrap();
         let mut names: Vec<String> = entries
@@ -518,7 +531,8 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
     for optimizer in ["adam", "nesterov", "sgd"] {
         let folder = Folder::new();
         let (straight, stopped) = (folder.path("straight"), folder.path("stopped"));
-        let flags = ["--optimizer", optimizer, "--seed", "7"];
+        let images = folder.photographs();
+        let flags = ["--images", &images, "--optimizer", optimizer, "--seed", "7"];
         succeeds(&training(
             &straight,
             &[&flags[..], &["--steps", "7"]].concat(),
@@ -549,8 +563,8 @@ fn a_resumed_run_is_the_run_that_never_stopped() {
 #[test]
 fn what_does_not_go_with_resume_is_named() {
     let folder = Folder::new();
-    let out = folder.path("out");
-    succeeds(&training(&out, &["--steps", "2"]));
+    let (out, images) = (folder.path("out"), folder.photographs());
+    succeeds(&training(&out, &["--steps", "2", "--images", &images]));
     let before = bytes(&folder, "out");
     let resume =
         |flags: &[&str]| fails(1, &[&["train", "--resume", "--out", &out], flags].concat());
@@ -658,12 +672,15 @@ fn an_output_folder_that_cannot_be_is_an_error_at_once() {
 #[test]
 fn gaps_and_divergence_are_said() {
     let folder = Folder::new();
+    let images = folder.photographs();
     let output = succeeds(&training(
         &folder.path("out"),
-        &["--steps", "1", "--kernel", "3"],
+        &["--steps", "1", "--kernel", "3", "--images", &images],
     ));
     assert!(stderr(&output).contains("reaches 9 of the 16 pixels of each block"));
     let flags = [
+        "--images",
+        &images,
         "--steps",
         "1000",
         "--optimizer",
@@ -685,9 +702,10 @@ fn gaps_and_divergence_are_said() {
 fn an_interrupted_run_saves_and_goes_on() {
     use std::io::{BufRead, BufReader};
     let folder = Folder::new();
+    let images = folder.photographs();
     let (out, straight) = (folder.path("out"), folder.path("straight"));
     let mut child = Command::new(env!("CARGO_BIN_EXE_tconv"))
-        .args(training(&out, &["--steps", "1000000"]))
+        .args(training(&out, &["--steps", "1000000", "--images", &images]))
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -713,6 +731,9 @@ fn an_interrupted_run_saves_and_goes_on() {
     let step: u64 = message.split(' ').nth(3).unwrap().parse().unwrap();
     let steps = (step + 2).to_string();
     succeeds(&["train", "--resume", "--out", &out, "--steps", &steps]);
-    succeeds(&training(&straight, &["--steps", &steps]));
+    succeeds(&training(
+        &straight,
+        &["--steps", &steps, "--images", &images],
+    ));
     assert!(bytes(&folder, "out") == bytes(&folder, "straight"));
 }

@@ -190,6 +190,20 @@ pub fn take<const N: usize>(inputs: Vec<Tensor>) -> Result<[Tensor; N]> {
     })
 }
 
+/// A shape as TensorFlow's inference and kernels print it: `[2,?]`, `<unknown>`.
+pub(crate) fn brackets(shape: impl Into<Shape>) -> String {
+    match shape.into().dims() {
+        None => "<unknown>".into(),
+        Some(dims) => {
+            let sizes: Vec<_> = dims
+                .iter()
+                .map(|dim| dim.known().map_or("?".into(), |n| n.to_string()))
+                .collect();
+            format!("[{}]", sizes.join(","))
+        }
+    }
+}
+
 /// Floating dtypes.
 pub const FLOATS: &[DType] = &[DType::Float32, DType::Float64];
 /// Index dtypes.

@@ -88,7 +88,7 @@ impl Layer {
                 "reuse=True cannot be used without a name_or_scope",
             )
             .help("say which layer's variables to reuse with .scope(..)")),
-            (None, _) => graph.layer_scope(None, default, build),
+            (None, _) => graph.layer_scope(default, build),
         }
     }
 

@@ -346,18 +346,13 @@ impl Graph {
         })
     }
 
-    /// [`Graph::variable_scope`] of a layer: `name`, or else `default`, numbered where it was opened
-    /// before.
+    /// [`Graph::variable_scope`] of a layer: `default`, numbered where it was opened before.
     pub(crate) fn layer_scope<T>(
         &self,
-        name: Option<&str>,
         default: &str,
         build: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        let name = match name {
-            Some(name) => name.to_string(),
-            None => self.read().variables.unique_scope(default),
-        };
+        let name = self.read().variables.unique_scope(default);
         self.variable_scope(&name, build)
     }
 

@@ -11,9 +11,11 @@ mod dtype;
 mod error;
 mod npy;
 mod print;
+mod replace;
 mod tensor;
 
 pub use dtype::{DType, Element, Handle};
 pub use error::TensorError;
 pub use npy::{read_npy, write_npy};
+pub use replace::replace_file;
 pub use tensor::{Tensor, checked_len};

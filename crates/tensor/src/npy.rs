@@ -3,16 +3,16 @@
 //! A reader believes no size that a file states before it has been compared with the file's own.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use ndarray::{Array, IxDyn, ShapeBuilder};
 use npyz::{
     AutoSerialize, Deserialize, NpyFile, NpyHeader, Order, TypeChar, WriteOptions, WriterBuilder,
 };
-use tempfile::NamedTempFile;
 
 use crate::dtype::storage::Storage;
+use crate::replace::replace_file;
 use crate::tensor::addressable_len;
 use crate::{DType, Element, Tensor, TensorError, checked_len};
 
@@ -45,7 +45,8 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<Tensor, TensorError> {
 pub fn write_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), TensorError> {
     let path = path.as_ref();
     check_writable(path, tensor)?;
-    replace(path, |file| write_tensor(file, tensor))
+    replace_file(path, |file| write_tensor(file, tensor))
+        .map_err(|error| TensorError::file(path, error))
 }
 
 /// Where an array is read from, and how much of it there is.
@@ -214,7 +215,7 @@ fn check_writable(path: &Path, tensor: &Tensor) -> Result<(), TensorError> {
     }
 }
 
-fn write_tensor(writer: &mut impl Write, tensor: &Tensor) -> io::Result<()> {
+fn write_tensor(writer: &mut dyn Write, tensor: &Tensor) -> io::Result<()> {
     match tensor.storage() {
         Storage::Float32(data) => write_elements(writer, tensor.shape(), data),
         Storage::Float64(data) => write_elements(writer, tensor.shape(), data),
@@ -227,7 +228,7 @@ fn write_tensor(writer: &mut impl Write, tensor: &Tensor) -> io::Result<()> {
 }
 
 fn write_elements<T: Element + AutoSerialize>(
-    writer: &mut impl Write,
+    writer: &mut dyn Write,
     shape: &[usize],
     data: &[T],
 ) -> io::Result<()> {
@@ -236,32 +237,6 @@ fn write_elements<T: Element + AutoSerialize>(
     let mut file = options.writer(writer).begin_nd()?;
     data.iter().try_for_each(|value| file.push(value))?;
     file.finish()
-}
-
-/// Writes a file beside `path` and then renames it to `path`.
-fn replace(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<NamedTempFile>) -> io::Result<()>,
-) -> Result<(), TensorError> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let attempt = || -> io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        {
-            // As any new file: everybody's, less the process's umask.
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let mut file = BufWriter::new(builder.tempfile_in(folder.unwrap_or(Path::new(".")))?);
-        write(&mut file)?;
-        file.into_inner()
-            .map_err(io::IntoInnerError::into_error)?
-            .persist(path)?;
-        Ok(())
-    };
-    attempt().map_err(|error| TensorError::file(path, error))
 }
 
 #[cfg(test)]

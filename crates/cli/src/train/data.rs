@@ -39,20 +39,20 @@ impl Photo {
             held_out: false,
         }
     }
+}
 
-    /// The whole photograph, `[1, height, width, 3]`.
-    ///
-    /// # Errors
-    /// When memory does not suffice.
-    pub fn tensor(&self) -> Result<Tensor, Failure> {
-        let (width, height) = self.pixels.dimensions();
-        let shape = [1, height as usize, width as usize, 3];
-        let mut tensor = Tensor::zeros(tconv::DType::Float32, &shape)?;
-        for (to, &from) in tensor.make_mut::<f32>()?.iter_mut().zip(self.pixels.iter()) {
-            *to = level(from);
-        }
-        Ok(tensor)
+/// A whole photograph as it is fed, `[1, height, width, 3]`.
+///
+/// # Errors
+/// When memory does not suffice.
+pub fn tensor(pixels: &RgbImage) -> Result<Tensor, Failure> {
+    let (width, height) = pixels.dimensions();
+    let shape = [1, height as usize, width as usize, 3];
+    let mut tensor = Tensor::zeros(tconv::DType::Float32, &shape)?;
+    for (to, &from) in tensor.make_mut::<f32>()?.iter_mut().zip(pixels.iter()) {
+        *to = level(from);
     }
+    Ok(tensor)
 }
 
 /// The value that a pixel is fed as.

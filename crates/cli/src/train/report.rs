@@ -1,8 +1,8 @@
 use std::path::Path;
 
-use image::RgbImage;
+use image::{RgbImage, imageops};
 
-use super::data::Photo;
+use super::data::{Photo, tensor};
 use super::figures::{self, Panel};
 use super::model::Model;
 use super::quality::{Difference, block_means, numbers, parts, pixels, to_image};
@@ -43,6 +43,7 @@ pub fn write(
 /// A photograph and what became of it.
 struct Measured<'a> {
     photo: &'a Photo,
+    pixels: RgbImage,
     rebuilt: Vec<f32>,
     means: Vec<f32>,
     /// What the network rebuilt, blocks' means, and means as many as the code's numbers where the code has
@@ -56,16 +57,17 @@ impl Measured<'_> {
         model: &Model,
         settings: &Settings,
     ) -> Result<Measured<'a>, Failure> {
-        let rebuilt = pixels(model.rebuild(photo.tensor()?)?.as_slice::<f32>()?);
-        let means = block_means(&photo.pixels, settings.stride);
-        let difference =
-            |values: &[f32]| Difference::between(&photo.pixels, values.iter().copied());
+        let part = alike(&photo.pixels, settings);
+        let rebuilt = pixels(model.rebuild(tensor(&part)?)?.as_slice::<f32>()?);
+        let means = block_means(&part, settings.stride);
+        let difference = |values: &[f32]| Difference::between(&part, values.iter().copied());
         let mut differences = vec![difference(&rebuilt), difference(&means)];
         if let Some(side) = fair_side(settings) {
-            differences.push(difference(&block_means(&photo.pixels, side)));
+            differences.push(difference(&block_means(&part, side)));
         }
         Ok(Measured {
             photo,
+            pixels: part,
             rebuilt,
             means,
             differences,
@@ -82,13 +84,13 @@ impl Measured<'_> {
     }
 
     fn panels(&self, settings: &Settings) -> Vec<Panel> {
-        let (width, height) = self.photo.pixels.dimensions();
+        let (width, height) = self.pixels.dimensions();
         let image = |values| to_image(width, height, values);
         let (stride, channels) = (settings.stride, settings.channels);
         let panel = |label: String, picture: RgbImage| Panel { label, picture };
         let decibel = |index: usize| format!("{:.1} dB", self.differences[index].psnr());
         vec![
-            panel(self.name(), self.photo.pixels.clone()),
+            panel(self.name(), self.pixels.clone()),
             panel(
                 format!("rebuilt from {channels} numbers a block: {}", decibel(0)),
                 image(&self.rebuilt),
@@ -99,6 +101,20 @@ impl Measured<'_> {
             ),
         ]
     }
+}
+
+/// The photograph less the up to `stride - 1` rows and columns that make its sizes' remainders differ from
+/// the crops': where padding goes depends on them, and the network knows only the crops'.
+fn alike(photo: &RgbImage, settings: &Settings) -> RgbImage {
+    let size = |size: u32| {
+        let beyond =
+            (i64::from(size) - i64::from(settings.crop)).rem_euclid(settings.stride.into());
+        match size.checked_sub(beyond as u32) {
+            None | Some(0) => size,
+            Some(size) => size,
+        }
+    };
+    imageops::crop_imm(photo, 0, 0, size(photo.width()), size(photo.height())).to_image()
 }
 
 /// The side of smaller blocks whose means are about as many numbers as the code's.

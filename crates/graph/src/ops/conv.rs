@@ -13,6 +13,7 @@ use crate::op::{Fact, Op, OpDef};
 use crate::{Error, Operation, Output, Result, Run, array, dispatch};
 
 mod build;
+mod explain;
 mod geometry;
 
 pub use build::{

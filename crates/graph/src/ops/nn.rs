@@ -19,8 +19,3 @@ pub(crate) use bias::{BIAS_ADD, BIAS_ADD_GRAD};
 pub use bias::{bias_add, bias_add_format};
 pub(crate) use pool::{AVG_POOL, AVG_POOL_GRAD, MAX_POOL, MAX_POOL_GRAD};
 pub use pool::{PoolBuilder, avg_pool, max_pool};
-
-/// Sizes as TensorFlow's kernels write them.
-pub(super) fn brackets(sizes: &[usize]) -> String {
-    format!("{sizes:?}").replace(' ', "")
-}

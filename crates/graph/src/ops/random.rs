@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tconv_tensor::{DType, Tensor};
 
-use super::nn::brackets;
 use crate::attrs::AttrReader;
+use crate::op::brackets;
 use crate::op::{FLOATS, Fact, INDICES, Op, OpDef, not_differentiable, take};
 use crate::random::{Distribution, Philox, fill_f32, fill_f64};
 use crate::{Code, Error, Operation, Output, Result, Run};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tconv_kernels::Threads;
 use tconv_tensor::{Element, Handle, Tensor};
 
-use super::nn::brackets;
 use super::state::check_value;
+use crate::op::brackets;
 use crate::op::{FLOATS, Fact, Op, OpDef, no_gradient};
 use crate::{Code, Error, Operation, Output, Result, Run, dispatch};
 

@@ -1,6 +1,6 @@
 //! The attributes that convolutions and pooling share.
 
-use tconv_shape::{DataFormat, Padding};
+use tconv_shape::{DataFormat, Dim, Padding, Shape};
 
 use crate::attrs::AttrReader;
 use crate::{Error, Result};
@@ -63,4 +63,16 @@ pub(super) fn padding(name: &str, explicit: &[i64], format: DataFormat) -> Resul
         .map(|axis| pair(format.spatial_axis(axis)))
         .collect();
     Ok(Some(Padding::Explicit(pads)))
+}
+
+/// A shape of four axes, each unknown where it is not known.
+pub(super) fn four(what: &str, shape: &Shape) -> Result<Vec<Dim>> {
+    let unknown = Shape::of_rank(SPATIAL + 2, what);
+    let dims = shape.dims().or(unknown.dims()).unwrap_or_default();
+    match dims.len() {
+        rank if rank == SPATIAL + 2 => Ok(dims.to_vec()),
+        rank => Err(Error::value(format!(
+            "Shape must be rank 4 but is rank {rank} for the {what}"
+        ))),
+    }
 }

@@ -7,7 +7,7 @@ use super::order::{Snapshots, order_variables};
 use super::run::Run;
 use super::{PlanKey, Session};
 use crate::node::Node;
-use crate::op::Fact;
+use crate::op::{Fact, brackets};
 use crate::{Error, Result, Shape};
 
 /// Folded constants above this many elements are made anew in each run instead of being kept.
@@ -234,16 +234,7 @@ impl Planner<'_> {
 fn unfed(node: &Node) -> Error {
     let fact = &node.facts[0];
     let dtype = fact.dtype.c_name();
-    let shape = match fact.shape.dims() {
-        None => "<unknown>".to_string(),
-        Some(dims) => {
-            let sizes: Vec<_> = dims
-                .iter()
-                .map(|d| d.known().map_or("?".into(), |n| n.to_string()))
-                .collect();
-            format!("[{}]", sizes.join(","))
-        }
-    };
+    let shape = brackets(&fact.shape);
     Error::invalid(format!(
         "You must feed a value for placeholder tensor '{}' with dtype {dtype} and shape {shape}",
         node.name

@@ -3,24 +3,11 @@
 use tconv_shape::{Dim, Shape};
 use tconv_tensor::Tensor;
 
+pub(super) use crate::op::brackets;
 use crate::{Error, Result};
 
 /// The most axes that TensorFlow lets a tensor have.
 pub(super) const MOST_AXES: usize = 254;
-
-/// A shape as TensorFlow's inference and kernels print it: `[2,?]`, `<unknown>`.
-pub(super) fn brackets(shape: impl Into<Shape>) -> String {
-    match shape.into().dims() {
-        None => "<unknown>".into(),
-        Some(dims) => {
-            let sizes: Vec<_> = dims
-                .iter()
-                .map(|dim| dim.known().map_or("?".into(), |n| n.to_string()))
-                .collect();
-            format!("[{}]", sizes.join(","))
-        }
-    }
-}
 
 /// `axis` counted from the front, if a tensor of `rank` axes has it.
 pub(super) fn axis_in(axis: i64, rank: usize) -> Option<usize> {

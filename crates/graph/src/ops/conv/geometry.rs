@@ -2,18 +2,16 @@ use tconv_shape::{ConvAxis, ConvShape, DataFormat, Dim, Padding, Shape, ShapeErr
 
 use crate::attrs::AttrReader;
 use crate::op::Fact;
-use crate::ops::window::{self, SPATIAL};
+use crate::ops::window::{self, SPATIAL, four};
 use crate::{Code, Error, Result};
 
 /// The attributes that the three convolutions share.
 pub(super) struct Geometry {
-    strides: Vec<i64>,
-    dilations: Vec<i64>,
-    padding: Padding,
-    format: DataFormat,
+    pub(super) strides: Vec<i64>,
+    pub(super) dilations: Vec<i64>,
+    pub(super) padding: Padding,
+    pub(super) format: DataFormat,
 }
-
-const AXIS_NAMES: [&str; SPATIAL] = ["height", "width"];
 
 impl Geometry {
     pub fn new(attrs: &mut AttrReader) -> Result<Geometry> {
@@ -35,11 +33,11 @@ impl Geometry {
         })
     }
 
-    fn channel(&self) -> usize {
+    pub(super) fn channel(&self) -> usize {
         self.format.channel_axis(SPATIAL)
     }
 
-    fn window(&self, axis: usize, kernel: &Dim) -> Result<Window> {
+    pub(super) fn window(&self, axis: usize, kernel: &Dim) -> Result<Window> {
         Ok(Window::new(
             kernel,
             self.strides[axis],
@@ -326,103 +324,6 @@ impl Geometry {
             axes,
         })
     }
-
-    fn axis_name(&self, axis: usize) -> &'static str {
-        match axis {
-            0 => "batch",
-            _ if axis == self.channel() => "channels",
-            _ => (0..SPATIAL)
-                .find(|&s| self.format.spatial_axis(s) == axis)
-                .map_or("?", |s| AXIS_NAMES[s]),
-        }
-    }
-
-    /// What `output_shape[axis]` may be for a value of sizes `given`.
-    fn legal(&self, axis: usize, filter: &[i64], given: &[i64]) -> Option<String> {
-        match (0..SPATIAL).find(|&s| self.format.spatial_axis(s) == axis) {
-            Some(spatial) => {
-                let window = self.window(spatial, &Dim::Known(filter[spatial])).ok()?;
-                let legal = window.inputs(given[axis]).ok()??;
-                Some(match (legal.start(), legal.end()) {
-                    (low, high) if low > high => {
-                        format!("no size goes with a value of {}", given[axis])
-                    }
-                    (low, high) if low == high => format!("{low} is right"),
-                    (low, high) => format!("{low} to {high} are right"),
-                })
-            }
-            None if axis == 0 => Some(format!("{} is right", given[0])),
-            None => Some(format!("{} is right", filter[SPATIAL])),
-        }
-    }
-
-    /// Adds, for each spatial axis whose sizes disagree, the numbers, the legal range, and a stride that
-    /// would fit.
-    fn explain(&self, mut error: Error, input: &[Dim], filter: &[Dim], given: &[Dim]) -> Error {
-        if input[0].known() != given[0].known()
-            && input[0].known().is_some()
-            && given[0].known().is_some()
-        {
-            error = error.help(format!(
-                "batch {} does not go with a batch of {}",
-                input[0], given[0]
-            ));
-        }
-        for axis in 0..SPATIAL {
-            let place = self.format.spatial_axis(axis);
-            let (Some(size), Some(actual), Some(kernel)) = (
-                input[place].known(),
-                given[place].known(),
-                filter[axis].known(),
-            ) else {
-                continue;
-            };
-            let Ok(window) = self.window(axis, &Dim::Known(kernel)) else {
-                continue;
-            };
-            let made = window
-                .output(&Dim::Known(size))
-                .ok()
-                .and_then(|made| made.known());
-            if made == Some(actual) {
-                continue;
-            }
-            let (name, stride) = (AXIS_NAMES[axis], self.strides[axis]);
-            let makes = match made {
-                Some(made) => format!("makes {made}"),
-                None => "makes none: the kernel does not fit".to_string(),
-            };
-            let mut line = format!("{name} {size} with stride {stride} {makes}; ");
-            line += &match window.inputs(actual) {
-                Ok(Some(legal)) if legal.start() < legal.end() => {
-                    format!(
-                        "an input of {actual} goes with {} to {}",
-                        legal.start(),
-                        legal.end()
-                    )
-                }
-                Ok(Some(legal)) if legal.start() == legal.end() => {
-                    format!("an input of {actual} goes with {}", legal.start())
-                }
-                _ => format!("no {name} goes with an input of {actual}"),
-            };
-            let fits = |&stride: &i64| {
-                let window = Window::new(
-                    kernel,
-                    stride,
-                    self.dilations[axis],
-                    self.padding.axis(axis),
-                );
-                window.and_then(|w| w.output(&Dim::Known(size))) == Ok(Dim::Known(actual))
-            };
-            // A stride above the input's size acts as that size does.
-            if let Some(stride) = (1..=size.min(4096)).find(fits) {
-                line += &format!("; with {name} {size}, stride {stride} fits");
-            }
-            error = error.help(line);
-        }
-        error
-    }
 }
 
 /// The spatial part of a list of four, whose batch and channel parts must be 1.
@@ -455,21 +356,6 @@ fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
             )),
         ),
         None => Ok(values),
-    }
-}
-
-/// A shape of four axes, each unknown where it is not known.
-fn four(what: &str, shape: &Shape) -> Result<Vec<Dim>> {
-    match shape.dims() {
-        Some(dims) if dims.len() == SPATIAL + 2 => Ok(dims.to_vec()),
-        Some(dims) => Err(Error::value(format!(
-            "Shape must be rank 4 but is rank {} for the {what}",
-            dims.len()
-        ))),
-        None => Ok(Shape::of_rank(SPATIAL + 2, what)
-            .dims()
-            .unwrap_or_default()
-            .to_vec()),
     }
 }
 

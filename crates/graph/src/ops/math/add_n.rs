@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tconv_tensor::Tensor;
 
 use super::NUMBERS_AND_BYTES;
-use super::broadcast::{sizes_text, zip};
+use super::broadcast::zip;
 use super::number::Number;
+use crate::op::brackets;
 use crate::op::{Fact, Op, OpDef, not_differentiable};
 use crate::{Error, Operation, Output, Result, Run, dispatch};
 
@@ -57,7 +58,7 @@ impl Op for AddN {
         };
         for (i, input) in (1..).zip(inputs) {
             if input.shape() != sum.shape() {
-                let (first, other) = (sizes_text(sum.shape()), sizes_text(input.shape()));
+                let (first, other) = (brackets(sum.shape()), brackets(input.shape()));
                 return Err(Error::invalid(format!(
                     "Inputs to operation of type AddN must have the same size and shape.  Input 0: {first} != input \
                      {i}: {other}"

@@ -7,7 +7,7 @@ use tconv_shape::{Dim, Shape};
 use tconv_tensor::{DType, Element, Tensor, checked_len};
 
 use super::{Axes, reduce_sum_keep_dims};
-use crate::op::Fact;
+use crate::op::{Fact, brackets};
 use crate::{Error, Output, Result, Run, array};
 
 /// The shape of an elementwise op's result.
@@ -68,7 +68,7 @@ fn broadcast_sizes(x: &[usize], y: &[usize]) -> Result<Vec<usize>> {
             (a, b) => {
                 let (from_last, shapes) =
                     (axis as i64 - rank as i64, (Shape::from(x), Shape::from(y)));
-                let (x, y) = (sizes_text(x), sizes_text(y));
+                let (x, y) = (brackets(x), brackets(y));
                 Err(
                     Error::invalid(format!("Incompatible shapes: {x} vs. {y}")).help(mend(
                         &shapes.0.to_string(),
@@ -81,12 +81,6 @@ fn broadcast_sizes(x: &[usize], y: &[usize]) -> Result<Vec<usize>> {
             }
         })
         .collect()
-}
-
-/// Sizes as TensorFlow's run-time messages write them: `[2,3]`.
-pub(super) fn sizes_text(sizes: &[usize]) -> String {
-    let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
-    format!("[{}]", sizes.join(","))
 }
 
 /// The values of an elementwise op's result, where those of both inputs are followed and `f` knows each.

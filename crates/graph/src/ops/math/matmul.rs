@@ -6,8 +6,8 @@ use tconv_kernels::gemm;
 use tconv_shape::{Dim, Shape};
 use tconv_tensor::{Element, Tensor};
 
-use super::broadcast::sizes_text;
 use super::number::Number;
+use crate::op::brackets;
 use crate::op::{Fact, NUMBERS, Op, OpDef, not_differentiable, take};
 use crate::operand::apply;
 use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
@@ -143,7 +143,7 @@ integers!(i32, i64);
 impl MatMul {
     /// m, k and n.
     fn dims(&self, a: &[usize], b: &[usize]) -> Result<(usize, usize, usize)> {
-        let (text_a, text_b) = (sizes_text(a), sizes_text(b));
+        let (text_a, text_b) = (brackets(a), brackets(b));
         let (&[a0, a1], &[b0, b1]) = (a, b) else {
             let message = match a.len() == b.len() {
                 false => format!("In[0] and In[1] has different ndims: {text_a} vs. {text_b}"),

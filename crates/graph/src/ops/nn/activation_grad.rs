@@ -7,7 +7,7 @@ use tconv_kernels::{KernelError, Threads};
 use tconv_tensor::{Element, Tensor};
 
 use super::activation::{LEAKY_RELU_ALPHA, REAL_NUMBERS, sigmoid};
-use super::brackets;
+use crate::op::brackets;
 use crate::op::{FLOATS, Fact, Op, OpDef, take};
 use crate::{Error, Operation, Output, Result, Run, array, dispatch, math};
 

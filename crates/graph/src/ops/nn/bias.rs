@@ -7,8 +7,8 @@ use tconv_kernels::reduce::{self, Number};
 use tconv_shape::{DataFormat, Dim, Shape};
 use tconv_tensor::Tensor;
 
-use super::brackets;
 use crate::attrs::AttrReader;
+use crate::op::brackets;
 use crate::op::{Fact, NUMBERS, Op, OpDef, take};
 use crate::operand::apply;
 use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch};

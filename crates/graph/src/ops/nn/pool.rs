@@ -6,10 +6,10 @@ use tconv_kernels::pool::{self as kernels, Pool2};
 use tconv_shape::{ConvAxis, DataFormat, Dim, Padding, Shape, Window};
 use tconv_tensor::Tensor;
 
-use super::brackets;
 use crate::attrs::AttrReader;
+use crate::op::brackets;
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, no_gradient, take};
-use crate::ops::window::{self, SPATIAL};
+use crate::ops::window::{self, SPATIAL, four};
 use crate::{Error, Operation, Output, Result, Run, array, dispatch};
 
 mod attrs;
@@ -280,7 +280,7 @@ fn expect(what: &str, pool: &Pool2, tensor: &Tensor) -> Result<()> {
     if tensor.shape() == dims {
         return Ok(());
     }
-    let (expected, found) = (brackets(&dims), brackets(tensor.shape()));
+    let (expected, found) = (brackets(dims.as_slice()), brackets(tensor.shape()));
     Err(Error::invalid(format!(
         "Expected {what} shape to be {expected}, but got {found}"
     )))
@@ -291,19 +291,4 @@ fn wrong_rank(dims: &[usize]) -> Error {
         "tensor_in must be 4-dimensional: {}",
         brackets(dims)
     ))
-}
-
-/// Four sizes, each unknown where it is not known.
-fn four(what: &str, shape: &Shape) -> Result<Vec<Dim>> {
-    match shape.dims() {
-        Some(dims) if dims.len() == SPATIAL + 2 => Ok(dims.to_vec()),
-        Some(dims) => Err(Error::value(format!(
-            "Shape must be rank 4 but is rank {} for the {what}",
-            dims.len()
-        ))),
-        None => Ok(Shape::of_rank(SPATIAL + 2, what)
-            .dims()
-            .unwrap_or_default()
-            .to_vec()),
-    }
 }
