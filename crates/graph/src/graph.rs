@@ -11,7 +11,8 @@ use crate::{Error, NodeBuilder, Operand, Operation, Output, Result};
 
 /// A graph of ops: built first, run later by a [`crate::Session`].
 ///
-/// A cheap handle: clones share the graph, and so do the [`Output`]s in it.
+/// A cheap handle: clones share the graph, and so do the [`Output`]s in it. Threads may share it too;
+/// open scopes belong to the graph, so build named parts from one thread at a time.
 #[derive(Clone)]
 pub struct Graph(Arc<RwLock<State>>);
 

@@ -28,6 +28,8 @@ pub struct Session {
     variables: Mutex<HashMap<Arc<str>, Slot>>,
     streams: Mutex<HashMap<usize, crate::random::Philox>>,
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
+    /// Kernels' scratch that no run uses now.
+    scratch: Mutex<Vec<run::Rooms>>,
 }
 
 /// Where a variable's value lives.
@@ -81,6 +83,7 @@ impl Session {
             variables: Mutex::default(),
             streams: Mutex::default(),
             plans: Mutex::default(),
+            scratch: Mutex::default(),
         }
     }
 

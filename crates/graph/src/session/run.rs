@@ -28,7 +28,7 @@ impl<'s> Run<'s> {
             session,
             node: 0,
             snapshots: HashMap::new(),
-            scratch: Default::default(),
+            scratch: lock(&session.scratch).pop().unwrap_or_default(),
         }
     }
 
@@ -122,7 +122,7 @@ impl<'s> Run<'s> {
         self.session.instruction_set
     }
 
-    /// Room for a kernel: `len` elements, of whatever value. Kept for the next op of this run.
+    /// Room for a kernel: `len` elements, of whatever value. Kept for the session's next op.
     ///
     /// # Errors
     /// `ResourceExhausted`.
@@ -228,6 +228,13 @@ impl<'s> Run<'s> {
             std::collections::hash_map::Entry::Vacant(entry) => entry.insert(start()?),
         };
         Ok(draw(stream))
+    }
+}
+
+impl Drop for Run<'_> {
+    /// Leaves the scratch to the next run.
+    fn drop(&mut self) {
+        lock(&self.session.scratch).push(std::mem::take(&mut self.scratch));
     }
 }
 
