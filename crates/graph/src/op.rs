@@ -92,7 +92,10 @@ impl Fact {
             _ => return Ok(Shape::unknown()),
         };
         match dims.iter().filter_map(Dim::known).find(|&n| n < 0) {
-            Some(n) => Err(Error::value(format!("Dimension {n} must be >= 0"))),
+            Some(-1) => Err(Error::value("Dimension -1 must be >= 0")),
+            Some(n) => Err(Error::value(format!(
+                "Invalid value in tensor used for shape: {n}"
+            ))),
             None => Ok(Shape::new(dims)),
         }
     }

@@ -84,11 +84,11 @@ impl Layer {
         let graph = self.inputs.graph();
         match (&self.scope, self.reuse) {
             (Some(scope), reuse) => graph.variable_scope_reuse(scope, reuse, build),
-            (None, Reuse::Yes) => Err(Error::value(
+            (None, Reuse::Yes | Reuse::Auto) => Err(Error::value(
                 "reuse=True cannot be used without a name_or_scope",
             )
             .help("say which layer's variables to reuse with .scope(..)")),
-            (None, _) => graph.layer_scope(default, build),
+            (None, Reuse::No) => graph.layer_scope(default, build),
         }
     }
 

@@ -322,7 +322,17 @@ impl Graph {
         reuse: Reuse,
         build: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        self.name_scope(name, || {
+        self.both_scopes(name, name, reuse, build)
+    }
+
+    fn both_scopes<T>(
+        &self,
+        names: &str,
+        name: &str,
+        reuse: Reuse,
+        build: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        self.name_scope(names, || {
             let outer = {
                 let mut state = self.write();
                 let variables = &mut state.variables;
@@ -330,7 +340,7 @@ impl Graph {
                 *variables.opened.entry(scope.clone()).or_default() += 1;
                 let outer_scope = std::mem::replace(&mut variables.scope, scope);
                 let outer_reuse = variables.reuse;
-                if outer_reuse == Reuse::No {
+                if reuse != Reuse::No {
                     variables.reuse = reuse;
                 }
                 (outer_scope, outer_reuse)
@@ -346,14 +356,15 @@ impl Graph {
         })
     }
 
-    /// [`Graph::variable_scope`] of a layer: `default`, numbered where it was opened before.
+    /// [`Graph::variable_scope`] of a layer: `default`, numbered for variables where it was opened
+    /// before, and for nodes where that name scope was.
     pub(crate) fn layer_scope<T>(
         &self,
         default: &str,
         build: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         let name = self.read().variables.unique_scope(default);
-        self.variable_scope(&name, build)
+        self.both_scopes(default, &name, Reuse::No, build)
     }
 
     /// All variables, in the order in which they were made.

@@ -40,6 +40,8 @@ pub enum ShapeError {
         input: i64,
         /// The kernel's size, its dilation included.
         extent: i64,
+        /// How far the window moves.
+        stride: i64,
     },
 }
 
@@ -63,7 +65,7 @@ impl std::fmt::Display for ShapeError {
                 let least = if *what == "padding" { 0 } else { 1 };
                 write!(f, "{what} must be at least {least}, got {value}")
             }
-            Self::WindowTooLarge { input, extent } => write!(
+            Self::WindowTooLarge { input, extent, .. } => write!(
                 f,
                 "Negative dimension size caused by subtracting {extent} from {input}"
             ),

@@ -97,15 +97,15 @@ impl Window {
     /// The number of windows: the forward convolution's output size.
     ///
     /// `floor((input - margin) / stride) + 1`, where the margin is 1 for `SAME` and else the kernel's
-    /// extent less the padding. A window that does not fit gives 0 as long as it lacks less than a
-    /// stride, since TensorFlow's division truncates.
+    /// extent less the padding. A window that does not fit gives 0 as long as it lacks less than two
+    /// strides, since TensorFlow divides `input - margin + stride` and truncates.
     ///
     /// # Errors
     /// `WindowTooLarge` when it lacks more, `Overflow`.
     pub fn output(&self, input: &Dim) -> Result<Dim> {
         let room = input.minus(self.margin()?)?;
         match room.known() {
-            Some(room) if room <= -self.stride && self.padding != AxisPadding::Same => {
+            Some(room) if room / 2 <= -self.stride && self.padding != AxisPadding::Same => {
                 self.too_large(input)
             }
             Some(room) if room < 0 => Ok(Dim::Known(0)),
@@ -133,6 +133,7 @@ impl Window {
         Err(ShapeError::WindowTooLarge {
             input: padded.known().unwrap_or(0),
             extent: self.extent()?.known().unwrap_or(0),
+            stride: self.stride,
         })
     }
 
@@ -155,8 +156,7 @@ impl Window {
                 .checked_add(margin)?;
             let high = low.checked_add(stride - 1)?;
             Some(if output == 0 {
-                let refused = i64::from(self.padding != AxisPadding::Same);
-                low.checked_add(refused)?.max(0)..=high
+                low.checked_sub(stride - 1)?.max(0)..=high
             } else {
                 low.max(1)..=high
             })

@@ -9,7 +9,7 @@ use tconv_kernels::conv::{self as kernels, Pass};
 
 use tconv_tensor::{DType, Tensor};
 
-use crate::op::{Fact, Op, OpDef};
+use crate::op::{FLOATS, Fact, Op, OpDef};
 use crate::{Error, Operation, Output, Result, Run, array, dispatch};
 
 mod build;
@@ -60,7 +60,7 @@ pub(crate) static CONV_2D_BACKPROP_FILTER: OpDef = OpDef {
         ("filter_sizes", "int32"),
         ("out_backprop", "T"),
     ],
-    types: &[("T", DTYPES)],
+    types: &[("T", FLOATS)],
     stateful: false,
     make: |attrs| {
         Ok(Arc::new(Conv {

@@ -1,6 +1,6 @@
 //! The attributes that convolutions and pooling share.
 
-use tconv_shape::{DataFormat, Dim, Padding, Shape};
+use tconv_shape::{DataFormat, Dim, Padding, Shape, ShapeError};
 
 use crate::attrs::AttrReader;
 use crate::{Error, Result};
@@ -74,5 +74,17 @@ pub(super) fn four(what: &str, shape: &Shape) -> Result<Vec<Dim>> {
         rank => Err(Error::value(format!(
             "Shape must be rank 4 but is rank {rank} for the {what}"
         ))),
+    }
+}
+
+/// The error of a window while a graph runs.
+pub(super) fn run_error(error: ShapeError) -> Error {
+    match error {
+        ShapeError::WindowTooLarge { input, extent, stride } => Error::invalid(format!(
+            "Computed output size would be negative: {} [input_size: {input}, effective_filter_size: {extent}, stride: {stride}]",
+            (input - extent + stride) / stride
+        ))
+        .help(format!("a window of {extent} does not fit into {input}, padding included")),
+        other => Error::invalid(other.to_string()),
     }
 }

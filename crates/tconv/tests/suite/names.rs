@@ -187,3 +187,28 @@ fn layers_are_numbered() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_layers_nodes_are_numbered_by_the_open_name_scope() -> Result<()> {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>([None, Some(8), Some(8), Some(3)])?;
+    let layer = || slim::conv2d(&x, 4, 3).build();
+    // As tf_slim names them: variables Conv and Conv_1, nodes Conv and b/Conv.
+    assert_eq!(layer()?.name(), "Conv/Relu:0");
+    assert_eq!(g.name_scope("b", layer)?.name(), "b/Conv/Relu:0");
+    let names: Vec<_> = g
+        .global_variables()
+        .iter()
+        .map(|v| v.name().to_string())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "Conv/weights",
+            "Conv/biases",
+            "Conv_1/weights",
+            "Conv_1/biases"
+        ]
+    );
+    Ok(())
+}

@@ -310,3 +310,38 @@ fn scopes_say_which_variable_is_meant() -> Result<()> {
     assert_eq!(g.trainable_variables().len(), 2);
     Ok(())
 }
+
+#[test]
+fn the_inner_scope_says_whether_variables_are_reused() -> Result<()> {
+    let g = Graph::new();
+    let nested = |outer, inner, name: &str| {
+        g.variable_scope_reuse("s", outer, || {
+            g.variable_scope_reuse("n", inner, || g.get_variable(name, [1]))
+        })
+    };
+    // As TensorFlow answers.
+    let missing = nested(Reuse::Auto, Reuse::Yes, "a").unwrap_err();
+    assert!(
+        missing
+            .message()
+            .starts_with("Variable s/n/a does not exist"),
+        "{missing}"
+    );
+    assert!(nested(Reuse::Yes, Reuse::Auto, "a").is_ok());
+    assert!(nested(Reuse::Yes, Reuse::No, "b").is_err(), "inherited");
+    Ok(())
+}
+
+#[test]
+fn without_elements_nothing_is_concluded_of_a_size() -> Result<()> {
+    let g = Graph::new();
+    let given = g.placeholder::<f32>([None])?;
+    let n = given.shape()?.at(0)?;
+    let empty = g.placeholder::<f32>([2, 0])?;
+    let reshaped = array::reshape(&empty, sizes![0, &n])?;
+    assert_eq!(reshaped.static_shape().to_string(), "(0, None)");
+    let product = math::matmul(&reshaped, Tensor::full(&[3, 4], 1.0f32)?)?;
+    let feed = feed![given => [0.0f32; 3], empty => Tensor::full(&[2, 0], 0.0f32)?];
+    assert_eq!(Session::new(&g).run_with(&product, feed)?.shape(), [0, 4]);
+    Ok(())
+}

@@ -47,7 +47,8 @@ impl Geometry {
     }
 
     /// The forward output's shape from the input's and the filter's sizes; checks the channels.
-    fn forward_shape(&self, input: &[Dim], filter: &[Dim]) -> Result<Shape> {
+    /// `fits` says whether a window that does not fit is refused.
+    fn forward_shape(&self, input: &[Dim], filter: &[Dim], fits: bool) -> Result<Shape> {
         let depth = &input[self.channel()];
         if let (Dim::Known(depth), Dim::Known(filter_depth)) = (depth, &filter[SPATIAL]) {
             check_groups(*depth, *filter_depth, filter[SPATIAL + 1].known())?;
@@ -55,7 +56,11 @@ impl Geometry {
         let mut spatial = Vec::with_capacity(SPATIAL);
         for axis in 0..SPATIAL {
             let window = self.window(axis, &filter[axis])?;
-            spatial.push(window.output_that_fits(&input[self.format.spatial_axis(axis)])?);
+            let size = &input[self.format.spatial_axis(axis)];
+            spatial.push(match fits {
+                true => window.output_that_fits(size)?,
+                false => window.output(size)?,
+            });
         }
         let (batch, channels) = (input[0].clone(), filter[SPATIAL + 1].clone());
         Ok(Shape::new(self.format.arrange(batch, channels, &spatial)))
@@ -64,7 +69,7 @@ impl Geometry {
     pub fn infer_forward(&self, input: &Shape, filter: &Shape) -> Result<Shape> {
         let input = four("input", input)?;
         let filter = four("filter", filter)?;
-        self.forward_shape(&input, &filter)
+        self.forward_shape(&input, &filter, true)
     }
 
     pub fn infer_backprop_input(
@@ -110,12 +115,14 @@ impl Geometry {
         {
             check_transposed_groups(*depth, *filter_depth, value_dims[channel].known())?;
         }
-        let forward = self.forward_shape(&wanted, &filter).map_err(|error| {
-            error.help(format!(
-                "going forward again from output_shape {} the filter must fit",
-                Shape::new(wanted.clone())
-            ))
-        })?;
+        let forward = self
+            .forward_shape(&wanted, &filter, false)
+            .map_err(|error| {
+                error.help(format!(
+                    "going forward again from output_shape {} the filter must fit",
+                    Shape::new(wanted.clone())
+                ))
+            })?;
         let value = Shape::new(value_dims.clone());
         if let Err(ShapeError::Incompatible { .. }) = forward.merge(&value) {
             let error = Error::value(format!("Shapes {forward} and {value} are not compatible"))
@@ -148,7 +155,7 @@ impl Geometry {
                 sizes.shape
             )));
         }
-        let forward = self.forward_shape(&input, &filter)?;
+        let forward = self.forward_shape(&input, &filter, false)?;
         let given_shape = Shape::new(given.clone());
         if let Err(ShapeError::Incompatible { .. }) = forward.merge(&given_shape) {
             let error = Error::value(format!(
@@ -165,6 +172,13 @@ impl Geometry {
     /// The convolution of an input and a filter whose sizes are known.
     pub fn forward(&self, input: &[usize], filter: &[usize]) -> Result<ConvShape> {
         let (input, filter) = (signed(input)?, signed(filter)?);
+        let (depth, filter_depth) = (input[self.channel()], filter[SPATIAL]);
+        if filter_depth > 0 && depth % filter_depth != 0 {
+            return Err(Error::invalid(format!(
+                "input depth must be evenly divisible by filter depth: {depth} vs {filter_depth}"
+            ))
+            .help("the filter is [height, width, input channels, output channels]"));
+        }
         self.conv_shape("Conv2D", &input, &filter)
     }
 
@@ -310,7 +324,7 @@ impl Geometry {
                 .window(axis, &Dim::Known(filter[axis]))
                 .map_err(as_run_error)?;
             let made = ConvAxis::new(&window, input[self.format.spatial_axis(axis)]);
-            axes.push(made.map_err(|error| Error::invalid(format!("{label}: {error}")))?);
+            axes.push(made.map_err(window::run_error)?);
         }
         let size = |n: i64| {
             usize::try_from(n).map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")))
@@ -372,6 +386,9 @@ fn signed(sizes: &[usize]) -> Result<Vec<i64>> {
 
 /// The number of groups of a forward convolution.
 fn check_groups(depth: i64, filter_depth: i64, out_depth: Option<i64>) -> Result<usize> {
+    if filter_depth == 0 {
+        return Err(Error::value("Depth of filter must not be 0"));
+    }
     if depth == filter_depth {
         return Ok(1);
     }

@@ -294,7 +294,7 @@ impl Op for Reduction {
             Some([fitting(input.dtype, sum)?].into())
         };
         let value = match (&self.kind, &input.value, marks.as_slice()) {
-            (Kind::Sum, Some(value), [true]) => sum(value),
+            (Kind::Sum, Some(value), [true]) if axes.len() == 1 => sum(value),
             _ => None,
         };
         Ok(vec![Fact {

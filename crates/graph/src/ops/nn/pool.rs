@@ -140,8 +140,7 @@ impl Pool {
         let axis = |axis: usize| -> Result<ConvAxis> {
             let size = input[self.format.spatial_axis(axis)];
             let size = i64::try_from(size).map_err(|_| wrong_rank(input))?;
-            ConvAxis::new(&self.window(axis)?, size)
-                .map_err(|error| Error::invalid(error.to_string()))
+            ConvAxis::new(&self.window(axis)?, size).map_err(window::run_error)
         };
         let channels = input[self.format.channel_axis(SPATIAL)];
         Ok(Pool2 {

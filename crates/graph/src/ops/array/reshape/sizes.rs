@@ -44,7 +44,8 @@ pub(super) fn infer(from: &Shape, wanted: &[Dim]) -> Result<Shape> {
         (&[axis], _, _) => {
             sizes[axis] = left_over(dims, &others(axis))?.unwrap_or_else(|| unknown(axis))
         }
-        ([], &[axis], Some(_)) => {
+        // Without elements any size fits.
+        ([], &[axis], Some(known)) if product(&known) != Some(0) => {
             if let Some(size) = left_over(dims, &others(axis))? {
                 sizes[axis] = size;
             }
@@ -117,8 +118,10 @@ fn left_over(dims: &[Dim], others: &[Dim]) -> Result<Option<Dim>> {
     let (Some((have, mut from)), Some((want, to))) = (factors(dims), factors(others)) else {
         return Ok(None);
     };
-    if have == 0 || want == 0 {
-        return Ok(None);
+    match (have, want, to.as_slice()) {
+        (0, 1.., []) => return Ok(Some(Dim::Known(0))),
+        (0, ..) | (_, 0, _) => return Ok(None),
+        _ => {}
     }
     for unknown in to {
         match from.iter().position(|other| *other == unknown) {
