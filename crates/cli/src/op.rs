@@ -179,10 +179,10 @@ fn parse_padding(text: &str) -> Result<Padding, String> {
             Ok(&[top, bottom, left, right]) => {
                 Ok(Padding::Explicit(vec![(top, bottom), (left, right)]))
             }
-            _ => Err(
-                "padding must be either VALID or SAME, or four numbers: top,bottom,left,right"
-                    .into(),
-            ),
+            _ => Err(format!(
+                "{}padding must be either VALID or SAME, or four numbers: top,bottom,left,right",
+                capitals(text, &["SAME", "VALID"])
+            )),
         },
     }
 }
@@ -191,8 +191,19 @@ fn parse_format(text: &str) -> Result<DataFormat, String> {
     match text {
         "NHWC" => Ok(DataFormat::ChannelsLast),
         "NCHW" => Ok(DataFormat::ChannelsFirst),
-        _ => Err("data_format must be either NHWC or NCHW".into()),
+        _ => Err(format!(
+            "{}data_format must be either NHWC or NCHW",
+            capitals(text, &["NHWC", "NCHW"])
+        )),
     }
+}
+
+/// How to write a name that is right but for its case: TensorFlow takes capitals only.
+fn capitals(text: &str, names: &[&str]) -> String {
+    names
+        .iter()
+        .find(|name| name.eq_ignore_ascii_case(text))
+        .map_or_else(String::new, |name| format!("write {name}: "))
 }
 
 /// The graph of one op, whose files are placeholders under their flags' names.
@@ -272,6 +283,17 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     evaluate(name, conv, options, inputs)
 }
 
+/// The graph's help is for those who write the graph; here a file has to change.
+fn for_a_shell(error: tconv::Error) -> tconv::Error {
+    let casts = |line: &String| line.contains("math::cast");
+    match error.help_lines().iter().any(casts) {
+        true => error.help(
+            "here: convert one .npy file to the other's dtype, in NumPy with numpy.load(file).astype(dtype)",
+        ),
+        false => error,
+    }
+}
+
 fn evaluate(
     name: &str,
     conv: ConvBuilder<'_>,
@@ -284,7 +306,8 @@ fn evaluate(
         .dilations(options.dilations.0.clone())
         .padding(options.padding.clone())
         .data_format(options.data_format)
-        .build()?;
+        .build()
+        .map_err(for_a_shell)?;
     let session = Session::with_threads(&inputs.graph, options.threads.into())?;
     let feed = inputs
         .fed

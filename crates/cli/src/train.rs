@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::builder::RangedI64ValueParser;
 use clap::{ArgMatches, value_parser};
+use tconv::{DType, Tensor};
 
 use crate::{Failure, files, note, say};
 use checkpoint::Checkpoint;
@@ -50,7 +51,7 @@ pub struct Args {
     /// A folder of PNG and JPEG photographs of any size, instead of those that are built in
     ///
     /// Every fourth (of two or three the last) is held out to measure with. Those with a side longer than
-    /// 1024 pixels are reduced to that. A file that is no photograph is named and skipped.
+    /// 1024 pixels are reduced to that. A picture that cannot be read is named and skipped.
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
@@ -65,9 +66,9 @@ pub struct Args {
     #[arg(long)]
     resume: bool,
 
-    /// Steps between checkpoints
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u64).range(1..))]
-    checkpoint_every: u64,
+    /// Steps between checkpoints [default: 500, with --resume as before]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=10_000_000))]
+    checkpoint_every: Option<u64>,
 
     /// Threads; 0 means as many as the machine offers. The result is the same for any number
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads())]
@@ -99,6 +100,7 @@ struct Training {
     steps: u64,
     checkpoint_every: u64,
     out: PathBuf,
+    resumed: bool,
 }
 
 impl Training {
@@ -113,10 +115,15 @@ impl Training {
             threads,
         } = args;
         let path = out.join(CHECKPOINT);
-        let saved = if resume {
-            Some(Checkpoint::read(&path)?)
-        } else {
-            None
+        let saved = match (resume, path.exists()) {
+            (false, _) => None,
+            (true, true) => Some(Checkpoint::read(&path)?),
+            (true, false) => {
+                return Err(Failure::Error(format!(
+                    "no run there to go on with: {} is missing",
+                    path.display()
+                )));
+            }
         };
         let mut images = images.map(|folder| absolute(&folder)).transpose()?;
         if let Some(saved) = &saved {
@@ -128,7 +135,7 @@ impl Training {
                 path.display()
             ));
         }
-        warn_of_gaps(&settings);
+        warn_of_sizes(&settings);
         let photos = data::photographs(images.as_deref().map(Path::new))?;
         let fingerprint = data::fingerprint(&photos);
         files::make_writable(&out)?;
@@ -141,8 +148,11 @@ impl Training {
             model,
             losses: Vec::new(),
             steps: steps.unwrap_or(4000),
-            checkpoint_every,
+            checkpoint_every: checkpoint_every
+                .or(saved.as_ref().map(|saved| saved.checkpoint_every))
+                .unwrap_or(500),
             out,
+            resumed: resume,
         };
         if let Some(saved) = saved {
             training.restore(saved, steps)?;
@@ -179,68 +189,116 @@ impl Training {
             if stop.load(Ordering::Relaxed) {
                 progress.finish();
                 self.save()?;
-                let (out, total) = (self.out.display(), self.steps);
+                let (out, total) = (quoted(&self.out), self.steps);
                 return Err(Failure::Interrupted(format!(
                     "stopped after step {step} of {total}; `tconv train --resume --out {out}` goes on from there"
                 )));
             }
-            let (batch, crop) = (self.settings.batch as usize, self.settings.crop as usize);
-            let batch = data::batch(&self.photos, self.settings.seed.into(), step, batch, crop)?;
-            let loss = self.model.step(batch)?;
+            let loss = self.model.step(self.batch(step)?)?;
             if !loss.is_finite() {
                 progress.finish();
-                return Err(Failure::Error(format!(
-                    "the loss is {loss} after step {}: the training diverges. A --learning-rate below {} mends that",
-                    step + 1,
-                    self.settings.learning_rate()
-                )));
+                return Err(self.diverged(&format!("the loss is {loss} at step {}", step + 1)));
             }
             self.losses.push(loss);
             progress.step(step + 1, loss);
             if (step + 1) % self.checkpoint_every == 0 {
-                self.save()?;
+                self.save().inspect_err(|_| progress.finish())?;
             }
         }
         progress.finish();
         self.save()?;
-        figures::write_loss(&self.out.join("loss.svg"), &self.losses)?;
+        let [reconstruction, chart, metrics, checkpoint] =
+            ["reconstruction.png", "loss.svg", METRICS, CHECKPOINT].map(|name| self.out.join(name));
+        figures::write_loss(&chart, &self.losses)?;
         let trained = format!(
             "{} steps in {:.1} s",
             self.steps - before,
             start.elapsed().as_secs_f64()
         );
-        let table = report::write(
-            &self.out.join("reconstruction.png"),
-            &self.photos,
-            &self.model,
-            &self.settings,
-        )?;
+        let table = report::write(&reconstruction, &self.photos, &self.model, &self.settings)?;
         say(&format!(
-            "{table}\n{trained}; {}: reconstruction.png, loss.svg, metrics.csv, {CHECKPOINT}",
-            self.out.display()
+            "{table}\n{trained}\nwrote {}, {}, {}, {}",
+            reconstruction.display(),
+            chart.display(),
+            metrics.display(),
+            checkpoint.display()
         ))
     }
 
+    /// What is learned from in a step, counted from 0.
+    fn batch(&self, step: u64) -> Result<Tensor, Failure> {
+        let (batch, crop) = (self.settings.batch as usize, self.settings.crop as usize);
+        data::batch(&self.photos, self.settings.seed.into(), step, batch, crop)
+    }
+
+    fn diverged(&self, symptom: &str) -> Failure {
+        let (rate, optimizer) = (self.settings.learning_rate(), self.settings.optimizer);
+        let advice = match self.resumed {
+            true => "start anew, without --resume, with",
+            false => "try",
+        };
+        Failure::Error(format!(
+            "{symptom}: the training diverges. --learning-rate {rate} is too large: {advice} a tenth of it \
+             (the default for {} is {})",
+            optimizer.name(),
+            optimizer.default_rate()
+        ))
+    }
+
+    /// Writes the checkpoint and the metrics, unless the training has diverged: what was saved before stays.
     fn save(&self) -> Result<(), Failure> {
+        let step = self.losses.len() as u64;
+        let variables = self.model.values()?;
+        for (name, value) in &variables {
+            if !is_finite(value)? {
+                return Err(self.diverged(&format!("'{name}' is not finite after step {step}")));
+            }
+        }
+        // A step's loss is from before its update; finite weights can still be too large to compute with.
+        let loss = self.model.loss(self.batch(step)?)?;
+        if !loss.is_finite() {
+            return Err(self.diverged(&format!("the loss is {loss} after step {step}")));
+        }
         let mut metrics = String::from("step,loss,psnr\n");
         for (step, &loss) in (1..).zip(&self.losses) {
             let psnr = psnr(loss.into());
             metrics += &format!("{step},{loss},{psnr:.3}\n");
         }
-        files::replace(&self.out.join("metrics.csv"), metrics.as_bytes())?;
+        files::replace(&self.out.join(METRICS), metrics.as_bytes())?;
         let checkpoint = Checkpoint {
             losses: self.losses.clone(),
             steps: self.steps,
+            checkpoint_every: self.checkpoint_every,
             settings: self.settings.saved(),
             images: self.images.clone(),
             photographs: self.fingerprint,
-            variables: self.model.values()?,
+            variables,
         };
         checkpoint.write(&self.out.join(CHECKPOINT))
     }
 }
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
+const METRICS: &str = "metrics.csv";
+
+fn is_finite(tensor: &Tensor) -> Result<bool, Failure> {
+    Ok(match tensor.dtype() {
+        DType::Float32 => tensor.as_slice::<f32>()?.iter().all(|v| v.is_finite()),
+        DType::Float64 => tensor.as_slice::<f64>()?.iter().all(|v| v.is_finite()),
+        _ => true,
+    })
+}
+
+/// The path as a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=".contains(c);
+    match !path.is_empty() && path.chars().all(plain) {
+        true => path,
+        false if cfg!(windows) => format!("\"{path}\""),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
 
 /// The folder's path for a run that is resumed from another folder.
 fn absolute(folder: &Path) -> Result<String, Failure> {
@@ -252,14 +310,20 @@ fn absolute(folder: &Path) -> Result<String, Failure> {
         .map_err(|_| Failure::at(folder, "a checkpoint holds only paths that are Unicode"))
 }
 
-fn warn_of_gaps(settings: &Settings) {
-    let (kernel, stride) = (settings.kernel(), settings.stride);
+fn warn_of_sizes(settings: &Settings) {
+    let (kernel, stride, crop) = (settings.kernel(), settings.stride, settings.crop);
     if kernel < stride {
         note(&format!(
             "warning: a kernel of {kernel} with a stride of {stride} reaches {} of the {} pixels of each block; \
              the others stay grey. A kernel of {stride} or more covers",
             kernel * kernel,
             stride * stride
+        ));
+    }
+    if crop < kernel {
+        note(&format!(
+            "warning: crops of {crop} are smaller than the kernel of {kernel}: every window reaches beyond the crop, \
+             and learns from padding. A --crop of several times {kernel} gives it photographs to learn from"
         ));
     }
 }
@@ -275,4 +339,33 @@ fn watch_for_interrupts() -> Result<Arc<AtomicBool>, Failure> {
     })
     .map_err(|error| Failure::Error(format!("Ctrl-C cannot be watched for: {error}")))?;
     Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn paths_are_one_word_to_a_shell() {
+        assert_eq!(quoted(Path::new("out/a-1.b")), "out/a-1.b");
+        for path in ["my out", "it's", "$HOME;*", "a\\b c", "~"] {
+            let echoed = std::process::Command::new("sh")
+                .args(["-c", &format!("printf %s {}", quoted(Path::new(path)))])
+                .output()
+                .unwrap();
+            assert_eq!(echoed.stdout, path.as_bytes(), "{path}");
+        }
+    }
+
+    #[test]
+    fn one_number_that_is_not_finite_is_found() {
+        let of = |last: f32| Tensor::new(&[3], vec![0.0, f32::MAX, last]).unwrap();
+        assert!(is_finite(&of(-1.0)).unwrap());
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert!(!is_finite(&of(bad)).unwrap());
+        }
+        assert!(!is_finite(&Tensor::scalar(f64::NAN)).unwrap());
+        assert!(is_finite(&Tensor::scalar(7i64)).unwrap());
+    }
 }

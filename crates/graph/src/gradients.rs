@@ -75,7 +75,7 @@ pub fn gradients_with<S: Source>(
             }
             let start = match grad_ys.get(i) {
                 Some(given) => {
-                    y.static_shape().merge(given.static_shape())?;
+                    check_like(y, given)?;
                     (*given).clone()
                 }
                 None => {
@@ -91,6 +91,24 @@ pub fn gradients_with<S: Source>(
         flow.run()?;
         sources.iter().map(|x| flow.sum(x)).collect()
     })
+}
+
+/// Refuses a gradient of another dtype or shape than what it is the gradient of.
+fn check_like(y: &Output, given: &Output) -> Result<()> {
+    let help = || format!("grad_ys holds {given} for y {y}: they must be alike");
+    if y.dtype() != given.dtype() {
+        let message = format!(
+            "Gradient type {} generated for tensor {} does not match {}",
+            given.dtype(),
+            y.name(),
+            y.dtype()
+        );
+        return Err(Error::value(message).help(help()));
+    }
+    match y.static_shape().merge(given.static_shape()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::from(error).help(help())),
+    }
 }
 
 /// Gradients on their way from the ys to the xs.

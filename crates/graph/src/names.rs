@@ -44,7 +44,9 @@ impl Names {
 fn is_valid(name: &str, outermost: bool) -> bool {
     let first =
         |c: char| c.is_ascii_alphanumeric() || c == '.' || (!outermost && "_\\/-".contains(c));
-    name.starts_with(first)
+    let empty = name == "/" || name.contains("//");
+    !empty
+        && name.starts_with(first)
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "_.\\/>-".contains(c))
@@ -73,5 +75,10 @@ mod tests {
         }
         names.scope = "scope".into();
         assert_eq!(names.unique("_x").unwrap(), "scope/_x");
+        assert!(
+            ["/", "//", "a//"]
+                .iter()
+                .all(|bad| names.unique(bad).is_err())
+        );
     }
 }

@@ -109,7 +109,8 @@ impl NodeBuilder {
         })?;
         let node_name = self.name.clone().unwrap_or_else(|| def.name.to_string());
         let (op, facts) = self.infer(def).map_err(|error| {
-            let argument = |(i, output)| format!("{}: {output}", def.argument(i));
+            let argument =
+                |(i, output)| format!("{}: {output}", def.argument(i, self.inputs.len()));
             let inputs = self.inputs.iter().enumerate().map(argument).collect();
             error.at(node_name.trim_end_matches('/'), def.name, inputs)
         })?;

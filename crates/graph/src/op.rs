@@ -92,7 +92,9 @@ impl Fact {
             _ => return Ok(Shape::unknown()),
         };
         match dims.iter().filter_map(Dim::known).find(|&n| n < 0) {
-            Some(-1) => Err(Error::value("Dimension -1 must be >= 0")),
+            Some(-1) => Err(Error::value("Dimension -1 must be >= 0").help(
+                "a size that is known only when the graph runs is taken from a tensor: sizes![x.shape()?.at(0)?, ...]",
+            )),
             Some(n) => Err(Error::value(format!(
                 "Invalid value in tensor used for shape: {n}"
             ))),
@@ -119,13 +121,14 @@ pub struct OpDef {
 impl OpDef {
     /// The name of input `index` as people know it: for `Conv2DBackpropInput` those of
     /// `conv2d_transpose`, whose inner op says "input" of the user's output.
-    pub(crate) fn argument(&self, index: usize) -> &'static str {
-        let (name, _) = self
-            .inputs
-            .get(index)
-            .or(self.inputs.last())
-            .copied()
-            .unwrap_or(("input", ""));
+    pub(crate) fn argument(&self, index: usize, inputs: usize) -> &'static str {
+        // A list takes all inputs that the other arguments leave.
+        let list = (inputs + 1).saturating_sub(self.inputs.len());
+        let counted = self.inputs.iter().flat_map(|&(name, type_)| {
+            let count = if type_.starts_with("N*") { list } else { 1 };
+            std::iter::repeat_n(name, count)
+        });
+        let name = counted.skip(index).next().unwrap_or("input");
         match (self.name, name) {
             ("Conv2DBackpropInput", "input_sizes") => "output_shape",
             ("Conv2DBackpropInput", "out_backprop") => "value",

@@ -57,7 +57,16 @@ pub trait Optimizer {
     /// # Errors
     /// `Value` when `loss` depends on no trainable variable; as [`gradients`](crate::gradients()).
     fn minimize(&self, loss: &Output) -> Result<Operation> {
-        let gradients = self.compute_gradients(loss, None)?;
+        self.minimize_over(loss, &loss.graph().trainable_variables())
+    }
+
+    /// [`Optimizer::minimize`] that moves only `variables` (TensorFlow's `var_list`): those of a
+    /// generator, say.
+    ///
+    /// # Errors
+    /// As [`Optimizer::minimize`].
+    fn minimize_over(&self, loss: &Output, variables: &[Variable]) -> Result<Operation> {
+        let gradients = self.compute_gradients(loss, Some(variables))?;
         if gradients.iter().all(|(gradient, _)| gradient.is_none()) {
             let loss = format!(
                 "Tensor(\"{}\", shape={}, dtype={})",

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tconv_kernels::Threads;
 use tconv_kernels::simd::InstructionSet;
 use tconv_shape::Shape;
-use tconv_tensor::Tensor;
+use tconv_tensor::{DType, Tensor};
 
 use crate::fetch::Fetched;
 use crate::{Code, Error, Feed, Fetch, Graph, Output, Result};
@@ -169,6 +169,13 @@ impl Session {
 
 /// Checks a fed value against what the graph knows of the tensor.
 fn check_fed(output: &Output, value: &Tensor) -> Result<()> {
+    if output.dtype() == DType::Resource {
+        return Err(Error::invalid(format!(
+            "Tensor '{}' is a variable's handle, which cannot be fed",
+            output.name()
+        ))
+        .help("feed the tensor that reads the variable, or assign to it"));
+    }
     if value.dtype() != output.dtype() {
         return Err(Error::new(
             Code::InvalidArgument,

@@ -159,10 +159,20 @@ fn kernel_size(sizes: &Sizes) -> Result<[i64; 2]> {
         .expand("kernel_size", DataFormat::ChannelsLast, 2)?
         .as_slice()
     {
-        &[1, height, width, 1] => Ok([height, width]),
+        &[1, height, width, 1] => positive("kernel_size", [height, width]),
         other => Err(Error::value(format!(
             "The `kernel_size` argument must be a tuple of 2 integers. Received: {other:?}"
         ))),
+    }
+}
+
+/// Refuses what no window has, before a layer makes its variables.
+fn positive<const N: usize>(what: &str, sizes: [i64; N]) -> Result<[i64; N]> {
+    match sizes.iter().any(|&n| n < 1) {
+        true => Err(Error::value(format!(
+            "The argument `{what}` must be positive. Received: {sizes:?}"
+        ))),
+        false => Ok(sizes),
     }
 }
 

@@ -205,7 +205,8 @@ impl VariableBuilder<'_> {
             .help("Graph::variable_scope_reuse opens a scope in which get_variable gives what is there")),
             (None, Reuse::Yes) => Err(Error::value(format!(
                 "Variable {name} does not exist, or was not created with tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in VarScope?"
-            ))),
+            ))
+            .help("Graph::variable_scope_reuse with Reuse::Auto makes the variables that are not there")),
             (Some(variable), _) => self.matching(variable),
             (None, _) => {
                 let made = self.make(&name)?;

@@ -219,6 +219,12 @@ fn windows(axis: &ConvAxis, k: usize) -> Range<usize> {
     first(axis.pad_before)..first(axis.pad_before + axis.input)
 }
 
+/// The elements of the window that some window has inside of the input.
+fn reaching(axis: &ConvAxis) -> Range<usize> {
+    let last = axis.output.saturating_sub(1) * axis.stride;
+    axis.pad_before.saturating_sub(last)..axis.kernel.min(axis.pad_before + axis.input)
+}
+
 /// Images whose channels are last: those of `NCHW` are images of one channel.
 struct Planes<'a> {
     axes: [&'a ConvAxis; 2],
@@ -294,7 +300,7 @@ impl Planes<'_> {
             let rows = inside(height, i);
             for row in rows.clone() {
                 let x = &x[(plane * height.input + row) * width.input * depth..];
-                for k in 0..width.kernel {
+                for k in reaching(width) {
                     let columns = windows(width, k);
                     if columns.is_empty() {
                         continue;

@@ -9,6 +9,9 @@ use crate::KernelError;
 pub struct Threads(Option<Arc<rayon::ThreadPool>>);
 
 impl Threads {
+    /// The most threads that may be asked for.
+    pub const MOST: usize = 1024;
+
     /// The calling thread alone.
     pub const ONE: Threads = Threads(None);
 
@@ -23,6 +26,13 @@ impl Threads {
         };
         if count == 1 {
             return Ok(Threads::ONE);
+        }
+        if count > Threads::MOST {
+            let message = format!(
+                "{count} threads were asked for, {} are the most",
+                Threads::MOST
+            );
+            return Err(KernelError::Unavailable(message));
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
         let refused =

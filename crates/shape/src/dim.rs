@@ -17,9 +17,28 @@ pub enum Dim {
     Expr(Arc<Expr>),
 }
 
-/// An expression in unknown sizes.
+/// An expression in unknown sizes, of at most [`Expr::LARGEST`] parts.
+#[derive(PartialEq, Eq, Hash)]
+pub struct Expr {
+    form: Form,
+    /// How many unknowns and numbers it is written with.
+    parts: usize,
+}
+
+impl Expr {
+    /// The most parts that an expression has; a larger one is taken for an unknown of its own, so that
+    /// comparing, printing and dropping it stay cheap.
+    pub const LARGEST: usize = 500;
+
+    /// How it is made.
+    pub fn form(&self) -> &Form {
+        &self.form
+    }
+}
+
+/// The forms of an expression.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Expr {
+pub enum Form {
     /// An unknown of its own.
     Unknown(Unknown),
     /// `a + b`
@@ -64,7 +83,7 @@ impl Dim {
     /// A new unknown, different from every other; the name is for people.
     pub fn unknown(name: impl Into<Arc<str>>) -> Dim {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Dim::from(Expr::Unknown(Unknown {
+        Dim::from(Form::Unknown(Unknown {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             name: name.into(),
         }))
@@ -75,6 +94,14 @@ impl Dim {
         match self {
             Dim::Known(n) => Some(*n),
             Dim::Expr(_) => None,
+        }
+    }
+
+    /// How it is made, where it is not a known number.
+    pub fn form(&self) -> Option<&Form> {
+        match self {
+            Dim::Known(_) => None,
+            Dim::Expr(expr) => Some(&expr.form),
         }
     }
 
@@ -91,8 +118,13 @@ impl Dim {
         match (self, other.into()) {
             (Dim::Known(a), Dim::Known(b)) => checked(a.checked_add(b), *a, "+", b),
             (a, Dim::Known(0)) => Ok(a.clone()),
-            (Dim::Known(0), b) => Ok(b),
-            (a, b) => Ok(Expr::Sum(a.clone(), b).into()),
+            (Dim::Known(a), b) => b.plus(*a),
+            (a, Dim::Known(b)) => match a.form() {
+                // One number at the end: (h - 1) + 1 is h.
+                Some(Form::Sum(rest, Dim::Known(a))) => rest.plus(Dim::Known(*a).plus(b)?),
+                _ => Ok(Form::Sum(a.clone(), Dim::Known(b)).into()),
+            },
+            (a, b) => Ok(Form::Sum(a.clone(), b).into()),
         }
     }
 
@@ -103,9 +135,12 @@ impl Dim {
     pub fn minus(&self, other: impl Into<Dim>) -> Result<Dim> {
         match (self, other.into()) {
             (Dim::Known(a), Dim::Known(b)) => checked(a.checked_sub(b), *a, "-", b),
-            (a, Dim::Known(0)) => Ok(a.clone()),
+            (a, Dim::Known(b)) => match b.checked_neg() {
+                Some(minus) => a.plus(minus),
+                None => checked(None, 0, "-", b),
+            },
             (a, b) if *a == b => Ok(Dim::Known(0)),
-            (a, b) => Ok(Expr::Difference(a.clone(), b).into()),
+            (a, b) => Ok(Form::Difference(a.clone(), b).into()),
         }
     }
 
@@ -119,7 +154,7 @@ impl Dim {
             (a, Dim::Known(1)) => Ok(a.clone()),
             (Dim::Known(1), b) => Ok(b),
             (Dim::Known(0), _) | (_, Dim::Known(0)) => Ok(Dim::Known(0)),
-            (a, b) => Ok(Expr::Product(a.clone(), b).into()),
+            (a, b) => Ok(Form::Product(a.clone(), b).into()),
         }
     }
 
@@ -140,7 +175,7 @@ impl Dim {
                 checked(quotient, *a, "/", b)
             }
             (a, Dim::Known(1)) => Ok(a.clone()),
-            (a, b) => Ok(Expr::FloorDiv(a.clone(), b).into()),
+            (a, b) => Ok(Form::FloorDiv(a.clone(), b).into()),
         }
     }
 }
@@ -163,9 +198,23 @@ impl From<&Dim> for Dim {
     }
 }
 
-impl From<Expr> for Dim {
-    fn from(expr: Expr) -> Dim {
-        Dim::Expr(Arc::new(expr))
+impl From<Form> for Dim {
+    fn from(form: Form) -> Dim {
+        let parts = |dim: &Dim| match dim {
+            Dim::Known(_) => 1,
+            Dim::Expr(expr) => expr.parts,
+        };
+        let parts = match &form {
+            Form::Unknown(_) => 1,
+            Form::Sum(a, b)
+            | Form::Difference(a, b)
+            | Form::Product(a, b)
+            | Form::FloorDiv(a, b) => parts(a) + parts(b),
+        };
+        match parts <= Expr::LARGEST {
+            true => Dim::Expr(Arc::new(Expr { form, parts })),
+            false => Dim::unknown("..."),
+        }
     }
 }
 
@@ -189,12 +238,13 @@ impl fmt::Debug for Dim {
 
 impl fmt::Debug for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Expr::Unknown(unknown) => unknown.fmt(f),
-            Expr::Sum(a, b) => write!(f, "({a:?} + {b:?})"),
-            Expr::Difference(a, b) => write!(f, "({a:?} - {b:?})"),
-            Expr::Product(a, b) => write!(f, "{a:?}*{b:?}"),
-            Expr::FloorDiv(a, b) => write!(f, "floor({a:?}/{b:?})"),
+        match &self.form {
+            Form::Unknown(unknown) => unknown.fmt(f),
+            Form::Sum(a, Dim::Known(n @ ..0)) => write!(f, "({a:?} - {})", n.unsigned_abs()),
+            Form::Sum(a, b) => write!(f, "({a:?} + {b:?})"),
+            Form::Difference(a, b) => write!(f, "({a:?} - {b:?})"),
+            Form::Product(a, b) => write!(f, "{a:?}*{b:?}"),
+            Form::FloorDiv(a, b) => write!(f, "floor({a:?}/{b:?})"),
         }
     }
 }
@@ -218,6 +268,22 @@ mod tests {
         assert_ne!(h.plus(1), w.plus(1));
         assert_eq!(h.minus(&h), Ok(Dim::Known(0)));
         assert_eq!(h.times(1).as_ref(), Ok(&h));
+    }
+
+    #[test]
+    fn numbers_gather_and_expressions_stay_small() {
+        let h = Dim::unknown("h");
+        assert_eq!(h.minus(1).unwrap().plus(1).as_ref(), Ok(&h));
+        assert_eq!(Dim::Known(3).plus(&h).unwrap().minus(5), h.minus(2));
+        assert!(h.plus(1).unwrap().plus(i64::MAX).is_err());
+        assert!(h.minus(i64::MIN).is_err());
+        // Doubling and adding up a hundred thousand times: neither printing nor dropping may take long.
+        let (mut twice, mut chain) = (h.clone(), h.clone());
+        for _ in 0..100_000 {
+            twice = twice.plus(&twice).unwrap();
+            chain = chain.times(&h).unwrap();
+        }
+        assert!(format!("{twice:?} {chain:?}").len() < 20_000);
     }
 
     #[test]

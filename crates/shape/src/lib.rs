@@ -14,7 +14,7 @@ mod shape;
 mod window;
 
 pub use conv::{ConvAxis, ConvShape, DataFormat, Padding};
-pub use dim::{Dim, Expr, Unknown};
+pub use dim::{Dim, Expr, Form, Unknown};
 pub use error::{Result, ShapeError};
 pub use shape::Shape;
 pub use window::{AxisPadding, Window};

@@ -130,7 +130,7 @@ impl Shape {
                 }),
                 (Some(_), None) => Ok(x),
                 (None, Some(_)) => Ok(y),
-                (None, None) => Ok(Dim::unknown(format!("broadcast({x:?}, {y:?})"))),
+                (None, None) => Ok(Dim::unknown("broadcast")),
             }
         };
         (0..rank)

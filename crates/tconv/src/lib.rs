@@ -39,6 +39,7 @@ pub mod prelude {
     pub use crate::optim::{AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer, Optimizer};
     pub use crate::{
         DType, DataFormat, Error, Feed, Graph, Initializer, Operation, Output, Padding, Result,
-        Session, Shape, Tensor, Variable, array, feed, gradients, math, nn, random, sizes, slim,
+        Reuse, Session, Shape, Tensor, Variable, array, feed, gradients, gradients_with, math, nn,
+        random, sizes, slim,
     };
 }

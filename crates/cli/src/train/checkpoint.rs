@@ -25,6 +25,8 @@ pub struct Checkpoint {
     pub losses: Vec<f32>,
     /// Steps to be done in all.
     pub steps: u64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: u64,
     /// What must be the same for the run to go on, by the names of the flags.
     pub settings: BTreeMap<String, String>,
     /// The folder of the photographs, where they are not those that are built in.
@@ -45,6 +47,7 @@ impl Checkpoint {
             "version": VERSION,
             "step": self.losses.len(),
             "steps": self.steps,
+            "checkpoint_every": self.checkpoint_every,
             "settings": self.settings,
             "images": self.images,
             "photographs": format!("{:016x}", self.photographs),
@@ -101,6 +104,9 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
     let photographs = metadata["photographs"]
         .as_str()
         .and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    let checkpoint_every = metadata["checkpoint_every"]
+        .as_u64()
+        .filter(|&every| every > 0);
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let mut variables = BTreeMap::new();
     for (name, view) in tensors.iter() {
@@ -118,6 +124,7 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
     Ok(Checkpoint {
         losses,
         steps: metadata["steps"].as_u64().ok_or(missing("steps"))?,
+        checkpoint_every: checkpoint_every.ok_or(missing("checkpoint_every"))?,
         settings: settings.ok_or(missing("settings"))?,
         images: metadata["images"].as_str().map(str::to_string),
         photographs: photographs.ok_or(missing("photographs"))?,
@@ -227,6 +234,7 @@ mod tests {
         Checkpoint {
             losses: vec![0.25, 1e-3],
             steps: 9,
+            checkpoint_every: 5,
             settings: BTreeMap::from([("kernel".into(), "6".into()), ("seed".into(), "1".into())]),
             images: None,
             photographs: 0xfedc_ba98_7654_3210,
@@ -278,6 +286,7 @@ mod tests {
         let changed = |from, to| parse(&text(from, to)).unwrap_err();
         assert!(changed(r#"version\":1"#, r#"version\":2"#).contains("version 2"));
         assert!(changed(r#"step\":2"#, r#"step\":3"#).contains("2 losses for 3 steps"));
+        assert!(changed(r#"every\":5"#, r#"every\":0"#).contains("checkpoint_every"));
         assert!(changed(r#"tconv":"#, r#"other":"#).contains("no 'tconv'"));
     }
 }

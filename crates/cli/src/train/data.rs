@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 use tconv::Tensor;
 
 use crate::{Failure, note};
@@ -70,7 +70,8 @@ pub fn pixel(level: f32) -> f32 {
 /// Of four or more every fourth is held out, of two or three the last.
 ///
 /// # Errors
-/// When the folder cannot be read or holds no photograph; a file that is none is named and skipped.
+/// When the folder cannot be read or holds no photograph. Other files are skipped; those that are named as
+/// pictures are said.
 pub fn photographs(folder: Option<&Path>) -> Result<Vec<Photo>, Failure> {
     let mut photos = match folder {
         Some(folder) => read_folder(folder)?,
@@ -114,7 +115,10 @@ fn read_folder(folder: &Path) -> Result<Vec<Photo>, Failure> {
                     .into_owned();
                 photos.push(Photo::new((name, pixels)));
             }
-            Err(error) => note(&format!("skipped {}: {error}", path.display())),
+            Err(error) if ImageFormat::from_path(&path).is_ok() => {
+                note(&format!("skipped {}: {}", path.display(), reason(&error)));
+            }
+            Err(_) => {}
         }
     }
     if photos.is_empty() {
@@ -126,7 +130,19 @@ fn read_folder(folder: &Path) -> Result<Vec<Photo>, Failure> {
     Ok(photos)
 }
 
-fn read_photo(path: &Path) -> Result<RgbImage, image::ImageError> {
+fn reason(error: &ImageError) -> String {
+    match error {
+        ImageError::Unsupported(_) => "neither PNG nor JPEG".to_string(),
+        // Decoders break lines within their messages and after them.
+        other => other
+            .to_string()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
+    }
+}
+
+fn read_photo(path: &Path) -> Result<RgbImage, ImageError> {
     let mut decoder = ImageReader::open(path)?
         .with_guessed_format()?
         .into_decoder()?;

@@ -87,6 +87,16 @@ impl Model {
         Ok(loss.item()?)
     }
 
+    /// The loss of a batch, `[batch, height, width, 3]`, from which nothing is learned.
+    ///
+    /// # Errors
+    /// The session's own.
+    pub fn loss(&self, batch: Tensor) -> Result<f32, Failure> {
+        let inputs = &self.inputs;
+        let loss = self.session.run_with(&self.loss, feed![inputs => batch])?;
+        Ok(loss.item()?)
+    }
+
     /// Photographs through the code and back; the shape stays.
     ///
     /// # Errors

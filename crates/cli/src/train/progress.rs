@@ -23,7 +23,7 @@ impl Progress {
     /// Of `total` steps, `before` of which are done.
     pub fn new(total: u64, before: u64) -> Progress {
         let bar = ProgressBar::new(total).with_position(before);
-        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {msg}  {eta} left");
+        let style = ProgressStyle::with_template("{bar:20} {pos}/{len}  {eta} left  {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.reset_eta();
         Progress {
@@ -45,8 +45,8 @@ impl Progress {
         self.smooth = Some(smooth);
         let message = format!("loss {smooth:.5}  PSNR {:.2} dB", psnr(f64::from(smooth)));
         if !self.bar.is_hidden() {
-            self.bar.set_position(done);
             self.bar.set_message(message);
+            self.bar.set_position(done);
             return;
         }
         let due = self.last_line.is_none_or(|line| line.elapsed() >= EVERY);

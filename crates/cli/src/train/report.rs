@@ -160,10 +160,20 @@ fn table(measured: &[Measured], settings: &Settings) -> String {
             .fold(Difference::default(), Difference::and)
             .psnr()
     };
-    lines.push(format!(
-        "photographs {kind}: {:.2} dB rebuilt, {:.2} dB with each {stride}x{stride} block replaced by its mean",
+    let mut closing = format!(
+        "photographs {kind}: {:.2} dB rebuilt from {} numbers a block, {:.2} dB from each {stride}x{stride} block's mean ({} numbers)",
         all(0),
-        all(1)
-    ));
+        settings.channels,
+        all(1),
+        numbers(1)
+    );
+    if let Some(side) = fair_side(settings) {
+        closing += &format!(
+            ", {:.2} dB from {side}x{side} means ({} numbers)",
+            all(2),
+            numbers(stride / side)
+        );
+    }
+    lines.push(closing);
     lines.join("\n")
 }

@@ -59,17 +59,29 @@ pub enum Optimizer {
 }
 
 impl Optimizer {
-    fn name(self) -> String {
+    /// The learning rate that suits it.
+    pub fn default_rate(self) -> f64 {
+        match self {
+            Optimizer::Adam => 0.002,
+            Optimizer::Sgd => 2.0,
+            Optimizer::Momentum | Optimizer::Nesterov => 0.2,
+        }
+    }
+
+    /// The name that users know it by.
+    pub fn name(self) -> String {
         self.to_possible_value()
             .map_or_else(String::new, |value| value.get_name().to_string())
     }
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if rate > 0.0 && f64::is_finite(rate) => Ok(rate),
-        _ => Err("a learning rate is a number above 0".to_string()),
-    }
+    // Weights are float32, and so is what they are changed by.
+    let usable = |rate: &f64| *rate as f32 > 0.0 && (*rate as f32).is_finite();
+    text.parse()
+        .ok()
+        .filter(usable)
+        .ok_or_else(|| "a learning rate is a number above 0 that a float32 can hold".to_string())
 }
 
 /// Settings alone, as a checkpoint holds them.
@@ -88,11 +100,8 @@ impl Settings {
 
     /// The learning rate that was asked for, or one that suits the optimizer.
     pub fn learning_rate(&self) -> f64 {
-        self.learning_rate.unwrap_or(match self.optimizer {
-            Optimizer::Adam => 0.002,
-            Optimizer::Sgd => 2.0,
-            Optimizer::Momentum | Optimizer::Nesterov => 0.2,
-        })
+        self.learning_rate
+            .unwrap_or_else(|| self.optimizer.default_rate())
     }
 
     /// Each setting by its flag's name.
@@ -168,7 +177,7 @@ mod tests {
     #[test]
     fn rates() {
         assert!(
-            ["0", "-1", "nan", "inf", "x", "1e999"]
+            ["0", "-1", "nan", "inf", "x", "1e999", "1e300", "1e-300"]
                 .into_iter()
                 .all(|text| parse_rate(text).is_err())
         );

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tconv_shape::Shape;
+use tconv_shape::{Dim, Shape};
 use tconv_tensor::{DType, Handle, Tensor};
 
 use crate::op::{Fact, Op, OpDef, not_differentiable, take};
@@ -34,13 +34,8 @@ struct VarHandle {
 
 impl Op for VarHandle {
     fn infer(&self, _: &[Fact]) -> Result<Vec<Fact>> {
-        if let Some(n) = self
-            .shape
-            .known()
-            .unwrap_or_default()
-            .into_iter()
-            .find(|&n| n < 0)
-        {
+        let known = self.shape.dims().unwrap_or_default().iter();
+        if let Some(n) = known.filter_map(Dim::known).find(|&n| n < 0) {
             return Err(Error::value(format!("Dimension {n} must be >= 0")));
         }
         let fact = Fact::new(DType::Resource, Shape::scalar());

@@ -51,6 +51,9 @@ struct Planner<'a> {
     next_place: usize,
     constants: HashMap<usize, Tensor>,
     fed: HashSet<(usize, usize)>,
+    /// Whether what inference knew holds: a tensor that is fed though it has inputs may be of other sizes
+    /// than they would have given it.
+    facts_hold: bool,
     /// The nodes to run, each after its inputs.
     order: Vec<Arc<Node>>,
     seen: HashSet<usize>,
@@ -64,6 +67,10 @@ impl Plan {
             next_place: 0,
             constants: HashMap::new(),
             fed: key.feeds.iter().copied().collect(),
+            facts_hold: key
+                .feeds
+                .iter()
+                .all(|&(node, _)| session.graph.node(node).inputs.is_empty()),
             order: Vec::new(),
             seen: HashSet::new(),
         };
@@ -78,7 +85,9 @@ impl Plan {
             }
         }
         for &node in &key.operations {
-            planner.visit(node)?;
+            if !planner.is_fed_whole(node) {
+                planner.visit(node)?;
+            }
         }
         let (order, snapshots) = order_variables(std::mem::take(&mut planner.order));
         let mut steps: Vec<Step> = order
@@ -169,7 +178,7 @@ impl Planner<'_> {
         let [fact] = node.facts.as_slice() else {
             return Ok(false);
         };
-        if node.def.stateful || !node.control.is_empty() {
+        if node.def.stateful || !node.control.is_empty() || !self.facts_hold {
             return Ok(false);
         }
         let (Some(values), Some(shape)) = (fact.known_values(), fact.shape.known()) else {
@@ -274,7 +283,10 @@ pub(super) fn describe_inputs(
     let describe = |i: usize| {
         let (id, slot) = node.inputs[i];
         let input = session.graph.node(id);
-        let (argument, shape) = (node.def.argument(i), Shape::from(&*shapes[i]));
+        let (argument, shape) = (
+            node.def.argument(i, node.inputs.len()),
+            Shape::from(&*shapes[i]),
+        );
         format!(
             "{argument}: {}:{slot} {shape} {}",
             input.name, input.facts[slot].dtype

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tconv_kernels::Threads;
 use tconv_kernels::simd::InstructionSet;
 use tconv_shape::Shape;
-use tconv_tensor::{Element, Handle, Tensor};
+use tconv_tensor::{DType, Element, Handle, Tensor};
 
 use super::plan::{Plan, describe_inputs};
 use super::{Session, lock};
@@ -99,16 +99,6 @@ impl<'s> Run<'s> {
                 "the op made another number of outputs than it inferred",
             ));
         }
-        for (output, fact) in outputs.iter().zip(&node.facts) {
-            debug_assert_eq!(output.dtype(), fact.dtype, "{}", node.name);
-            debug_assert!(
-                fact.shape.is_compatible_with(&output.shape().into()),
-                "{}: {} is no {}",
-                node.name,
-                Shape::from(output.shape()),
-                fact.shape
-            );
-        }
         Ok(outputs)
     }
 
@@ -144,7 +134,20 @@ impl<'s> Run<'s> {
             Some(snapshot) => snapshot,
             None => lock(&self.session.variable(&handle.0)).clone(),
         };
-        value.ok_or_else(|| uninitialized(handle))
+        let value = value.ok_or_else(|| uninitialized(handle))?;
+        match self.declared() {
+            // Two handles of one name may disagree.
+            Some((dtype, shape))
+                if dtype != value.dtype() || !shape.is_compatible_with(&value.shape().into()) =>
+            {
+                Err(Error::invalid(format!(
+                    "Trying to read variable with wrong dtype or shape. Expected {dtype} {shape} got {} {}",
+                    value.dtype(),
+                    Shape::from(value.shape())
+                )))
+            }
+            _ => Ok(value),
+        }
     }
 
     /// Whether a variable has a value now.
@@ -157,21 +160,32 @@ impl<'s> Run<'s> {
     /// # Errors
     /// `InvalidArgument` for a value of another shape than the handle at the node's first input says.
     pub fn assign_variable(&self, handle: &Handle, value: Tensor) -> Result<()> {
-        let node = self.session.graph.node(self.node);
-        let declared = node
-            .inputs
-            .first()
-            .map(|&(id, slot)| self.session.graph.node(id).facts[slot].clone());
-        let found = Shape::from(value.shape());
-        if let Some((_, shape)) = declared.and_then(|fact| fact.handle)
-            && !shape.is_compatible_with(&found)
-        {
+        if let Some((_, shape)) = self.declared() {
+            let found = Shape::from(value.shape());
+            if !shape.is_compatible_with(&found) {
+                return Err(Error::invalid(format!(
+                    "Trying to assign to variable with tensor with wrong shape. Expected {shape} got {found}"
+                )));
+            }
+        }
+        let slot = self.session.variable(&handle.0);
+        let mut slot = lock(&slot);
+        if let Some(old) = slot.as_ref().filter(|old| old.dtype() != value.dtype()) {
             return Err(Error::invalid(format!(
-                "Trying to assign to variable with tensor with wrong shape. Expected {shape} got {found}"
+                "Trying to assign variable with wrong dtype. Expected {} got {}",
+                old.dtype(),
+                value.dtype()
             )));
         }
-        *lock(&self.session.variable(&handle.0)) = Some(value);
+        *slot = Some(value);
         Ok(())
+    }
+
+    /// What the handle at the node's first input says of its variable.
+    fn declared(&self) -> Option<(DType, Shape)> {
+        let graph = &self.session.graph;
+        let (id, slot) = *graph.node(self.node).inputs.first()?;
+        graph.node(id).facts[slot].handle.clone()
     }
 
     /// Changes the values of variables, all at once for every other run: `update` gets them in the order
@@ -265,7 +279,7 @@ fn uninitialized(handle: &Handle) -> Error {
         Code::FailedPrecondition,
         format!("Attempting to use uninitialized value {}", handle.0),
     )
-    .help("run graph.global_variables_initializer() once in this session before")
+    .help("run its initializer() once in this session before; global_variables_initializer() runs those of all, and so resets the others")
 }
 
 fn internal(node: &Node, what: &str) -> Error {

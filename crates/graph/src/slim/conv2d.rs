@@ -1,6 +1,6 @@
 use tconv_shape::{DataFormat, Padding};
 
-use super::{Layer, kernel_size, layer_setters};
+use super::{Layer, kernel_size, layer_setters, positive};
 use crate::nn::{self, Sizes};
 use crate::{Output, Result};
 
@@ -66,6 +66,12 @@ impl Conv2d {
         let (layer, format) = (&self.layer, self.format);
         let (_, channels) = layer.image(format)?;
         let [height, width] = kernel_size(&self.kernel)?;
+        for (what, sizes) in [("strides", &self.stride), ("dilation_rate", &self.rate)] {
+            let sizes = sizes.expand(what, format, 2)?;
+            sizes
+                .iter()
+                .try_for_each(|&n| positive(what, [n]).map(drop))?;
+        }
         layer.scoped("Conv", || {
             let sizes = [height, width, channels, layer.num_outputs];
             let (weights, biases) = layer.variables(&sizes)?;

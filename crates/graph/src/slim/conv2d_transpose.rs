@@ -1,6 +1,6 @@
 use tconv_shape::{DataFormat, Dim, Padding, ShapeError, Window};
 
-use super::{Layer, kernel_size, layer_setters};
+use super::{Layer, kernel_size, layer_setters, positive};
 use crate::nn::{self, Sizes};
 use crate::{Error, Output, Result, Size, array, math};
 
@@ -71,7 +71,10 @@ impl Conv2dTranspose {
             );
         }
         let kernel = kernel_size(&self.kernel)?;
-        let strides = self.stride.expand("stride", format, 2)?;
+        let strides = self.stride.expand("strides", format, 2)?;
+        strides
+            .iter()
+            .try_for_each(|&n| positive("strides", [n]).map(drop))?;
         layer.scoped("Conv2d_transpose", || {
             let sizes = [kernel[0], kernel[1], layer.num_outputs, channels];
             let (weights, biases) = layer.variables(&sizes)?;

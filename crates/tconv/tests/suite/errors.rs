@@ -289,3 +289,48 @@ fn a_result_larger_than_the_memory_is_refused() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn the_arguments_of_a_list_are_told_apart() -> Result<()> {
+    let g = Graph::new();
+    let a = g.placeholder_named::<f32>("a", [1, 16, 16, 8])?;
+    let b = g.placeholder_named::<f32>("b", [1, 17, 16, 8])?;
+    let error = array::concat(&[a, b], 3).unwrap_err();
+    let inputs = [
+        "values: a:0 (1, 16, 16, 8) float32",
+        "values: b:0 (1, 17, 16, 8) float32",
+        "axis: concat/axis:0 () int32",
+    ];
+    assert_eq!(error.inputs(), inputs);
+    Ok(())
+}
+
+#[test]
+fn a_gradient_that_is_given_must_be_like_its_tensor() -> Result<()> {
+    let g = Graph::new();
+    let x = g.placeholder_named::<f32>("x", [2, 3])?;
+    let y = math::square(&x)?;
+    let double = g.placeholder_named::<f64>("double", [2, 3])?;
+    let other = g.placeholder_named::<f32>("other", [2, 4])?;
+    for (given, name) in [(&double, "double:0"), (&other, "other:0")] {
+        let error = gradients_with(&[&y], &[&x], &[given]).unwrap_err();
+        assert!(
+            error.code().is_building() && error.to_string().contains(name),
+            "{error}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_layer_that_cannot_be_makes_no_variable() -> Result<()> {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>([1, 8, 8, 3])?;
+    assert!(slim::conv2d(&x, 4, 0).build().is_err());
+    assert!(slim::conv2d(&x, 4, 3).stride(0).build().is_err());
+    assert!(slim::conv2d(&x, 4, 3).rate(-1).build().is_err());
+    assert!(slim::conv2d_transpose(&x, 4, 3).stride(-1).build().is_err());
+    assert!(slim::conv2d(&x, 0, 3).build().is_err());
+    assert!(g.global_variables().is_empty());
+    Ok(())
+}

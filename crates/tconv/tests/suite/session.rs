@@ -345,3 +345,54 @@ fn without_elements_nothing_is_concluded_of_a_size() -> Result<()> {
     assert_eq!(Session::new(&g).run_with(&product, feed)?.shape(), [0, 4]);
     Ok(())
 }
+
+#[test]
+fn a_fed_tensor_counts_and_not_what_was_inferred_of_it() -> Result<()> {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>([None])?;
+    let y = nn::relu(&x)?;
+    let difference = (&x.shape()? - &y.shape()?)?;
+    let session = Session::new(&g);
+    let run = |feed| {
+        session
+            .run_with(&difference, feed)
+            .map(|d| d.to_i64_vec().unwrap())
+    };
+    assert_eq!(run(feed![x => [1.0f32, 2.0]])?, [0]);
+    assert_eq!(run(feed![x => [1.0f32, 2.0], y => [0.0f32; 3]])?, [-1]);
+    // The operation of a tensor that is fed has nothing to do.
+    session.run_with(x.op(), feed![x => [1.0f32]])?;
+    Ok(())
+}
+
+#[test]
+fn a_handle_is_of_its_own_variable() -> Result<()> {
+    let (g, v, session) = counter()?;
+    let u = g.variable("u", [3, 3]).build()?;
+    session.run(u.initializer())?;
+    let handle = session.run(u.handle())?;
+    assert!(session.run_with(&v, feed![v.handle() => handle]).is_err());
+    // A second handle of the same name says otherwise.
+    let other = g
+        .add("VarHandleOp")
+        .attr("shared_name", "v")
+        .attr("dtype", DType::Int32)
+        .attr("shape", Shape::from([3]));
+    let other = other.output()?;
+    let read = g
+        .add("ReadVariableOp")
+        .input(&other)
+        .attr("dtype", DType::Int32)
+        .output()?;
+    assert!(session.run(&read).is_err());
+    let value = g.constant([1i32, 2, 3])?;
+    let assign = g
+        .add("AssignVariableOp")
+        .input(&other)
+        .input(&value)
+        .attr("dtype", DType::Int32)
+        .build()?;
+    assert!(session.run(&assign).is_err());
+    assert_eq!(numbers(&session.run(&v)?), [1.0]);
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! The sizes that `Reshape` makes: of a shape with a -1 in it, and of sizes that are not known yet.
 
-use tconv_shape::{Dim, Expr, Shape};
+use tconv_shape::{Dim, Form, Shape};
 use tconv_tensor::Tensor;
 
 use super::MOST_AXES;
@@ -87,12 +87,10 @@ fn factors(dims: &[Dim]) -> Option<(i64, Vec<Dim>)> {
     let (mut number, mut unknowns) = (1i64, Vec::new());
     let mut stack: Vec<Dim> = dims.iter().rev().cloned().collect();
     while let Some(dim) = stack.pop() {
-        match dim {
-            Dim::Known(n) => number = number.checked_mul(n)?,
-            Dim::Expr(expr) => match &*expr {
-                Expr::Product(a, b) => stack.extend([b.clone(), a.clone()]),
-                _ => unknowns.push(Dim::Expr(expr)),
-            },
+        match (dim.known(), dim.form()) {
+            (Some(n), _) => number = number.checked_mul(n)?,
+            (_, Some(Form::Product(a, b))) => stack.extend([b.clone(), a.clone()]),
+            _ => unknowns.push(dim),
         }
     }
     Some((number, unknowns))
