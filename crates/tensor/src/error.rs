@@ -69,6 +69,14 @@ pub enum TensorError {
         /// What was found.
         problem: String,
     },
+    /// A `.npy` file ends before the end that its header gives.
+    #[error("{}: the file is cut short: {problem}", path.display())]
+    NpyCutShort {
+        /// The file.
+        path: PathBuf,
+        /// Where it ends, and where it should.
+        problem: String,
+    },
     /// A `.npy` file is sound and holds elements of a type that no tensor has.
     #[error("{}: element type {found} is not one of float32, float64, int32, int64, uint8, bool", path.display())]
     NpyDType {

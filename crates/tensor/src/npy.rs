@@ -1,6 +1,7 @@
 //! NumPy's `.npy` files.
 //!
-//! A reader believes no size that a file states before it has been compared with the file's own.
+//! A reader believes no size that a file states before it has been compared with the file's own,
+//! or, for a pipe, before the elements have arrived.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -21,20 +22,24 @@ const MAX_HEADER: usize = 10_000;
 /// The deepest nesting of brackets that is read; an element type that a tensor has needs 2.
 const MAX_NESTING: usize = 32;
 
-/// Reads a `.npy` file: `f32`, `f64`, `i32`, `i64`, `u8` or `bool`, either byte order, rows or
+/// The bytes for which room is made at first when it is not known how many will come.
+const FIRST_ROOM: usize = 64 << 10;
+
+/// Reads a `.npy` file or pipe: `f32`, `f64`, `i32`, `i64`, `u8` or `bool`, either byte order, rows or
 /// columns first, format versions 1 to 3. What follows the elements is ignored, as NumPy does.
 ///
 /// # Errors
-/// [`TensorError::File`] when the file cannot be read; [`TensorError::Npy`] when it is damaged,
-/// short, or another kind of file; [`TensorError::NpyDType`] for elements of another type;
+/// [`TensorError::File`] when the file cannot be read; [`TensorError::Npy`] when it is damaged
+/// or another kind of file; [`TensorError::NpyCutShort`] when it is shorter than its header says;
+/// [`TensorError::NpyDType`] for elements of another type;
 /// [`TensorError::TooLarge`] when memory does not suffice.
 pub fn read_npy(path: impl AsRef<Path>) -> Result<Tensor, TensorError> {
     let path = path.as_ref();
     let file = File::open(path).map_err(|error| TensorError::file(path, error))?;
-    let size = file
+    let found = file
         .metadata()
-        .map_err(|error| TensorError::file(path, error))?
-        .len();
+        .map_err(|error| TensorError::file(path, error))?;
+    let size = found.is_file().then_some(found.len());
     Source { path, size }.read(BufReader::new(file))
 }
 
@@ -52,8 +57,8 @@ pub fn write_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), TensorEr
 /// Where an array is read from, and how much of it there is.
 struct Source<'a> {
     path: &'a Path,
-    /// The file's bytes, header and all.
-    size: u64,
+    /// The file's bytes, header and all; `None` for a pipe, which ends when its writer does.
+    size: Option<u64>,
 }
 
 impl Source<'_> {
@@ -62,6 +67,19 @@ impl Source<'_> {
             path: self.path.to_owned(),
             problem: problem.to_string(),
         }
+    }
+
+    fn cut_short(&self, problem: String) -> TensorError {
+        TensorError::NpyCutShort {
+            path: self.path.to_owned(),
+            problem,
+        }
+    }
+
+    fn too_few(&self, dtype: DType, shape: &[usize], promised: u64, present: u64) -> TensorError {
+        self.cut_short(format!(
+            "shape {shape:?} of {dtype} takes {promised} bytes, {present} follow the header"
+        ))
     }
 
     fn read(&self, mut reader: impl Read) -> Result<Tensor, TensorError> {
@@ -75,12 +93,10 @@ impl Source<'_> {
             .map_err(|_| self.damaged(format!("shape {:?} cannot be addressed", header.shape())))?;
         let promised = addressable_len(dtype, &shape)
             .map_err(oversize)?
-            .saturating_mul(dtype.size());
-        let present = self.size.saturating_sub(text.len() as u64);
-        if promised as u64 > present {
-            return Err(self.damaged(format!(
-                "shape {shape:?} of {dtype} takes {promised} bytes, {present} follow the header"
-            )));
+            .saturating_mul(dtype.size()) as u64;
+        let present = self.size.map(|size| size.saturating_sub(text.len() as u64));
+        if let Some(present) = present.filter(|present| promised > *present) {
+            return Err(self.too_few(dtype, &shape, promised, present));
         }
         checked_len(dtype, &shape)?;
         match dtype {
@@ -101,9 +117,10 @@ impl Source<'_> {
             let read = reader.by_ref().take(count as u64).read_to_end(bytes);
             match read.map_err(|error| TensorError::file(self.path, error))? {
                 got if got == count => Ok(()),
-                _ => Err(self.damaged(format!(
-                    "it ends within the header, after {} bytes",
-                    bytes.len()
+                got => Err(self.cut_short(format!(
+                    "it ends within the header, after {} of {} bytes",
+                    bytes.len(),
+                    bytes.len() - got + count
                 ))),
             }
         };
@@ -166,18 +183,49 @@ impl Source<'_> {
         reader: impl Read,
     ) -> Result<Tensor, TensorError> {
         let (order, len) = (header.order(), shape.iter().product::<usize>());
-        let mut data = Vec::with_capacity(len);
-        let items = NpyFile::with_header(header, reader).data::<T>();
-        for item in items.map_err(|error| self.damaged(error))? {
-            data.push(item.map_err(|error| {
-                self.damaged(format!("{error}, after {} of {len} elements", data.len()))
-            })?);
+        let promised = len.saturating_mul(T::DTYPE.size());
+        let mut reader = reader.take(promised as u64);
+        let mut items = NpyFile::with_header(header, &mut reader)
+            .data::<T>()
+            .map_err(|error| self.damaged(error))?;
+        let mut data = Vec::new();
+        let ended = loop {
+            if data.len() == data.capacity() {
+                let room = match self.size {
+                    Some(_) => len,
+                    None => data.len().max(FIRST_ROOM / T::DTYPE.size()),
+                };
+                data.try_reserve_exact(room.min(len - data.len()))
+                    .map_err(|_| TensorError::TooLarge {
+                        shape: shape.to_vec(),
+                        dtype: T::DTYPE,
+                        bytes: Some(promised),
+                        available: None,
+                    })?;
+            }
+            match items.next() {
+                Some(Ok(item)) => data.push(item),
+                Some(Err(error)) => break Err(error),
+                None => break Ok(()),
+            }
+        };
+        match ended {
+            // A regular file was long enough when it was opened, and may have been cut since.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                let present = promised as u64 - reader.limit();
+                return Err(self.too_few(T::DTYPE, shape, promised as u64, present));
+            }
+            Err(error) => return Err(TensorError::file(self.path, error)),
+            Ok(()) => {}
         }
         match order {
             Order::C => Tensor::new(shape, data),
-            Order::Fortran => Array::from_shape_vec(IxDyn(shape).f(), data)
-                .map(Tensor::from)
-                .map_err(|error| self.damaged(error)),
+            Order::Fortran => {
+                checked_len(T::DTYPE, shape)?;
+                Array::from_shape_vec(IxDyn(shape).f(), data)
+                    .map(Tensor::from)
+                    .map_err(|error| self.damaged(error))
+            }
         }
     }
 }

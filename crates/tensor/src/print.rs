@@ -16,12 +16,21 @@ const THRESHOLD: usize = 1000;
 const EDGE: usize = 3;
 /// The longest line, brackets included (`linewidth`).
 const LINE_WIDTH: usize = 75;
+/// The most axes that an array of NumPy's can have (`NPY_MAXDIMS`).
+const MAX_RANK: usize = 64;
 
 /// As NumPy prints: at most 8 digits after the point and only as many as tell the values apart,
 /// 75 columns, and `...` in the middle of long axes where there are more than 1000 elements.
-/// A resource is written `<Resource NAME>`.
+/// A resource is written `<Resource NAME>`; a tensor of more than NumPy's 64 axes as `fmt::Debug` does.
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The other sizes of an empty tensor have no limit, and the layout recurses once per axis.
+        if self.is_empty() {
+            return f.write_str("[]");
+        }
+        if self.rank() > MAX_RANK {
+            return fmt::Debug::fmt(self, f);
+        }
         let text = match self.storage() {
             Storage::Float32(data) => float_text(self.shape(), data),
             Storage::Float64(data) => float_text(self.shape(), data),
@@ -94,9 +103,6 @@ fn shown(shape: &[usize]) -> impl Iterator<Item = usize> {
 }
 
 fn array_text(shape: &[usize], element: impl Fn(usize) -> String) -> String {
-    if shape.contains(&0) {
-        return "[]".to_owned();
-    }
     let layout = Layout {
         summarise: summarises(shape),
         element,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::dtype::storage::{Storage, for_each_type};
 use crate::{DType, Element, Handle, TensorError};
 
-/// Below this many bytes an allocation is not compared with the memory that is available.
+/// Below this many bytes an allocation is not checked against the memory that can be had.
 const ALWAYS_ALLOWED: usize = 64 << 20;
 
 /// How many elements `fmt::Debug` shows.
@@ -121,8 +121,10 @@ impl Tensor {
     /// The elements in row-major order, to be written; copied first when they have another owner.
     ///
     /// # Errors
-    /// [`TensorError::WrongDType`] unless the tensor's element type is `T`.
+    /// [`TensorError::WrongDType`] unless the tensor's element type is `T`;
+    /// [`TensorError::TooLarge`] when there is no memory for a copy.
     pub fn make_mut<T: Element>(&mut self) -> Result<&mut [T], TensorError> {
+        self.check_copy()?;
         let error = self.wrong_dtype::<T>();
         T::get_mut(&mut self.storage)
             .map(|data| Arc::make_mut(data).as_mut_slice())
@@ -132,8 +134,10 @@ impl Tensor {
     /// The elements in row-major order; copied only when they have another owner.
     ///
     /// # Errors
-    /// [`TensorError::WrongDType`] unless the tensor's element type is `T`.
+    /// [`TensorError::WrongDType`] unless the tensor's element type is `T`;
+    /// [`TensorError::TooLarge`] when there is no memory for a copy.
     pub fn into_vec<T: Element>(self) -> Result<Vec<T>, TensorError> {
+        self.check_copy()?;
         let error = self.wrong_dtype::<T>();
         T::take(self.storage).map(Arc::unwrap_or_clone).ok_or(error)
     }
@@ -186,6 +190,14 @@ impl Tensor {
         }
     }
 
+    /// Whether there is memory for the copy that a write or a take-over makes of shared elements.
+    fn check_copy(&self) -> Result<(), TensorError> {
+        if !self.is_unique() {
+            checked_len(self.dtype(), &self.shape)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn storage(&self) -> &Storage {
         &self.storage
     }
@@ -198,7 +210,6 @@ impl Tensor {
     }
 }
 
-/// Writes `Tensor(float32, [2, 3]) [0.0, 1.0, ...]`: type, shape and the first elements.
 impl Default for Tensor {
     /// A float32 vector without elements.
     fn default() -> Tensor {
@@ -206,6 +217,7 @@ impl Default for Tensor {
     }
 }
 
+/// Writes `Tensor(float32, [2, 3]) [0.0, 1.0, ...]`: type, shape and the first elements.
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tensor({}, {:?}) [", self.dtype(), self.shape)?;
@@ -226,21 +238,29 @@ impl fmt::Debug for Tensor {
 /// The number of elements of a tensor that is about to be allocated.
 ///
 /// # Errors
-/// [`TensorError::TooLarge`] when the bytes overflow `isize`, or are 64 MiB or more and more than the
-/// machine has available (`MemAvailable` of `/proc/meminfo`, where that can be read).
+/// [`TensorError::TooLarge`] when the bytes overflow `isize`, or are 64 MiB or more and either more
+/// than the machine has available (`MemAvailable` of `/proc/meminfo`, where that can be read) or
+/// more than the allocator gives, which a process's own limit can cause.
 pub fn checked_len(dtype: DType, shape: &[usize]) -> Result<usize, TensorError> {
     let len = addressable_len(dtype, shape)?;
     let bytes = len.saturating_mul(dtype.size());
-    if bytes >= ALWAYS_ALLOWED
-        && let Some(available) = available_memory().filter(|available| bytes > *available)
-    {
-        return Err(TensorError::TooLarge {
-            shape: shape.to_vec(),
-            dtype,
-            bytes: Some(bytes),
-            available: Some(available),
-        });
+    if bytes < ALWAYS_ALLOWED {
+        return Ok(len);
     }
+    let too_large = |available| TensorError::TooLarge {
+        shape: shape.to_vec(),
+        dtype,
+        bytes: Some(bytes),
+        available,
+    };
+    if let Some(available) = available_memory().filter(|available| bytes > *available) {
+        return Err(too_large(Some(available)));
+    }
+    // Only on trial, because what is reserved can be zeroed solely by writing it, whereas the system
+    // gives `vec![0; len]` zeroed pages when they are first touched.
+    Vec::<u8>::new()
+        .try_reserve_exact(bytes)
+        .map_err(|_| too_large(None))?;
     Ok(len)
 }
 
@@ -360,6 +380,44 @@ mod tests {
             );
             assert!(error.ends_with(" GiB are available"), "{error}");
         }
+    }
+
+    /// Under a limit on the process's own memory, of which `MemAvailable` knows nothing.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_refused_allocation_is_an_error() {
+        const LIMITED: &str = "TCONV_TEST_LIMITED";
+        if std::env::var_os(LIMITED).is_some() {
+            let half = [300 << 20];
+            let error = Tensor::zeros(DType::Uint8, &[700 << 20]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "OOM when allocating tensor with shape[734003200] and type uint8: 0.68 GiB are needed"
+            );
+            assert!(Tensor::full(&[700 << 20], 1u8).is_err());
+            let kept = Tensor::zeros(DType::Uint8, &half).unwrap();
+            let mut shared = kept.clone();
+            assert!(matches!(
+                shared.make_mut::<u8>(),
+                Err(TensorError::TooLarge { .. })
+            ));
+            assert!(shared.into_vec::<u8>().is_err());
+            assert!(kept.into_vec::<u8>().is_ok());
+            return;
+        }
+        let output = std::process::Command::new("sh")
+            .args([
+                "-c",
+                "ulimit -v 600000 && exec \"$0\" --exact --test-threads=1 \"$1\"",
+            ])
+            .arg(std::env::current_exe().unwrap())
+            .arg("tensor::tests::a_refused_allocation_is_an_error")
+            .env(LIMITED, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}\n{text}", output.status);
+        assert!(text.contains("1 passed"), "{text}");
     }
 
     #[test]

@@ -302,6 +302,10 @@ fn the_arguments_of_a_list_are_told_apart() -> Result<()> {
         "axis: concat/axis:0 () int32",
     ];
     assert_eq!(error.inputs(), inputs);
+    assert!(
+        error.to_string().contains("concatenated along axis 3"),
+        "{error}"
+    );
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Handle, Tensor};
+use crate::{DType, Handle, Tensor};
 
 /// One recorded array: bit patterns, repeated cyclically to fill the shape.
 fn tensor(case: &Value) -> Tensor {
@@ -54,6 +54,28 @@ fn prints_as_numpy_does() {
         cases.len(),
         wrong.join("\n\n")
     );
+}
+
+#[test]
+fn an_empty_tensor_prints_at_once_whatever_its_other_sizes() {
+    for shape in [vec![100_000_000_000, 0], vec![0, 1 << 30], vec![3, 0]] {
+        for dtype in DType::ALL {
+            let empty = Tensor::zeros(dtype, &shape).unwrap();
+            assert_eq!(empty.to_string(), "[]", "{dtype} {shape:?}");
+        }
+    }
+}
+
+#[test]
+fn ranks_beyond_numpys_print_as_debug_does() {
+    let of_rank = |rank| Tensor::full(&vec![1; rank], 7i32).unwrap();
+    let most = of_rank(64).to_string();
+    assert_eq!(most, format!("{}7{}", "[".repeat(64), "]".repeat(64)));
+    for rank in [65, 5000, 100_000] {
+        let ones = vec!["1"; rank].join(", ");
+        let expected = format!("Tensor(int32, [{ones}]) [7]");
+        assert!(of_rank(rank).to_string() == expected, "rank {rank}");
+    }
 }
 
 #[test]

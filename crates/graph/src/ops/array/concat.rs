@@ -79,6 +79,13 @@ fn joined(values: &[Fact]) -> Option<Vec<Dim>> {
     Some(all)
 }
 
+/// What concatenation wants of shapes.
+fn alike(axis: usize) -> String {
+    format!(
+        "concatenated along axis {axis}, tensors may differ only there: crop or pad the others to fit"
+    )
+}
+
 impl Op for Concat {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let (values, axis) = split_off(inputs)?;
@@ -128,8 +135,9 @@ impl Op for Concat {
                     };
                     let ((before, behind), (later_before, later_behind)) =
                         (parts(&dims), parts(&later));
-                    let before = merge(&before, &later_before)?;
-                    let behind = merge(&behind, &later_behind)?;
+                    let helped = |error: Error| error.help(alike(at));
+                    let before = merge(&before, &later_before).map_err(helped)?;
+                    let behind = merge(&behind, &later_behind).map_err(helped)?;
                     let mut sizes = before.dims().unwrap_or_default().to_vec();
                     sizes.push(dims[at].plus(&later[at])?);
                     sizes.extend_from_slice(behind.dims().unwrap_or_default());
@@ -181,7 +189,8 @@ impl Op for Concat {
                 return Err(Error::invalid(format!(
                     "ConcatOp : Dimension {axis} in both shapes must be equal: {}",
                     shapes()
-                )));
+                ))
+                .help(alike(at)));
             }
             sizes[at] = sizes[at].checked_add(value.shape()[at]).ok_or_else(|| {
                 Error::new(
