@@ -124,11 +124,11 @@ impl OpDef {
     pub(crate) fn argument(&self, index: usize, inputs: usize) -> &'static str {
         // A list takes all inputs that the other arguments leave.
         let list = (inputs + 1).saturating_sub(self.inputs.len());
-        let counted = self.inputs.iter().flat_map(|&(name, type_)| {
+        let mut counted = self.inputs.iter().flat_map(|&(name, type_)| {
             let count = if type_.starts_with("N*") { list } else { 1 };
             std::iter::repeat_n(name, count)
         });
-        let name = counted.skip(index).next().unwrap_or("input");
+        let name = counted.nth(index).unwrap_or("input");
         match (self.name, name) {
             ("Conv2DBackpropInput", "input_sizes") => "output_shape",
             ("Conv2DBackpropInput", "out_backprop") => "value",

@@ -165,8 +165,10 @@ impl Tensor {
     /// The elements of a tensor of sizes or indices, widened.
     ///
     /// # Errors
-    /// [`TensorError::NotInteger`] unless the tensor's element type is `Int32` or `Int64`.
+    /// [`TensorError::NotInteger`] unless the tensor's element type is `Int32` or `Int64`;
+    /// [`TensorError::TooLarge`], as [`checked_len`].
     pub fn to_i64_vec(&self) -> Result<Vec<i64>, TensorError> {
+        checked_len(DType::Int64, &self.shape)?;
         match &self.storage {
             Storage::Int32(data) => Ok(data.iter().copied().map(i64::from).collect()),
             Storage::Int64(data) => Ok(data.to_vec()),
@@ -258,9 +260,12 @@ pub fn checked_len(dtype: DType, shape: &[usize]) -> Result<usize, TensorError> 
     }
     // Only on trial, because what is reserved can be zeroed solely by writing it, whereas the system
     // gives `vec![0; len]` zeroed pages when they are first touched.
-    Vec::<u8>::new()
+    let mut trial = Vec::<u8>::new();
+    trial
         .try_reserve_exact(bytes)
         .map_err(|_| too_large(None))?;
+    // The compiler may leave out an allocation that nobody sees.
+    std::hint::black_box(&trial);
     Ok(len)
 }
 

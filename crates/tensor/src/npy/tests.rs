@@ -222,7 +222,7 @@ fn files_that_are_shorter_than_their_headers_say_are_told_apart() {
 #[cfg(target_os = "linux")]
 fn read_pipe(bytes: Vec<u8>) -> Result<Tensor, TensorError> {
     use std::os::fd::AsRawFd;
-    let (reader, mut writer) = std::io::pipe().unwrap();
+    let (reader, mut writer) = io::pipe().unwrap();
     // The reader may stop at the header: an error of the writer is not what is looked at.
     let writing = std::thread::spawn(move || writer.write_all(&bytes).is_ok());
     let read = read_npy(format!("/proc/self/fd/{}", reader.as_raw_fd()));

@@ -7,8 +7,8 @@ use tconv_tensor::Tensor;
 
 use super::broadcast::fitting;
 use crate::op::{Fact, INDICES, Op, OpDef, not_differentiable};
-use crate::operand::{apply, integers};
-use crate::{Error, Operand, Operation, Output, Result, Run};
+use crate::operand::apply;
+use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
 
 pub(crate) static RANGE: OpDef = OpDef {
     name: "Range",
@@ -110,12 +110,14 @@ impl Op for Range {
         };
         let dtype = inputs[0].dtype();
         let count = count(start, limit, delta)?;
-        tconv_tensor::checked_len(tconv_tensor::DType::Int64, &[count])?;
-        // Every one of them lies between start and limit.
-        let values: Vec<i64> = (0..count as i64)
-            .map(|i| start.wrapping_add(i.wrapping_mul(delta)))
-            .collect();
-        Ok(vec![integers(&[count], &values, Some(dtype))?])
+        let mut values = Tensor::zeros(dtype, &[count])?;
+        dispatch!(dtype, T in [i32, i64], {
+            // Every one of them lies between start and limit.
+            for (i, value) in values.make_mut::<T>()?.iter_mut().enumerate() {
+                *value = start.wrapping_add((i as i64).wrapping_mul(delta)) as T;
+            }
+        });
+        Ok(vec![values])
     }
 
     fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
