@@ -15,6 +15,7 @@ use crate::{Error, Operation, Output, Result, Run, array, dispatch};
 mod build;
 mod explain;
 mod geometry;
+mod groups;
 
 pub use build::{
     ConvBuilder, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose,

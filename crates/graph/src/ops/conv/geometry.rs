@@ -1,9 +1,10 @@
 use tconv_shape::{ConvAxis, ConvShape, DataFormat, Dim, Padding, Shape, ShapeError, Window};
 
+use super::groups::{as_run_error, check_groups, check_transposed_groups};
 use crate::attrs::AttrReader;
 use crate::op::Fact;
 use crate::ops::window::{self, SPATIAL, four};
-use crate::{Code, Error, Result};
+use crate::{Error, Result};
 
 /// The attributes that the three convolutions share.
 pub(super) struct Geometry {
@@ -382,54 +383,4 @@ fn signed(sizes: &[usize]) -> Result<Vec<i64>> {
             Shape::from(sizes)
         ))),
     }
-}
-
-/// The number of groups of a forward convolution.
-fn check_groups(depth: i64, filter_depth: i64, out_depth: Option<i64>) -> Result<usize> {
-    if filter_depth == 0 {
-        return Err(Error::value("Depth of filter must not be 0"));
-    }
-    if depth == filter_depth {
-        return Ok(1);
-    }
-    if filter_depth <= 0 || depth % filter_depth != 0 {
-        return Err(Error::value(format!(
-            "Depth of input ({depth}) is not a multiple of input depth of filter ({filter_depth})"
-        ))
-        .help("the filter is [height, width, input channels, output channels]"));
-    }
-    let groups = depth / filter_depth;
-    match out_depth {
-        Some(out) if groups == 0 || out % groups != 0 => Err(Error::value(format!(
-            "Depth of output ({out}) is not a multiple of the number of groups ({groups})"
-        ))
-        .help(format!(
-            "{depth} channels in a filter of {filter_depth} are {groups} groups"
-        ))),
-        _ => Ok(groups as usize),
-    }
-}
-
-/// The same for a transposed convolution, in its own terms.
-fn check_transposed_groups(depth: i64, filter_depth: i64, value_depth: Option<i64>) -> Result<()> {
-    check_groups(depth, filter_depth, value_depth).map(|_| ()).map_err(|_| {
-        let error = Error::value(format!("output_shape does not match filter's output channels, {depth} != {filter_depth}"))
-            .help("the filter of conv2d_transpose is [height, width, output channels, input channels]");
-        match value_depth {
-            Some(value) if filter_depth > 0 && depth % filter_depth == 0 => error.help(format!(
-                "{depth} channels would be {} groups of {filter_depth}, which do not divide the value's {value} channels",
-                depth / filter_depth
-            )),
-            _ => error,
-        }
-    })
-}
-
-/// What is a wrong value while building is an invalid argument while running.
-fn as_run_error(error: Error) -> Error {
-    let run = Error::new(Code::InvalidArgument, error.message());
-    error
-        .help_lines()
-        .iter()
-        .fold(run, |run, line| run.help(line))
 }
