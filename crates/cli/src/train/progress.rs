@@ -23,7 +23,7 @@ impl Progress {
     /// Of `total` steps, `before` of which are done.
     pub fn new(total: u64, before: u64) -> Progress {
         let bar = ProgressBar::new(total).with_position(before);
-        let style = ProgressStyle::with_template("{bar:20} {pos}/{len}  {eta} left  {wide_msg}");
+        let style = ProgressStyle::with_template("{bar:16} {wide_msg} {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.reset_eta();
         Progress {
@@ -43,7 +43,11 @@ impl Progress {
             .smooth
             .map_or(loss, |smooth| smooth + (loss - smooth) / 20.0);
         self.smooth = Some(smooth);
-        let message = format!("loss {smooth:.5}  PSNR {:.2} dB", psnr(f64::from(smooth)));
+        let message = format!(
+            "step {done}/{}  loss {smooth:.5}  PSNR {:.2} dB",
+            self.total,
+            psnr(f64::from(smooth))
+        );
         if !self.bar.is_hidden() {
             self.bar.set_message(message);
             self.bar.set_position(done);
@@ -54,10 +58,7 @@ impl Progress {
             self.last_line = Some(Instant::now());
             let each = self.start.elapsed().as_secs_f64() / (done - self.before).max(1) as f64;
             let left = each * (self.total - done) as f64;
-            note(&format!(
-                "step {done}/{}  {message}  {left:.0} s left",
-                self.total
-            ));
+            note(&format!("{message}  {left:.0} s left"));
         }
     }
 
