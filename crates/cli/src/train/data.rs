@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
 use tconv::Tensor;
 
 use crate::{Failure, note};
@@ -115,10 +115,7 @@ fn read_folder(folder: &Path) -> Result<Vec<Photo>, Failure> {
                     .into_owned();
                 photos.push(Photo::new((name, pixels)));
             }
-            Err(error) if ImageFormat::from_path(&path).is_ok() => {
-                note(&format!("skipped {}: {}", path.display(), reason(&error)));
-            }
-            Err(_) => {}
+            Err(error) => note(&format!("skipped {}: {}", path.display(), reason(&error))),
         }
     }
     if photos.is_empty() {

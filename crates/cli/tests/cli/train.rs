@@ -195,7 +195,7 @@ fn photographs_of_any_size_and_files_that_are_none() {
     std::fs::write(folder.path("images/notes.txt"), "no picture").unwrap();
     let message = fails(1, &training(&folder.path("out"), &["--images", &images]));
     assert!(
-        message.contains("no PNG or JPEG") && !message.contains("notes.txt"),
+        message.contains("no PNG or JPEG") && message.contains("notes.txt: neither PNG nor JPEG"),
         "{message}"
     );
     assert!(!Path::new(&folder.path("out")).exists());
@@ -220,7 +220,10 @@ fn photographs_of_any_size_and_files_that_are_none() {
         &["--images", &images, "--steps", "4"],
     ));
     let (report, notes) = (stdout(&output), stderr(&output));
-    assert!(!notes.contains("notes.txt"), "{notes}");
+    assert!(
+        notes.contains("notes.txt: neither PNG nor JPEG\n"),
+        "{notes}"
+    );
     assert!(notes.lines().all(|line| !line.is_empty()), "{notes}");
     assert!(
         notes.contains("other.gif: neither PNG nor JPEG\n"),

@@ -1,7 +1,7 @@
 use tconv_tensor::DType;
 
 use crate::operand::number;
-use crate::{Graph, Operand, Output, Result};
+use crate::{Error, Graph, Operand, Output, Result};
 
 /// Values from a normal distribution of mean 0 and standard deviation 1, or what the builder says
 /// (`tf.random_normal`). `shape` is a list of sizes or a tensor.
@@ -78,6 +78,13 @@ impl<'a> Node<'a> {
     }
 
     fn constant(&self, name: &str, value: f64) -> Result<Output> {
+        if !self.dtype.is_floating() {
+            return Err(Error::type_(format!(
+                "Value passed to parameter 'dtype' has DataType {} not in list of allowed values: float32, float64",
+                self.dtype
+            ))
+            .help("draw floating numbers and convert them with math::cast"));
+        }
         self.graph
             .constant_named(name, number(value, Some(self.dtype))?)
     }
