@@ -15,40 +15,31 @@ use crate::{Error, Output, Result, Run, array};
 /// # Errors
 /// `Value` with TensorFlow's text, and the axis at which the shapes differ.
 pub(super) fn broadcast_shape(x: &Shape, y: &Shape) -> Result<Shape> {
-    Shape::broadcast(x, y).map_err(|error| {
-        let (Some(a), Some(b)) = (x.dims(), y.dims()) else {
-            return error.into();
-        };
-        // Aligned at the last axis: the first pair, from the left, that does not broadcast.
-        let shared = a.len().min(b.len());
-        let pairs = a[a.len() - shared..]
-            .iter()
-            .zip(&b[b.len() - shared..])
-            .enumerate();
-        let differing = pairs.filter_map(|(i, (a, b))| Some((i, a.known()?, b.known()?)));
-        match differing
-            .into_iter()
-            .find(|&(_, a, b)| a != b && a != 1 && b != 1)
-        {
-            None => error.into(),
-            Some((i, a, b)) => {
-                Error::value(format!("Dimensions must be equal, but are {a} and {b}")).help(mend(
-                    &x.to_string(),
-                    &y.to_string(),
-                    i as i64 - shared as i64,
-                    a,
-                    b,
-                ))
-            }
+    Shape::broadcast(x, y).map_err(|error| match differing(x, y) {
+        None => error.into(),
+        Some((a, b, help)) => {
+            Error::value(format!("Dimensions must be equal, but are {a} and {b}")).help(help)
         }
     })
 }
 
-fn mend(x: &str, y: &str, axis: i64, a: i64, b: i64) -> String {
-    format!(
+/// The first sizes, from the left, that do not broadcast, and what to do about them.
+fn differing(x: &Shape, y: &Shape) -> Option<(i64, i64, String)> {
+    let (a, b) = (x.dims()?, y.dims()?);
+    let shared = a.len().min(b.len());
+    let pairs = a[a.len() - shared..].iter().zip(&b[b.len() - shared..]);
+    let known = pairs
+        .enumerate()
+        .filter_map(|(i, (a, b))| Some((i, a.known()?, b.known()?)));
+    let (i, a, b) = known
+        .into_iter()
+        .find(|&(_, a, b)| a != b && a != 1 && b != 1)?;
+    let axis = i as i64 - shared as i64;
+    let help = format!(
         "shapes {x} and {y} are compared from the last axis on; at axis {axis} one has {a} and the \
          other has {b}: make them equal, or one of them 1, which is repeated"
-    )
+    );
+    Some((a, b, help))
 }
 
 /// The sizes of an elementwise op's result.
@@ -56,31 +47,26 @@ fn mend(x: &str, y: &str, axis: i64, a: i64, b: i64) -> String {
 /// # Errors
 /// `InvalidArgument` with TensorFlow's text, and the axis at which the shapes differ.
 fn broadcast_sizes(x: &[usize], y: &[usize]) -> Result<Vec<usize>> {
-    let rank = x.len().max(y.len());
-    let aligned = |sizes: &[usize], axis: usize| match (axis + sizes.len()).checked_sub(rank) {
-        Some(i) => sizes[i],
-        None => 1,
-    };
-    (0..rank)
-        .map(|axis| match (aligned(x, axis), aligned(y, axis)) {
-            (a, b) if a == b => Ok(a),
-            (1, size) | (size, 1) => Ok(size),
-            (a, b) => {
-                let (from_last, shapes) =
-                    (axis as i64 - rank as i64, (Shape::from(x), Shape::from(y)));
-                let (x, y) = (brackets(x), brackets(y));
-                Err(
-                    Error::invalid(format!("Incompatible shapes: {x} vs. {y}")).help(mend(
-                        &shapes.0.to_string(),
-                        &shapes.1.to_string(),
-                        from_last,
-                        a as i64,
-                        b as i64,
-                    )),
-                )
-            }
-        })
-        .collect()
+    if x == y {
+        return Ok(x.to_vec());
+    }
+    let (a, b) = (Shape::from(x), Shape::from(y));
+    match Shape::broadcast(&a, &b)
+        .ok()
+        .and_then(|shape| shape.known())
+    {
+        Some(sizes) => Ok(sizes.into_iter().map(|n| n as usize).collect()),
+        None => {
+            let error = Error::invalid(format!(
+                "Incompatible shapes: {} vs. {}",
+                brackets(x),
+                brackets(y)
+            ));
+            Err(differing(&a, &b)
+                .into_iter()
+                .fold(error, |error, (.., help)| error.help(help)))
+        }
+    }
 }
 
 /// The values of an elementwise op's result, where those of both inputs are followed and `f` knows each.
