@@ -188,13 +188,28 @@ fn check_fed(output: &Output, value: &Tensor) -> Result<()> {
         )
         .help("feed a tensor of that dtype: nothing is converted by itself"));
     }
-    let shape = Shape::from(value.shape());
-    if !output.static_shape().is_compatible_with(&shape) {
+    let (wanted, shape) = (output.static_shape(), Shape::from(value.shape()));
+    if !wanted.is_compatible_with(&shape) {
+        let dims = wanted.dims().unwrap_or_default();
+        let differing = (0..dims.len()).find(|&axis| {
+            let size = shape.dims().and_then(|sizes| sizes.get(axis));
+            size.is_none_or(|size| !size.is_compatible_with(&dims[axis]))
+        });
+        let help = match differing {
+            Some(axis) if dims.len() == value.rank() => {
+                format!(
+                    "axis {axis} is {}, it must be {}",
+                    value.shape()[axis],
+                    dims[axis]
+                )
+            }
+            _ => format!("it has {} axes, {} are wanted", value.rank(), dims.len()),
+        };
         return Err(Error::value(format!(
-            "Cannot feed value of shape {shape} for Tensor {}, which has shape {}",
+            "Cannot feed value of shape {shape} for Tensor {}, which has shape {wanted}",
             output.name(),
-            output.static_shape()
-        )));
+        ))
+        .help(help));
     }
     Ok(())
 }

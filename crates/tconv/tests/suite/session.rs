@@ -143,6 +143,9 @@ fn a_wrong_feed_is_refused_and_the_session_goes_on() -> Result<()> {
         wrong.message(),
         "Cannot feed value of shape (2, 4) for Tensor x:0, which has shape (None, 3)"
     );
+    assert_eq!(wrong.help_lines(), ["axis 1 is 4, it must be 3"]);
+    let wrong = session.run_with(&y, feed![x => [0.0f32; 3]]).unwrap_err();
+    assert_eq!(wrong.help_lines(), ["it has 1 axes, 2 are wanted"]);
     let wrong = session
         .run_with(&y, feed![x => Tensor::full(&[2, 3], 0i32)?])
         .unwrap_err();
