@@ -25,6 +25,8 @@ pub struct Session {
     graph: Graph,
     threads: Threads,
     instruction_set: InstructionSet,
+    /// Why the threads or the instruction set that were asked for cannot be had.
+    unavailable: Option<Error>,
     variables: Mutex<HashMap<Arc<str>, Slot>>,
     streams: Mutex<HashMap<usize, crate::random::Philox>>,
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
@@ -53,12 +55,12 @@ impl Session {
     /// A session with as many threads as the machine offers and the best instruction set that it has, or
     /// the one that the environment variable `TCONV_INSTRUCTION_SET` names.
     ///
-    /// Falls back to one thread, and to the best instruction set, where those cannot be had;
-    /// [`Session::with_threads`] and [`InstructionSet::from_env`] give the error.
+    /// Where those cannot be had each run says so; [`Session::with_threads`] says it at once.
     pub fn new(graph: &Graph) -> Session {
-        let threads = Threads::new(0).unwrap_or(Threads::ONE);
-        let instruction_set = InstructionSet::from_env().unwrap_or_else(|_| InstructionSet::best());
-        Session::with(graph, threads, instruction_set)
+        Session::with_threads(graph, 0).unwrap_or_else(|error| Session {
+            unavailable: Some(error),
+            ..Session::with(graph, Threads::ONE, InstructionSet::Portable)
+        })
     }
 
     /// A session with so many threads; 0 means as many as the machine offers.
@@ -80,6 +82,7 @@ impl Session {
             graph: graph.clone(),
             threads,
             instruction_set,
+            unavailable: None,
             variables: Mutex::default(),
             streams: Mutex::default(),
             plans: Mutex::default(),
@@ -119,6 +122,9 @@ impl Session {
     /// # Errors
     /// As [`Session::run_with`].
     pub fn run_list(&self, fetches: &[Fetched], feed: Feed) -> Result<Vec<Tensor>> {
+        if let Some(error) = &self.unavailable {
+            return Err(error.clone());
+        }
         let mut key = PlanKey {
             feeds: Vec::new(),
             values: Vec::new(),

@@ -1,6 +1,6 @@
 //! Convolution, matrix product, elementwise and reduction kernels: slices in, slices out.
 //!
-//! Nothing here allocates: a kernel that needs room says how much (`*_scratch`) and the caller owns the
+//! Nothing here allocates room for data: a kernel that needs room says how much (`*_scratch`) and the caller owns the
 //! buffer. Threads are an argument. Each output element has one writer and one order of summing,
 //! whatever the number of threads, so results are the same to the bit.
 

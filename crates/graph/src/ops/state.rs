@@ -14,7 +14,12 @@ pub(crate) static VAR_HANDLE_OP: OpDef = OpDef {
     types: &[],
     stateful: true,
     make: |attrs| {
-        attrs.skip("container");
+        let container = attrs.string_or("container", "")?;
+        if !container.is_empty() {
+            return Err(Error::value(format!(
+                "container '{container}': variables in containers are not implemented"
+            )));
+        }
         attrs.skip("allowed_devices");
         attrs.skip("debug_name");
         let (dtype, shape) = (attrs.dtype("dtype")?, attrs.shape("shape")?);

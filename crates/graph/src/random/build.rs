@@ -222,20 +222,17 @@ impl Uniform<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Code, Session, nn};
+    use crate::{Code, Session};
 
     /// The notes' program 1: numbers of TensorFlow 2.21 with graph seed 1.
     #[test]
-    fn two_random_tensors_and_their_transposed_convolution() -> Result<()> {
+    fn two_random_tensors_of_one_graph() -> Result<()> {
         let graph = Graph::new();
         graph.set_random_seed(1);
         let x = normal(&graph, [1, 3, 3, 1]).build()?;
         let kernel = normal(&graph, [2, 2, 3, 1]).build()?;
-        let y = nn::conv2d_transpose(&x, &kernel, [1, 5, 5, 3])
-            .strides([1, 2, 2, 1])
-            .build()?;
         let session = Session::new(&graph);
-        let (x_value, kernel_value, y_value) = session.run((&x, &kernel, &y))?;
+        let (x_value, kernel_value) = session.run((&x, &kernel))?;
         let x_recorded = [
             0.3052047, 0.5671378, 0.41852272, 0.2326421, -0.6602213, -2.2560465, -0.5328236,
             1.0428433, -0.390923,
@@ -244,42 +241,8 @@ mod tests {
             0.28183395, 2.3878284, 2.2804048, -0.308662, -0.4475815, -0.807146, 0.160361,
             -0.3369857, 0.46538463, -1.2490052, 0.9383302, -1.2840546,
         ];
-        let y_recorded = [
-            0.08601704,
-            -0.09420509,
-            0.15983868,
-            -0.17505388,
-            0.11795391,
-            0.04894293,
-            -0.38120225,
-            0.09094679,
-            -0.70835805,
-            0.06711473,
-            0.06556644,
-            -0.07180777,
-            -0.18607277,
-            0.20378523,
-            -0.6358305,
-            0.03730672,
-            -0.29057118,
-            -0.10587375,
-            0.8246198,
-            -0.3617819,
-            -0.15016778,
-            0.1644624,
-            0.29390866,
-            -0.32188612,
-            -0.11017537,
-        ];
         close(x_value.as_slice()?, &x_recorded);
         close(kernel_value.as_slice()?, &kernel_recorded);
-        let first_channel: Vec<f32> = y_value
-            .as_slice::<f32>()?
-            .iter()
-            .copied()
-            .step_by(3)
-            .collect();
-        close(&first_channel, &y_recorded);
         // The second run goes on in the stream.
         close(
             &session.run(&x)?.as_slice()?[..2],

@@ -1,19 +1,21 @@
 //! The four programs as examples, and what they print.
 
+use std::path::PathBuf;
 use std::process::Command;
 
-/// The example's output; cargo builds examples beside the tests.
-fn output(example: &str) -> String {
+/// The example's path; cargo builds examples beside the tests.
+fn program(example: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
-    let folder = tests
-        .parent()
-        .and_then(|deps| deps.parent())
-        .unwrap()
-        .join("examples");
-    let program = folder.join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
-    let run = Command::new(&program).output();
-    let run = run
-        .unwrap_or_else(|e| panic!("{}: {e} (cargo test -p tconv builds it)", program.display()));
+    let folder = tests.parent().and_then(|deps| deps.parent()).unwrap();
+    let name = format!("{example}{}", std::env::consts::EXE_SUFFIX);
+    folder.join("examples").join(name)
+}
+
+fn output(example: &str) -> String {
+    let path = program(example);
+    let run = Command::new(&path).output();
+    let run =
+        run.unwrap_or_else(|e| panic!("{}: {e} (cargo test -p tconv builds it)", path.display()));
     assert!(
         run.status.success(),
         "{}",
@@ -66,6 +68,20 @@ fn program_1_gives_tensorflows_numbers() {
             "{made} {recorded}\n{text}"
         );
     }
+}
+
+#[test]
+fn an_instruction_set_that_is_none_is_refused_and_not_ignored() {
+    let run = Command::new(program("seed_1_output_shape"))
+        .env("TCONV_INSTRUCTION_SET", "bogus")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&run.stderr);
+    assert!(!run.status.success() && run.stdout.is_empty());
+    assert!(
+        text.contains("bogus") && text.contains("portable"),
+        "{text}"
+    );
 }
 
 #[test]
