@@ -10,11 +10,13 @@
 mod conv;
 mod dim;
 mod error;
+mod set;
 mod shape;
 mod window;
 
 pub use conv::{ConvAxis, ConvShape, DataFormat, Padding};
-pub use dim::{Dim, Expr, Form, Unknown};
+pub use dim::{Atom, Dim, Expr, Term, Unknown};
 pub use error::{Result, ShapeError};
+pub use set::SizeSet;
 pub use shape::Shape;
 pub use window::{AxisPadding, Window};

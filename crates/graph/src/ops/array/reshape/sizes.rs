@@ -1,6 +1,6 @@
 //! The sizes that `Reshape` makes: of a shape with a -1 in it, and of sizes that are not known yet.
 
-use tconv_shape::{Dim, Form, Shape};
+use tconv_shape::{Dim, Shape};
 use tconv_tensor::Tensor;
 
 use super::MOST_AXES;
@@ -82,15 +82,16 @@ fn product(sizes: &[i64]) -> Option<i64> {
         .try_fold(1i64, |product, &size| product.checked_mul(size))
 }
 
-/// A product in its factors: the number, and the unknowns.
+/// A product in its factors: the number, and the others.
 fn factors(dims: &[Dim]) -> Option<(i64, Vec<Dim>)> {
     let (mut number, mut unknowns) = (1i64, Vec::new());
-    let mut stack: Vec<Dim> = dims.iter().rev().cloned().collect();
-    while let Some(dim) = stack.pop() {
-        match (dim.known(), dim.form()) {
-            (Some(n), _) => number = number.checked_mul(n)?,
-            (_, Some(Form::Product(a, b))) => stack.extend([b.clone(), a.clone()]),
-            _ => unknowns.push(dim),
+    for dim in dims {
+        match dim.factors() {
+            Some((n, factors)) => {
+                number = number.checked_mul(n)?;
+                unknowns.extend(factors);
+            }
+            None => unknowns.push(dim.clone()),
         }
     }
     Some((number, unknowns))
