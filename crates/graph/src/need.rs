@@ -1,0 +1,109 @@
+//! What ops need of the sizes of their inputs, beyond what inference could see.
+
+use std::sync::Arc;
+
+use tconv_shape::{Condition, Dim};
+
+use crate::op::Fact;
+
+/// What must hold of the sizes of an op's inputs for it to run, where inference could not know it.
+#[derive(Clone)]
+pub struct Need {
+    /// What must hold.
+    pub condition: Condition,
+    /// The part of it that people mean, where the condition allows more: two sizes that broadcast are
+    /// meant to be equal.
+    pub meant: Option<Condition>,
+    /// How it is seen.
+    pub kind: Kind,
+    /// What is compared, in words.
+    pub says: Says,
+}
+
+/// How a [`Need`] that holds only for some sizes is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Two sizes must agree: where only some sizes of one placeholder make them agree, the graph is
+    /// probably wrong.
+    Agree,
+    /// A size must be large enough, or be what a known size says: a requirement of the graph, no mistake.
+    Require,
+}
+
+/// Says in one clause what is compared: `height: 'Conv/Relu' is ceil(H/4) high, but ...`.
+pub type Says = Arc<dyn Fn(&Words) -> String + Send + Sync>;
+
+/// The user's words for what a [`Need`] compares.
+pub struct Words<'a> {
+    /// The names of the op's inputs, each in quotation marks.
+    pub inputs: &'a [String],
+    /// The name of an unknown size.
+    pub size: &'a dyn Fn(&tconv_shape::Unknown) -> String,
+}
+
+impl Words<'_> {
+    /// A size as people write it.
+    pub fn dim(&self, dim: &Dim) -> String {
+        dim.named(&self.size).to_string()
+    }
+
+    /// A shape as people write it: `[N, ceil(H/4), ceil(W/4), 20]`.
+    pub fn shape(&self, dims: &[Dim]) -> String {
+        let sizes: Vec<String> = dims.iter().map(|dim| self.dim(dim)).collect();
+        format!("[{}]", sizes.join(", "))
+    }
+}
+
+impl Need {
+    /// That `left` and `right` are equal; nothing where that is plain.
+    pub fn equal(
+        left: &Dim,
+        right: &Dim,
+        says: impl Fn(&Words) -> String + Send + Sync + 'static,
+    ) -> Option<Need> {
+        (left != right && (left.known().is_none() || right.known().is_none())).then(|| Need {
+            condition: Condition::Equal(left.clone(), right.clone()),
+            meant: None,
+            kind: Kind::Agree,
+            says: Arc::new(says),
+        })
+    }
+
+    /// That `left` and `right` are equal, or one of them is 1 and is repeated.
+    pub fn broadcast(
+        left: &Dim,
+        right: &Dim,
+        says: impl Fn(&Words) -> String + Send + Sync + 'static,
+    ) -> Option<Need> {
+        if *left == Dim::Known(1) || *right == Dim::Known(1) {
+            return None;
+        }
+        let need = Need::equal(left, right, says)?;
+        Some(Need {
+            condition: Condition::broadcast(left.clone(), right.clone()),
+            meant: Some(need.condition),
+            ..need
+        })
+    }
+
+    /// That `size` is at least `least`; nothing where it is known.
+    pub fn at_least(
+        size: &Dim,
+        least: i64,
+        says: impl Fn(&Words) -> String + Send + Sync + 'static,
+    ) -> Option<Need> {
+        size.known().is_none().then(|| Need {
+            condition: Condition::AtLeast(size.clone(), least),
+            meant: None,
+            kind: Kind::Require,
+            says: Arc::new(says),
+        })
+    }
+}
+
+/// Whether all shapes are known, and the elements that are followed.
+pub(crate) fn all_known(facts: &[Fact]) -> bool {
+    facts.iter().all(|fact| {
+        fact.shape.known().is_some() && (fact.value.is_none() || fact.known_values().is_some())
+    })
+}
