@@ -64,7 +64,7 @@ pub fn gradients_with<S: Source>(
     {
         graph.check_own(output.graph(), &output.name())?;
     }
-    graph.name_scope("gradients", || {
+    let build = || {
         let sources: Vec<&Output> = xs.iter().map(Source::source).collect();
         let mut flow = Flow::new(&graph, ys, &sources);
         for (i, y) in ys.iter().enumerate() {
@@ -90,7 +90,8 @@ pub fn gradients_with<S: Source>(
         }
         flow.run()?;
         sources.iter().map(|x| flow.sum(x)).collect()
-    })
+    };
+    graph.name_scope("gradients", || graph.deriving(build))
 }
 
 /// Refuses a gradient of another dtype or shape than what it is the gradient of.

@@ -17,7 +17,7 @@ pub struct Need {
     /// How it is seen.
     pub kind: Kind,
     /// What is compared, in words.
-    pub says: Says,
+    pub says: Arc<dyn Says>,
 }
 
 /// How a [`Need`] that holds only for some sizes is seen.
@@ -30,8 +30,29 @@ pub enum Kind {
     Require,
 }
 
-/// Says in one clause what is compared: `height: 'Conv/Relu' is ceil(H/4) high, but ...`.
-pub type Says = Arc<dyn Fn(&Words) -> String + Send + Sync>;
+/// What a [`Need`] compares, in the user's words; a closure gives the clause alone.
+pub trait Says: Send + Sync {
+    /// One clause: `height: 'Conv/Relu' is ceil(H/4) high, but ...`.
+    fn clause(&self, words: &Words) -> String;
+
+    /// The first line of the error where no size will do, if the op has one of its own.
+    fn refusal(&self, words: &Words) -> Option<String> {
+        let _ = words;
+        None
+    }
+
+    /// What would be right, if the op knows.
+    fn legal(&self, words: &Words) -> Option<String> {
+        let _ = words;
+        None
+    }
+}
+
+impl<F: Fn(&Words) -> String + Send + Sync> Says for F {
+    fn clause(&self, words: &Words) -> String {
+        self(words)
+    }
+}
 
 /// The user's words for what a [`Need`] compares.
 pub struct Words<'a> {

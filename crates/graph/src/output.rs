@@ -152,6 +152,10 @@ impl Operation {
         self.node.op.grad(self, dy)
     }
 
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
     pub(crate) fn id(&self) -> usize {
         self.node.id
     }

@@ -76,6 +76,23 @@ impl Window {
         self.dilation
     }
 
+    /// The padding.
+    pub fn padding(&self) -> AxisPadding {
+        self.padding
+    }
+
+    /// How much larger than one window the padded input is: a window fits where that is at least 0.
+    /// `None` for `SAME`, where one always does.
+    ///
+    /// # Errors
+    /// `Overflow`.
+    pub fn room(&self, input: &Dim) -> Result<Option<Dim>> {
+        match self.padding {
+            AxisPadding::Same => Ok(None),
+            _ => Ok(Some(input.minus(self.margin()?)?)),
+        }
+    }
+
     /// The kernel's size, the gaps of its dilation included: `(kernel - 1) * dilation + 1`.
     ///
     /// # Errors

@@ -6,3 +6,4 @@ mod names;
 mod programs;
 mod properties;
 mod session;
+mod shapes;
