@@ -77,6 +77,7 @@ impl Graph {
     }
 
     /// Starts a node of the op registered as `op`; see [`NodeBuilder`].
+    #[track_caller]
     pub fn add(&self, op: &str) -> NodeBuilder {
         NodeBuilder::new(self, op)
     }
@@ -85,6 +86,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size.
+    #[track_caller]
     pub fn placeholder<T: Element>(&self, shape: impl Into<Shape>) -> Result<Output> {
         self.placeholder_named::<T>("Placeholder", shape)
     }
@@ -93,6 +95,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size or a name that is none.
+    #[track_caller]
     pub fn placeholder_named<T: Element>(
         &self,
         name: &str,
@@ -105,6 +108,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size or a name that is none.
+    #[track_caller]
     pub fn placeholder_of(
         &self,
         dtype: DType,
@@ -133,6 +137,7 @@ impl Graph {
     ///
     /// # Errors
     /// None that a tensor can cause.
+    #[track_caller]
     pub fn constant(&self, value: impl Into<Tensor>) -> Result<Output> {
         self.constant_named("Const", value)
     }
@@ -141,6 +146,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a name that is none.
+    #[track_caller]
     pub fn constant_named(&self, name: &str, value: impl Into<Tensor>) -> Result<Output> {
         self.add("Const")
             .name(name)
@@ -152,6 +158,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` when one of them stands in another graph.
+    #[track_caller]
     pub fn group(&self, operations: &[&Operation]) -> Result<Operation> {
         operations
             .iter()

@@ -10,6 +10,7 @@ mod finite_differences;
 mod gradients;
 mod graph;
 mod initializer;
+mod location;
 mod names;
 mod node;
 mod op;

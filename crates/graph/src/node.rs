@@ -1,10 +1,11 @@
+use std::panic::Location;
 use std::sync::Arc;
 
 use tconv_tensor::DType;
 
 use crate::attrs::{AttrReader, AttrValue, Attrs};
 use crate::op::{Fact, Op, OpDef};
-use crate::{Error, Graph, Operation, Output, Result, ops};
+use crate::{Error, Graph, Operation, Output, Result, location, ops};
 
 /// One node; never changed once it stands in its graph, where its inputs precede it.
 pub(crate) struct Node {
@@ -17,6 +18,8 @@ pub(crate) struct Node {
     pub inputs: Vec<(usize, usize)>,
     pub control: Vec<usize>,
     pub facts: Vec<Fact>,
+    /// The line of the program that made it, where that is known.
+    pub location: Option<&'static Location<'static>>,
 }
 
 /// A node that is being added: the one way into a graph, for this crate's functions, other languages
@@ -37,9 +40,11 @@ pub struct NodeBuilder {
     inputs: Vec<Output>,
     control: Vec<Operation>,
     attrs: Attrs,
+    location: &'static Location<'static>,
 }
 
 impl NodeBuilder {
+    #[track_caller]
     pub(crate) fn new(graph: &Graph, op: &str) -> NodeBuilder {
         NodeBuilder {
             graph: graph.clone(),
@@ -48,6 +53,7 @@ impl NodeBuilder {
             inputs: Vec::new(),
             control: Vec::new(),
             attrs: Attrs::new(),
+            location: Location::caller(),
         }
     }
 
@@ -101,18 +107,22 @@ impl NodeBuilder {
     /// # Errors
     /// `Value` or `Type`, with the node, its op and its inputs; the graph is then as it was.
     pub fn build(mut self) -> Result<Operation> {
+        let location = Some(location::outermost().unwrap_or(self.location));
         let def = ops::find(&self.op).ok_or_else(|| {
             Error::new(
                 crate::Code::NotFound,
                 format!("Op type not registered '{}'", self.op),
             )
+            .located(location)
         })?;
         let node_name = self.name.clone().unwrap_or_else(|| def.name.to_string());
         let (op, facts) = self.infer(def).map_err(|error| {
             let argument =
                 |(i, output)| format!("{}: {output}", def.argument(i, self.inputs.len()));
             let inputs = self.inputs.iter().enumerate().map(argument).collect();
-            error.at(node_name.trim_end_matches('/'), def.name, inputs)
+            error
+                .at(node_name.trim_end_matches('/'), def.name, inputs)
+                .located(location)
         })?;
         let control: Vec<usize> = self.control.iter().map(Operation::id).collect();
         let inputs = self
@@ -133,6 +143,7 @@ impl NodeBuilder {
                 inputs,
                 control,
                 facts,
+                location,
             })?;
         Ok(Operation::new(self.graph.clone(), node))
     }

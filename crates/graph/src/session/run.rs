@@ -87,11 +87,13 @@ impl<'s> Run<'s> {
         self.node = node.id;
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
         let outputs = node.op.eval(self, inputs).map_err(|error| {
-            error.at(
-                &node.name,
-                node.def.name,
-                describe_inputs(self.session, node, &shapes),
-            )
+            error
+                .at(
+                    &node.name,
+                    node.def.name,
+                    describe_inputs(self.session, node, &shapes),
+                )
+                .located(node.location)
         })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(
@@ -283,5 +285,7 @@ fn uninitialized(handle: &Handle) -> Error {
 }
 
 fn internal(node: &Node, what: &str) -> Error {
-    Error::new(Code::Internal, what).at(&node.name, node.def.name, Vec::new())
+    Error::new(Code::Internal, what)
+        .at(&node.name, node.def.name, Vec::new())
+        .located(node.location)
 }
