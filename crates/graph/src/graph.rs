@@ -101,6 +101,7 @@ impl Graph {
     }
 
     /// Starts a node of the op registered as `op`; see [`NodeBuilder`].
+    #[track_caller]
     pub fn add(&self, op: &str) -> NodeBuilder {
         NodeBuilder::new(self, op)
     }
@@ -110,6 +111,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size.
+    #[track_caller]
     pub fn placeholder<T: Element>(&self, shape: impl Into<Shape>) -> Result<Output> {
         self.placeholder_named::<T>("Placeholder", shape)
     }
@@ -118,6 +120,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size or a name that is none.
+    #[track_caller]
     pub fn placeholder_named<T: Element>(
         &self,
         name: &str,
@@ -130,6 +133,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size or a name that is none.
+    #[track_caller]
     pub fn placeholder_of(
         &self,
         dtype: DType,
@@ -157,6 +161,7 @@ impl Graph {
     ///
     /// # Errors
     /// None that a tensor can cause.
+    #[track_caller]
     pub fn constant(&self, value: impl Into<Tensor>) -> Result<Output> {
         self.constant_named("Const", value)
     }
@@ -165,6 +170,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a name that is none.
+    #[track_caller]
     pub fn constant_named(&self, name: &str, value: impl Into<Tensor>) -> Result<Output> {
         self.add("Const")
             .name(name)
@@ -176,6 +182,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` when one of them stands in another graph.
+    #[track_caller]
     pub fn group(&self, operations: &[&Operation]) -> Result<Operation> {
         operations
             .iter()

@@ -13,6 +13,7 @@ mod finite_differences;
 mod gradients;
 mod graph;
 mod initializer;
+mod location;
 mod names;
 mod need;
 mod node;

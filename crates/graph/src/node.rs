@@ -1,3 +1,4 @@
+use std::panic::Location;
 use std::sync::Arc;
 
 use tconv_tensor::DType;
@@ -6,7 +7,7 @@ use crate::attrs::{AttrReader, AttrValue, Attrs};
 use crate::diagnose;
 use crate::proof::Proof;
 use crate::op::{Fact, Op, OpDef};
-use crate::{Error, Graph, Operation, Output, Result, ops};
+use crate::{Error, Graph, Operation, Output, Result, location, ops};
 
 /// One node; never changed once it stands in its graph, where its inputs precede it.
 pub(crate) struct Node {
@@ -22,6 +23,8 @@ pub(crate) struct Node {
     pub proof: Proof,
     /// Made by `gradients`: a change of what it is the gradient of changes it too.
     pub derived: bool,
+    /// The line of the program that made it, where that is known.
+    pub location: Option<&'static Location<'static>>,
 }
 
 /// A node that is being added: the one way into a graph, for this crate's functions, other languages
@@ -42,9 +45,11 @@ pub struct NodeBuilder {
     inputs: Vec<Output>,
     control: Vec<Operation>,
     attrs: Attrs,
+    location: &'static Location<'static>,
 }
 
 impl NodeBuilder {
+    #[track_caller]
     pub(crate) fn new(graph: &Graph, op: &str) -> NodeBuilder {
         NodeBuilder {
             graph: graph.clone(),
@@ -53,6 +58,7 @@ impl NodeBuilder {
             inputs: Vec::new(),
             control: Vec::new(),
             attrs: Attrs::new(),
+            location: Location::caller(),
         }
     }
 
@@ -106,18 +112,22 @@ impl NodeBuilder {
     /// # Errors
     /// `Value` or `Type`, with the node, its op and its inputs; the graph is then as it was.
     pub fn build(mut self) -> Result<Operation> {
+        let location = Some(location::outermost().unwrap_or(self.location));
         let def = ops::find(&self.op).ok_or_else(|| {
             Error::new(
                 crate::Code::NotFound,
                 format!("Op type not registered '{}'", self.op),
             )
+            .located(location)
         })?;
         let node_name = self.name.clone().unwrap_or_else(|| def.name.to_string());
-        let draft = self.draft(def, &node_name).map_err(|error| {
+        let draft = self.draft(def, &node_name, location).map_err(|error| {
             let argument =
                 |(i, output)| format!("{}: {output}", def.argument(i, self.inputs.len()));
             let inputs = self.inputs.iter().enumerate().map(argument).collect();
-            error.at(node_name.trim_end_matches('/'), def.name, inputs)
+            error
+                .at(node_name.trim_end_matches('/'), def.name, inputs)
+                .located(location)
         })?;
         let control: Vec<usize> = self.control.iter().map(Operation::id).collect();
         let push = |id, name, control| Node {
@@ -131,7 +141,12 @@ impl NodeBuilder {
     }
 
     /// The node as it would stand in the graph: inferred, and proved for every size that may be fed.
-    fn draft(&mut self, def: &'static OpDef, name: &str) -> Result<Node> {
+    fn draft(
+        &mut self,
+        def: &'static OpDef,
+        name: &str,
+        location: Option<&'static Location<'static>>,
+    ) -> Result<Node> {
         for output in &self.inputs {
             self.graph.check_own(output.graph(), &output.name())?;
         }
@@ -165,6 +180,7 @@ impl NodeBuilder {
             control: Vec::new(),
             proof: Proof::default(),
             derived: state.deriving,
+            location,
         };
         for need in needs {
             if let Err(need) = proof.add(&state.sources, need) {

@@ -258,6 +258,7 @@ fn unfed(node: &Node) -> Error {
         node.name
     ))
     .at(&node.name, node.def.name, Vec::new())
+    .located(node.location)
 }
 
 /// Marks where each value is read for the last time; fetched values and constants stay.

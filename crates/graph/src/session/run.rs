@@ -88,7 +88,9 @@ impl<'s> Run<'s> {
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
         let outputs = node.op.eval(self, inputs).map_err(|error| {
             let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
-            error.at(&node.name, node.def.name, describe(self.session, node, &shapes))
+            error
+                .at(&node.name, node.def.name, describe(self.session, node, &shapes))
+                .located(node.location)
         })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(
@@ -280,5 +282,7 @@ fn uninitialized(handle: &Handle) -> Error {
 }
 
 fn internal(node: &Node, what: &str) -> Error {
-    Error::new(Code::Internal, what).at(&node.name, node.def.name, Vec::new())
+    Error::new(Code::Internal, what)
+        .at(&node.name, node.def.name, Vec::new())
+        .located(node.location)
 }

@@ -191,7 +191,8 @@ impl Sizes {
         }
         drop(state);
         let shapes: Vec<Shape> = inputs.into_iter().map(|fact| fact.shape).collect();
-        Some(error.at(&node.name, node.def.name, describe(session, node, &shapes)))
+        let inputs = describe(session, node, &shapes);
+        Some(error.at(&node.name, node.def.name, inputs).located(node.location))
     }
 
     fn name(&self, session: &Session, place: usize) -> String {

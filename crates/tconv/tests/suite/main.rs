@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod errors;
+mod locations;
 mod names;
 mod programs;
 mod properties;

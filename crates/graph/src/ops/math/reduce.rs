@@ -13,7 +13,7 @@ use super::{NUMBERS_AND_BYTES, cast, divide, equal, floor_div, maximum, range};
 use crate::graph::graph_of;
 use crate::op::{Fact, INDICES, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, integers, number};
-use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch};
+use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch, location};
 
 /// Which axes a reduction runs over; a negative one counts from the last.
 #[derive(Clone, Debug)]
@@ -71,6 +71,7 @@ macro_rules! reductions {
         ///
         /// # Errors
         /// `Value` for an axis that the input does not have.
+        #[track_caller]
         pub fn $function(input: impl Operand, axes: impl Into<Axes>) -> Result<Output> {
             reduction($name, &input, axes.into(), false)
         }
@@ -79,6 +80,7 @@ macro_rules! reductions {
         ///
         /// # Errors
         #[doc = concat!("As [`", stringify!($function), "`].")]
+        #[track_caller]
         pub fn $keeping(input: impl Operand, axes: impl Into<Axes>) -> Result<Output> {
             reduction($name, &input, axes.into(), true)
         })*
@@ -98,7 +100,9 @@ reductions! {
     reduce_max reduce_max_keep_dims;
 }
 
+#[track_caller]
 fn reduction(op: &str, input: &dyn Operand, axes: Axes, keep_dims: bool) -> Result<Output> {
+    let _from = location::caller();
     let graph = graph_of(&[input])?;
     let input = input.to_output(&graph, None, "input")?;
     let axes: Box<dyn Operand> = match axes {
