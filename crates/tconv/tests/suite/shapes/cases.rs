@@ -153,20 +153,19 @@ pub(super) fn all() -> Vec<Case> {
             &a + &b
         }, Fits(&[])),
         case("a pool and a convolution side by side, SAME", |n| {
-            let pool = nn::max_pool(&n.x, 3, 2).padding(Same).build()?;
+            let pool = nn::max_pool(&n.x, 3, 2, Same).build()?;
             array::concat(&[pool, n.conv(&n.x, 3, 2, Same)?], 3)
         }, Fits(&[])),
         case("a pool VALID and a convolution SAME", |n| {
-            let pool = nn::max_pool(&n.x, 2, 2).padding(Valid).build()?;
+            let pool = nn::max_pool(&n.x, 2, 2, Valid).build()?;
             array::concat(&[pool, n.conv(&n.x, 2, 2, Same)?], 3)
         }, Only("H mod 2 == 0", &["H mod 2 == 0", "W mod 2 == 0"])),
         case("padded to a multiple of 8, then doubled back", |n| {
             let [h, w] = spatial(&n.x)?;
-            let missing = |size: &Output| math::floor_mod(&math::negative(size)?, 8);
-            let pads = array::pack(&[missing(&h)?, missing(&w)?], 0)?;
-            let pads = array::reshape(&pads, [2, 1])?;
-            let pads = array::pad(&pads, pads(n, &[1, 1, 1, 0])?)?;
-            let padded = array::pad(&n.x, &pads)?;
+            let missing = |size: &Output| &(&math::floor_div(&(size + 7)?, 8)? * 8)? - size;
+            let after = array::pack(&[missing(&h)?, missing(&w)?], 0)?;
+            let after = array::reshape(&after, [2, 1])?;
+            let padded = array::pad(&n.x, array::pad(&after, pads(n, &[1, 1, 1, 0])?)?)?;
             let net = Net { g: n.g.clone(), x: padded.clone() };
             array::concat(&[three_doublings(&net)?, padded], 3)
         }, Fits(&[])),
@@ -223,7 +222,7 @@ fn three_doublings(n: &Net) -> Result<Output> {
 fn fcn(n: &Net, padding: Padding) -> Result<Output> {
     let mut x = n.x.clone();
     for _ in 0..3 {
-        x = nn::max_pool(&x, 2, 2).padding(padding.clone()).build()?;
+        x = nn::max_pool(&x, 2, 2, padding.clone()).build()?;
     }
     let [h, w] = spatial(&n.x)?;
     n.back(&x, 16, 8, Same, h, w)
@@ -241,7 +240,7 @@ fn unet(n: &Net, up: Up) -> Result<Output> {
     let (mut x, mut skips) = (n.x.clone(), Vec::new());
     for _ in 0..4 {
         skips.push(n.conv(&x, 3, 1, Same)?);
-        x = nn::max_pool(&x, 2, 2).padding(Valid).build()?;
+        x = nn::max_pool(&x, 2, 2, Valid).build()?;
     }
     for skip in skips.iter().rev() {
         let mut skip = skip.clone();
