@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attrs;
+pub mod diagnostic;
 mod error;
 mod feed;
 mod fetch;
@@ -30,6 +31,7 @@ pub mod slim;
 mod variable;
 
 pub use attrs::{AttrValue, Attrs};
+pub use diagnostic::Diagnostic;
 pub use error::{Code, Error, Result};
 pub use feed::Feed;
 pub use fetch::{Fetch, Fetched};
