@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attrs;
+pub mod diagnostic;
 mod error;
 mod feed;
 mod diagnose;
