@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tconv_shape::{Condition, Unknown, Verdict};
 
 use crate::attrs::AttrValue;
-use crate::diagnostic::{Diagnostic, Help, Level};
+use crate::diagnostic::{Diagnostic, Level};
 use crate::graph::State;
 use crate::mends::Patient;
 use crate::need::Need;
@@ -111,21 +111,9 @@ fn diagnose(state: &State, nodes: &[Arc<Node>], node: &Node, level: Level) -> Di
         target: node.id,
         words: &words,
     };
-    let helps = patient.mends().into_iter().map(|mend| Help {
-        text: mend.text,
-        verified: mend.consequences.is_empty(),
-        consequences: mend.consequences,
-    });
-    Diagnostic::new(
-        level,
-        title(node.def),
-        &node.name,
-        node.def.name,
-        node.location,
-        format!("{} '{}'", node.def.name, node.name),
-        notes,
-        helps.collect(),
-    )
+    let found = Diagnostic::new(level, title(node.def)).at(&node.name, node.def.name, node.location);
+    let found = notes.into_iter().fold(found, Diagnostic::note);
+    patient.mends().into_iter().fold(found, Diagnostic::help)
 }
 
 /// Where a need holds, and the smallest size that breaks it.
@@ -198,7 +186,7 @@ pub(crate) fn refused(state: &State, node: Node, need: Option<&Need>) -> Error {
     let Some(need) = need else {
         let found = diagnose(state, &nodes, &node, Level::Error);
         let error = found.notes().iter().fold(Error::value(found.title()), |error, note| error.help(note));
-        let error = found.helps().iter().fold(error, |error, help| error.help(help.to_string()));
+        let error = found.helps().iter().fold(error, |error, help| error.help(format!("this would fit: {}", help.text)));
         return error;
     };
     let first = words.say(|words| need.says.refusal(words));

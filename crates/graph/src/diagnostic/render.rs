@@ -58,9 +58,6 @@ fn plain(text: &str) -> String {
 /// A way to mend and what follows from it.
 fn advice(help: &Help) -> String {
     let mut text = help.text.clone();
-    if !help.verified {
-        text.push_str(" (not proved)");
-    }
     if !help.consequences.is_empty() {
         text.push_str(": ");
         text.push_str(&help.consequences.join("; "));

@@ -2,8 +2,9 @@
 
 use tconv_shape::{Dim, Shape};
 
-use super::{Change, Mend, Patient};
+use super::{Change, Patient};
 use crate::attrs::{AttrReader, AttrValue};
+use crate::diagnostic::Help;
 use crate::op::Fact;
 use crate::ops::conv::Geometry;
 
@@ -11,7 +12,7 @@ use crate::ops::conv::Geometry;
 const LARGEST: i64 = 16;
 
 impl Patient<'_> {
-    pub(super) fn of_transposed(&self) -> Vec<Mend> {
+    pub(super) fn of_transposed(&self) -> Vec<Help> {
         let target = &self.nodes[self.target];
         let Ok(geometry) = Geometry::new(&mut AttrReader::new(&target.attrs)) else {
             return Vec::new();
@@ -36,7 +37,7 @@ impl Patient<'_> {
     }
 
     /// The first other stride with which it fits.
-    fn strides(&self, node: usize, geometry: &Geometry, place: &str) -> Option<Mend> {
+    fn strides(&self, node: usize, geometry: &Geometry, place: &str) -> Option<Help> {
         (1..=LARGEST).find_map(|stride| {
             let all = geometry.format.arrange(1, 1, &[stride, stride]);
             let value = AttrValue::Ints(all);
@@ -48,7 +49,7 @@ impl Patient<'_> {
         })
     }
 
-    fn padding(&self, own: &str) -> Vec<Mend> {
+    fn padding(&self, own: &str) -> Vec<Help> {
         let tried = ["SAME", "VALID"].into_iter().filter_map(|padding| {
             let change = Change::Attr(self.target, "padding", padding.into());
             self.try_out(format!("padding {padding} in {own}"), &[change])
@@ -56,7 +57,7 @@ impl Patient<'_> {
         tried.collect()
     }
 
-    fn kernel(&self, own: &str) -> Option<Mend> {
+    fn kernel(&self, own: &str) -> Option<Help> {
         let filter = self.fact(self.target, 1);
         let dims = filter.shape.dims().filter(|dims| dims.len() == 4)?;
         (1..=LARGEST).find_map(|kernel| {
@@ -71,7 +72,7 @@ impl Patient<'_> {
     }
 
     /// An `output_shape` made of the value's own sizes.
-    fn output_shape(&self, geometry: &Geometry) -> Option<Mend> {
+    fn output_shape(&self, geometry: &Geometry) -> Option<Help> {
         let (sizes, filter, value) = (
             self.fact(self.target, 0),
             self.fact(self.target, 1).shape.dims()?,

@@ -3,12 +3,13 @@
 
 use tconv_shape::{Condition, Dim, Shape, Verdict};
 
-use super::{Change, Mend, Patient};
+use super::{Change, Patient};
+use crate::diagnostic::Help;
 use crate::op::Fact;
 use crate::proof::Proof;
 
 impl Patient<'_> {
-    pub(super) fn of_join(&self) -> Vec<Mend> {
+    pub(super) fn of_join(&self) -> Vec<Help> {
         let mut mends = Vec::new();
         let inputs = self.nodes[self.target].inputs.len();
         for (of, to) in [(0, 1), (1, 0)] {
@@ -40,7 +41,7 @@ impl Patient<'_> {
     }
 
     /// A transposed convolution before input `of` that makes the sizes of input `to`.
-    fn decoder(&self, of: usize, to: usize) -> Option<Mend> {
+    fn decoder(&self, of: usize, to: usize) -> Option<Help> {
         let (a, b) = self.pair(of, to)?;
         let made = self.maker(self.target, of, |node| node.def.name == "Conv2DBackpropInput")?;
         let dims = self.nodes[made].facts[0].shape.dims()?;
@@ -64,7 +65,7 @@ impl Patient<'_> {
     }
 
     /// Input `of` cut to the sizes of input `to`, where it is never smaller.
-    fn crop(&self, of: usize, to: usize) -> Option<Mend> {
+    fn crop(&self, of: usize, to: usize) -> Option<Help> {
         let (a, b) = self.pair(of, to)?;
         let inputs = self.nodes[self.target].inputs.iter();
         let before = Proof::of_inputs(inputs.map(|&(id, _)| &self.nodes[id].proof.given));
@@ -91,7 +92,7 @@ impl Patient<'_> {
     }
 
     /// A placeholder padded so that its sizes are multiples of what the node needs.
-    pub(super) fn padded_inputs(&self) -> Option<Mend> {
+    pub(super) fn padded_inputs(&self) -> Option<Help> {
         let target = &self.nodes[self.target];
         let mut changes: Vec<(usize, Vec<Dim>)> = Vec::new();
         let mut said = Vec::new();
