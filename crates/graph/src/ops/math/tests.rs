@@ -137,11 +137,11 @@ fn small_integers_are_followed() -> Result<()> {
     let scalar = |value: i32| g.constant(value);
     let least = scalar(i32::MIN)?;
     let table: Vec<(Output, Option<&str>)> = vec![
-        ((&sizes + 1)?, Some("[(x:0[0] + 1), (x:0[1] + 1), 4]")),
+        ((&sizes + 1)?, Some("[x:0[0] + 1, x:0[1] + 1, 4]")),
         ((2 * &sizes)?, Some("[2*x:0[0], 2*x:0[1], 6]")),
         (
             (&sizes - vector(&[1, 0, 5])?)?,
-            Some("[(x:0[0] - 1), x:0[1], -2]"),
+            Some("[x:0[0] - 1, x:0[1], -2]"),
         ),
         ((&sizes - &sizes)?, Some("[0, 0, 0]")),
         (
