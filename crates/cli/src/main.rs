@@ -8,6 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod failure;
 mod files;
+mod geometry;
 mod op;
 mod train;
 
