@@ -12,6 +12,7 @@ mod dim;
 mod error;
 mod set;
 mod shape;
+mod text;
 mod window;
 
 pub use conv::{ConvAxis, ConvShape, DataFormat, Padding};
@@ -19,4 +20,5 @@ pub use dim::{Atom, Dim, Expr, Term, Unknown};
 pub use error::{Result, ShapeError};
 pub use set::SizeSet;
 pub use shape::Shape;
+pub use text::Names;
 pub use window::{AxisPadding, Window};
