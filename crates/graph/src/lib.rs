@@ -6,7 +6,6 @@ pub mod diagnostic;
 mod error;
 mod feed;
 mod diagnose;
-mod diagnostic;
 mod mends;
 mod fetch;
 #[cfg(test)]

@@ -10,6 +10,8 @@ mod print;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use canonical::gcd;
+
 /// One size: a known number, or an expression in unknown sizes.
 ///
 /// Expressions are kept in one canonical form, so that `(h - 1) + 1` *is* `h` and

@@ -1,0 +1,2 @@
+use super::*;
+pub(super) fn tries(_: &Tree) -> usize { 1000 }
