@@ -90,12 +90,8 @@ impl Line {
     fn plus_times(&self, other: &Line, factor: i128) -> Option<Line> {
         Some(Line {
             from: self.from.max(other.from),
-            value: self
-                .value
-                .checked_add(other.value.checked_mul(factor)?)?,
-            slope: self
-                .slope
-                .checked_add(other.slope.checked_mul(factor)?)?,
+            value: self.value.checked_add(other.value.checked_mul(factor)?)?,
+            slope: self.slope.checked_add(other.slope.checked_mul(factor)?)?,
         })
     }
 
@@ -121,7 +117,9 @@ impl Line {
             (_, 1..) => (ceil(value.checked_neg()?, slope), end.into()),
             (_, _) => (
                 self.from.into(),
-                value.checked_div_euclid(slope.checked_neg()?)?.checked_add(1)?,
+                value
+                    .checked_div_euclid(slope.checked_neg()?)?
+                    .checked_add(1)?,
             ),
         };
         let from = from.max(self.from.into());
@@ -429,7 +427,10 @@ impl Piecewise {
         let mut intervals = MOST_INTERVALS;
         let mut add = |from: i64, end: i64, spans: Vec<(i64, i64)>| {
             intervals = intervals.checked_sub(spans.len())?;
-            let (from, end) = (from.checked_mul(self.period), end.saturating_mul(self.period));
+            let (from, end) = (
+                from.checked_mul(self.period),
+                end.saturating_mul(self.period),
+            );
             if let Some(from) = from.filter(|&from| from < end) {
                 set.pattern(from, end, self.period, spans);
             }
@@ -443,7 +444,10 @@ impl Piecewise {
             false => edges.into_iter().collect(),
         };
         let groups: Vec<&[(i64, i64)]> = changes.chunk_by(|a, b| a.0 == b.0).collect();
-        for (group, next) in groups.iter().zip(groups[1..].iter().map(Some).chain([None])) {
+        for (group, next) in groups
+            .iter()
+            .zip(groups[1..].iter().map(Some).chain([None]))
+        {
             for &(_, remainder) in *group {
                 for edge in [remainder, remainder + 1] {
                     if !edges.remove(&edge) {
@@ -462,13 +466,20 @@ impl Piecewise {
         let mut bounds: Option<Bounds> = None;
         for remainder in 0..self.period {
             for (line, end) in with_ends(self.lines_of(remainder as usize)) {
-                let from = ceil(i128::from(least) - i128::from(remainder), self.period.into());
+                let from = ceil(
+                    i128::from(least) - i128::from(remainder),
+                    self.period.into(),
+                );
                 let from = from.max(line.from.into()) as i64;
                 let last = match greatest {
                     Some(greatest) => (greatest - remainder).div_euclid(self.period),
                     None => NO_END,
                 };
-                let last = if end == NO_END { last } else { last.min(end - 1) };
+                let last = if end == NO_END {
+                    last
+                } else {
+                    last.min(end - 1)
+                };
                 if from > last {
                     continue;
                 }

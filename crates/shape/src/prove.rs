@@ -13,7 +13,6 @@ mod several;
 #[cfg(test)]
 mod tests;
 
-
 /// As [`Condition::prove_given`].
 pub(crate) fn prove(condition: &Condition, given: &Given) -> Verdict {
     let sizes = Sizes::Given(given);
@@ -47,7 +46,7 @@ pub(crate) fn prove(condition: &Condition, given: &Given) -> Verdict {
     }
     let verdict = match (&tree, &deciding[..]) {
         (Tree::Known(_), _) => return Verdict::Never,
-        (_, [unknown]) => one(&tree, unknown, &domains[0], exact),
+        (_, [unknown]) => one(&tree, unknown, &domains[0], &sizes, exact),
         _ => several::prove(&tree, &deciding, &domains, &sizes, exact),
     };
     // What does not decide has its least size.
@@ -82,7 +81,7 @@ pub(crate) fn sizes(condition: &Condition) -> Option<(Unknown, SizeSet)> {
 }
 
 /// A condition with one unknown that may have the sizes `domain`.
-fn one(tree: &Tree, unknown: &Unknown, domain: &SizeSet, exact: bool) -> Verdict {
+fn one(tree: &Tree, unknown: &Unknown, domain: &SizeSet, sizes: &Sizes, exact: bool) -> Verdict {
     let mut work = Work::new();
     let at = |size: i64| vec![(unknown.clone(), size)];
     let decided = tree.truth(&mut work).and_then(|truth| {
@@ -125,13 +124,17 @@ fn one(tree: &Tree, unknown: &Unknown, domain: &SizeSet, exact: bool) -> Verdict
             fails_at: at(size),
             holds: all.then(|| SizeSet::of(holds)),
         },
-        _ => match several::decide(tree, &[(unknown, domain)], &mut work, &Sizes::AtLeastOne) {
-            Some(true) => Verdict::Always,
-            Some(false) => Verdict::Never,
-            None => Verdict::Undecided {
-                fails_at: fails.map(at),
-            },
-        },
+        _ => {
+            let unknowns = std::slice::from_ref(unknown);
+            let domains = std::slice::from_ref(domain);
+            match several::decide(tree, unknowns, domains, sizes, &mut work).0 {
+                Some(true) => Verdict::Always,
+                Some(false) => Verdict::Never,
+                None => Verdict::Undecided {
+                    fails_at: fails.map(at),
+                },
+            }
+        }
     }
 }
 
@@ -242,7 +245,8 @@ impl Tree {
         }
         let terms = expr.terms();
         let shared = terms.iter().fold(0, |n, term| gcd(n, term.coefficient()));
-        if shared != 0 && expr.constant() % shared != 0 {
+        // One of 2^63 does not fit into the number that stands for it.
+        if shared != i64::MAX && expr.constant() % shared != 0 {
             return Tree::Known(false);
         }
         if expr.constant() != 0 {

@@ -1,6 +1,6 @@
+use super::SizeSet;
 use super::build::Builder;
 use super::run::{FOREVER, Run};
-use super::SizeSet;
 use crate::dim::gcd;
 
 /// The most changes between in and out that are looked at, and so the most intervals of a result.
@@ -78,8 +78,9 @@ impl Stretch<'_> {
         let end = from.saturating_add(length).min(self.end);
         while from < end {
             *changes = changes.checked_sub(1)?;
-            let [(a, after_a), (b, after_b)] =
-                self.runs.map(|run| run.map_or((false, end), |run| run.at(from)));
+            let [(a, after_a), (b, after_b)] = self
+                .runs
+                .map(|run| run.map_or((false, end), |run| run.at(from)));
             let next = match (op(a, true) == op(a, false), op(true, b) == op(false, b)) {
                 (true, true) => after_a.max(after_b),
                 (true, false) => after_a,
@@ -147,10 +148,15 @@ pub(super) fn same(a: &SizeSet, b: &SizeSet) -> bool {
     stretches(a, b).all(|stretch| {
         // No common period is needed, so that each change is one of a run that exists: it cannot be too much.
         let mut changes = usize::MAX;
-        let _ = stretch.each(stretch.both_periods(), |a, b| a != b, &mut changes, |_, _| {
-            same = false;
-            false
-        });
+        let _ = stretch.each(
+            stretch.both_periods(),
+            |a, b| a != b,
+            &mut changes,
+            |_, _| {
+                same = false;
+                false
+            },
+        );
         same
     })
 }
