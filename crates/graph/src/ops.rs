@@ -6,6 +6,7 @@ mod conv;
 pub mod math;
 pub mod nn;
 mod random;
+mod sizes;
 pub mod state;
 mod training;
 mod window;

@@ -42,6 +42,8 @@ struct PlanKey {
     feeds: Vec<(usize, usize)>,
     values: Vec<(usize, usize)>,
     operations: Vec<usize>,
+    /// Whether a value without elements is fed: what inference says holds for sizes of at least 1.
+    empty: bool,
 }
 
 /// A lock that a panic elsewhere does not poison: what it guards is replaced whole.
@@ -129,6 +131,7 @@ impl Session {
             feeds: Vec::new(),
             values: Vec::new(),
             operations: Vec::new(),
+            empty: false,
         };
         for fetch in fetches {
             match fetch {
@@ -151,6 +154,7 @@ impl Session {
             fed.insert((output.node_id(), output.slot()), value);
         }
         key.feeds.extend(fed.keys());
+        key.empty = fed.values().any(Tensor::is_empty);
         let plan = self.plan(key)?;
         Run::new(self).execute(&plan, fed.into_values().collect())
     }
