@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tconv_shape::{Condition, Dim};
 
-use crate::op::Fact;
 
 /// What must hold of the sizes of an op's inputs for it to run, where inference could not know it.
 #[derive(Clone)]
@@ -120,11 +119,4 @@ impl Need {
             says: Arc::new(says),
         })
     }
-}
-
-/// Whether all shapes are known, and the elements that are followed.
-pub(crate) fn all_known(facts: &[Fact]) -> bool {
-    facts.iter().all(|fact| {
-        fact.shape.known().is_some() && (fact.value.is_none() || fact.known_values().is_some())
-    })
 }

@@ -6,6 +6,7 @@ pub(crate) mod conv;
 pub mod math;
 pub mod nn;
 mod random;
+mod sizes;
 pub mod state;
 mod training;
 mod window;

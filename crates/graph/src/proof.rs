@@ -242,12 +242,7 @@ impl Vocabulary {
         dim.named(&|unknown| self.size(unknown)).to_string()
     }
 
-    /// `H is inputs:0[1]`, for each name that is not the unknown's own.
-    pub fn legend(&self) -> Vec<String> {
-        self.legend_of(&self.names.keys().cloned().collect())
-    }
-
-    /// [`Vocabulary::legend`] of these unknowns alone.
+    /// `H is inputs:0[1]`, for each of these whose name is not the unknown's own.
     pub fn legend_of(&self, unknowns: &BTreeSet<Unknown>) -> Vec<String> {
         let names = self.names.iter().filter(|(unknown, _)| unknowns.contains(unknown));
         let differs = |(unknown, name): (&Unknown, &String)| {

@@ -54,8 +54,8 @@ struct Planner<'a> {
     next_place: usize,
     constants: HashMap<usize, Tensor>,
     fed: HashSet<(usize, usize)>,
-    /// Whether what inference knew holds: a tensor that is fed though it has inputs may be of other sizes
-    /// than they would have given it.
+    /// Whether what inference knew holds: it takes sizes to be at least 1, and a tensor that is fed though
+    /// it has inputs may be of other sizes than they would have given it.
     facts_hold: bool,
     /// The nodes to run, each after its inputs.
     order: Vec<Arc<Node>>,
@@ -70,10 +70,11 @@ impl Plan {
             next_place: 0,
             constants: HashMap::new(),
             fed: key.feeds.iter().copied().collect(),
-            facts_hold: key
-                .feeds
-                .iter()
-                .all(|&(node, _)| session.graph.node(node).inputs.is_empty()),
+            facts_hold: !key.empty
+                && key
+                    .feeds
+                    .iter()
+                    .all(|&(node, _)| session.graph.node(node).inputs.is_empty()),
             order: Vec::new(),
             seen: HashSet::new(),
         };

@@ -9,6 +9,7 @@ use tconv_tensor::{DType, Element, Handle, Tensor};
 use super::plan::{Plan, describe};
 use super::{Session, lock};
 use crate::node::Node;
+use crate::ops::state::check_assigned;
 use crate::random::Philox;
 use crate::{Code, Error, Result};
 
@@ -160,12 +161,7 @@ impl<'s> Run<'s> {
     /// `InvalidArgument` for a value of another shape than the handle at the node's first input says.
     pub fn assign_variable(&self, handle: &Handle, value: Tensor) -> Result<()> {
         if let Some((_, shape)) = self.declared() {
-            let found = Shape::from(value.shape());
-            if !shape.is_compatible_with(&found) {
-                return Err(Error::invalid(format!(
-                    "Trying to assign to variable with tensor with wrong shape. Expected {shape} got {found}"
-                )));
-            }
+            check_assigned(&shape, value.shape())?;
         }
         let slot = self.session.variable(&handle.0);
         let mut slot = lock(&slot);

@@ -12,7 +12,8 @@ use super::shape::shape_as;
 use super::slice::slice;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, not_differentiable};
 use crate::operand::{apply, integers};
-use crate::{Code, Error, Operation, Output, Result, Run, location};
+use crate::ops::sizes::{self, open, open_shape};
+use crate::{Code, Error, Need, Operation, Output, Result, Run, location};
 
 const SCALARS: &str = "Can't concatenate scalars (use tf.stack instead)";
 
@@ -75,10 +76,15 @@ fn joined(values: &[Fact]) -> Option<Vec<Dim>> {
         }
         match &fact.value {
             Some(value) => all.extend(value.iter().cloned()),
-            None => all.extend((0..length).map(|k| Dim::unknown(format!("concat[{i}][{k}]")))),
+            None => all.extend((0..length).map(|k| open(format!("concat[{i}][{k}]")))),
         }
     }
     Some(all)
+}
+
+fn too_large(axis: usize) -> Error {
+    let message = format!("axis {axis} of the result is too large");
+    Error::new(Code::ResourceExhausted, message)
 }
 
 /// What concatenation wants of shapes.
@@ -86,6 +92,47 @@ fn alike(axis: usize) -> String {
     format!(
         "concatenated along axis {axis}, tensors may differ only there: crop or pad the others to fit"
     )
+}
+
+/// The axis and the sizes of the result.
+fn joined_sizes<S: AsRef<[usize]>>(shapes: &[S], axis: i64) -> Result<(usize, Vec<usize>)> {
+    let Some((first, rest)) = shapes.split_first() else {
+        return Err(too_short("values", "ConcatV2"));
+    };
+    let (first, mut sizes) = (first.as_ref(), first.as_ref().to_vec());
+    let rank = sizes.len();
+    if rank == 0 {
+        return Err(Error::invalid(format!("ConcatOp : {SCALARS}")));
+    }
+    let at = axis_in(axis, rank).ok_or_else(|| {
+        Error::invalid(format!(
+            "ConcatOp : Expected concatenating dimensions in the range [-{rank}, {rank}), but got {axis}"
+        ))
+    })?;
+    for (i, value) in (1..).zip(rest) {
+        let value = value.as_ref();
+        let shapes = || {
+            let (first, value) = (brackets(first), brackets(value));
+            format!("shape[0] = {first} vs. shape[{i}] = {value}")
+        };
+        if value.len() != rank {
+            return Err(Error::invalid(format!(
+                "ConcatOp : Ranks of all input tensors should match: {}",
+                shapes()
+            )));
+        }
+        if let Some(axis) = (0..rank).find(|&k| k != at && value[k] != sizes[k]) {
+            return Err(Error::invalid(format!(
+                "ConcatOp : Dimension {axis} in both shapes must be equal: {}",
+                shapes()
+            ))
+            .help(alike(at)));
+        }
+        sizes[at] = sizes[at]
+            .checked_add(value[at])
+            .ok_or_else(|| too_large(at))?;
+    }
+    Ok((at, sizes))
 }
 
 impl Op for Concat {
@@ -103,7 +150,7 @@ impl Op for Concat {
             .iter()
             .try_for_each(|value| check_rank(&value.shape, rank))?;
         let Some(&[axis]) = axis.known_values().as_deref() else {
-            return Ok(vec![Fact::new(dtype, Shape::of_rank(rank, "concat"))]);
+            return Ok(vec![Fact::new(dtype, open_shape(rank, "concat"))]);
         };
         let Some(at) = axis_in(axis, rank) else {
             let least = if axis < 0 {
@@ -123,7 +170,7 @@ impl Op for Concat {
             let dims = match value.shape.dims() {
                 Some(dims) => dims.to_vec(),
                 None => (0..rank)
-                    .map(|axis| Dim::unknown(format!("concat[{axis}]")))
+                    .map(|axis| open(format!("concat[{axis}]")))
                     .collect(),
             };
             whole = Some(match whole {
@@ -154,53 +201,36 @@ impl Op for Concat {
         }])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let Ok((values, axis)) = split_off(inputs) else {
+            return Vec::new();
+        };
+        let rank = values.iter().find_map(|value| value.shape.rank());
+        let at = match axis.known_values().as_deref() {
+            Some(&[axis]) => rank.and_then(|rank| axis_in(axis, rank)),
+            _ => None,
+        };
+        at.map_or_else(Vec::new, |at| sizes::alike(values, Some(at)))
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let (values, axis) = split_off(inputs)?;
+        match axis.known_values().as_deref() {
+            Some(&[axis]) => joined_sizes(&sizes::all_known(values), axis).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let (values, axis) = split_off(&inputs)?;
         let first = &values[0];
-        let rank = first.rank();
         let axis = single(axis).ok_or_else(|| {
             let shape = brackets(axis.shape());
             Error::invalid(format!(
                 "ConcatOp : Expected axis to be a scalar, but got shape {shape}"
             ))
         })?;
-        if rank == 0 {
-            return Err(Error::invalid(format!("ConcatOp : {SCALARS}")));
-        }
-        let at = axis_in(axis, rank).ok_or_else(|| {
-            Error::invalid(format!(
-                "ConcatOp : Expected concatenating dimensions in the range [-{rank}, {rank}), but got {axis}"
-            ))
-        })?;
-        let mut sizes = first.shape().to_vec();
-        for (i, value) in values.iter().enumerate().skip(1) {
-            let shapes = || {
-                format!(
-                    "shape[0] = {} vs. shape[{i}] = {}",
-                    brackets(first.shape()),
-                    brackets(value.shape())
-                )
-            };
-            if value.rank() != rank {
-                return Err(Error::invalid(format!(
-                    "ConcatOp : Ranks of all input tensors should match: {}",
-                    shapes()
-                )));
-            }
-            if let Some(axis) = (0..rank).find(|&k| k != at && value.shape()[k] != sizes[k]) {
-                return Err(Error::invalid(format!(
-                    "ConcatOp : Dimension {axis} in both shapes must be equal: {}",
-                    shapes()
-                ))
-                .help(alike(at)));
-            }
-            sizes[at] = sizes[at].checked_add(value.shape()[at]).ok_or_else(|| {
-                Error::new(
-                    Code::ResourceExhausted,
-                    format!("axis {at} of the result is too large"),
-                )
-            })?;
-        }
+        let (at, sizes) = joined_sizes(&sizes::of(values), axis)?;
         let mut out = Tensor::zeros(first.dtype(), &sizes)?;
         let (outer, inner) = around(&sizes, at);
         let mut done = 0;
@@ -273,15 +303,53 @@ fn axis_and_shapes<T>(inputs: &[T]) -> Result<(&T, &[T])> {
     }
 }
 
+/// The offsets of vectors of sizes that agree, or are not known to differ, but along one axis.
+fn begins(sizes: &[&[Dim]], at: usize) -> Option<Vec<Arc<[Dim]>>> {
+    let alike = |other: &&[Dim]| {
+        let mut pairs = sizes[0].iter().zip(*other).enumerate();
+        other.len() == sizes[0].len()
+            && pairs.all(|(axis, (a, b))| axis == at || a.is_compatible_with(b))
+    };
+    if !sizes.iter().all(alike) {
+        return None;
+    }
+    let (mut begin, mut all) = (Dim::Known(0), Vec::with_capacity(sizes.len()));
+    for one in sizes {
+        let mut offset = vec![Dim::Known(0); one.len()];
+        offset[at] = begin.clone();
+        all.push(offset.into());
+        begin = begin.plus(&one[at]).ok()?;
+    }
+    Some(all)
+}
+
 impl Op for ConcatOffset {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let (axis, shapes) = axis_and_shapes(inputs)?;
         check_rank(&axis.shape, 0)?;
-        let fact = |shape: &Fact| {
-            check_rank(&shape.shape, 1)?;
-            Ok(Fact::new(shape.dtype, &shape.shape))
+        shapes
+            .iter()
+            .try_for_each(|shape| check_rank(&shape.shape, 1))?;
+        let followed = || {
+            let sizes: Vec<&[Dim]> = shapes
+                .iter()
+                .map(|shape| shape.value.as_deref())
+                .collect::<Option<_>>()?;
+            let &[axis] = axis.known_values()?.as_slice() else {
+                return None;
+            };
+            begins(&sizes, axis_in(axis, sizes[0].len())?)
         };
-        shapes.iter().map(fact).collect()
+        let values = followed().map_or(vec![None; shapes.len()], |values| {
+            values.into_iter().map(Some).collect()
+        });
+        let facts = shapes.iter().zip(values);
+        Ok(facts
+            .map(|(shape, value)| Fact {
+                value,
+                ..Fact::new(shape.dtype, &shape.shape)
+            })
+            .collect())
     }
 
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

@@ -9,7 +9,8 @@ use super::reshape::reshape;
 use super::shape::shape;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
 use crate::operand::apply;
-use crate::{Error, Operand, Operation, Output, Result, Run, dispatch, location};
+use crate::ops::sizes;
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch, location};
 
 pub(crate) static FILL: OpDef = OpDef {
     name: "Fill",
@@ -81,6 +82,16 @@ impl Op for Fill {
             value: repeated,
             ..fact
         }])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::not_negative(inputs, 0)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        inputs[0]
+            .known_values()
+            .map_or(Ok(()), |dims| to_sizes(&dims).map(drop))
     }
 
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

@@ -6,10 +6,11 @@ use tconv_tensor::{DType, Element, Tensor};
 
 use super::NUMBERS_AND_BYTES;
 use super::binary::binary;
-use super::broadcast::{self, broadcast_shape, unbroadcast, zip_to};
+use super::broadcast::{self, broadcast_shape, check_broadcast, unbroadcast, zip_to};
 use crate::op::{DATA, Fact, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, number};
-use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
+use crate::ops::sizes;
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch};
 
 macro_rules! comparisons {
     ($($static:ident $name:literal $variant:ident $types:ident $(#[doc = $doc:literal])* $function:ident;)*) => {
@@ -83,6 +84,14 @@ impl Op for Comparison {
         )])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::broadcast(inputs)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_broadcast(inputs)
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [x, y] = take(inputs)?;
         Ok(vec![
@@ -122,6 +131,14 @@ impl Op for Select {
             inputs[1].dtype,
             broadcast_shape(&inputs[0].shape, &shape)?,
         )])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::broadcast(inputs)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_broadcast(inputs)
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

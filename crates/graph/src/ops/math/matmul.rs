@@ -10,7 +10,8 @@ use super::number::Number;
 use crate::op::brackets;
 use crate::op::{Fact, NUMBERS, Op, OpDef, not_differentiable, take};
 use crate::operand::apply;
-use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
+use crate::ops::sizes::{self, Place};
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch};
 
 pub(crate) static MAT_MUL: OpDef = OpDef {
     name: "MatMul",
@@ -171,11 +172,16 @@ impl MatMul {
         }
     }
 
-    fn mend(&self, k: &str, inner: &str) -> String {
-        let (a, b) = (
+    /// Over which axis of each the product sums.
+    fn inner_axes(&self) -> (usize, usize) {
+        (
             usize::from(!self.transpose_a),
             usize::from(self.transpose_b),
-        );
+        )
+    }
+
+    fn mend(&self, k: &str, inner: &str) -> String {
+        let (a, b) = self.inner_axes();
         format!(
             "axis {a} of a has {k}, axis {b} of b has {inner}: they must be the same with transpose_a={} and \
              transpose_b={}",
@@ -229,6 +235,18 @@ impl Op for MatMul {
             );
         }
         Ok(vec![Fact::new(inputs[0].dtype, vec![m, n])])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let (a, b) = self.inner_axes();
+        let place = |input, axis| Place { input, axis };
+        let need = sizes::equal(inputs, place(0, a), place(1, b));
+        need.into_iter().collect()
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        self.dims(&sizes::known(&inputs[0]), &sizes::known(&inputs[1]))
+            .map(drop)
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

@@ -13,6 +13,7 @@ use super::{NUMBERS_AND_BYTES, cast, divide, equal, floor_div, maximum, range};
 use crate::graph::graph_of;
 use crate::op::{Fact, INDICES, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, integers, number};
+use crate::ops::sizes;
 use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch, location};
 
 /// Which axes a reduction runs over; a negative one counts from the last.
@@ -270,7 +271,7 @@ impl Op for Reduction {
         };
         let Some(axes) = axes.known_values() else {
             let shape = match self.keep_dims {
-                true => Shape::of_rank(dims.len(), "reduced"),
+                true => sizes::open_shape(dims.len(), "reduced"),
                 false => Shape::unknown(),
             };
             return Ok(vec![Fact::new(input.dtype, shape)]);
@@ -282,7 +283,7 @@ impl Op for Reduction {
             ))
             .help(legal_axes(rank))
         })?;
-        let sizes =
+        let kept =
             dims.iter()
                 .zip(&marks)
                 .filter_map(|(dim, &reduced)| match (reduced, self.keep_dims) {
@@ -290,20 +291,29 @@ impl Op for Reduction {
                     (true, false) => None,
                     (false, _) => Some(dim.clone()),
                 });
-        let sum = |value: &Arc<[Dim]>| {
-            let sum = value
-                .iter()
-                .try_fold(Dim::Known(0), |sum, dim| sum.plus(dim))
-                .ok()?;
-            Some([fitting(input.dtype, sum)?].into())
+        let one = |value: &[Dim]| {
+            let number = match self.kind {
+                Kind::Sum => value
+                    .iter()
+                    .try_fold(Dim::Known(0), |sum, dim| sum.plus(dim))
+                    .ok()?,
+                Kind::Max => {
+                    let (first, rest) = value.split_first()?;
+                    rest.iter()
+                        .fold(first.clone(), |most, dim| sizes::greater(&most, dim))
+                }
+                Kind::Mean => return None,
+            };
+            Some([fitting(input.dtype, number)?].into())
         };
-        let value = match (&self.kind, &input.value, marks.as_slice()) {
-            (Kind::Sum, Some(value), [true]) if axes.len() == 1 => sum(value),
+        let value = match (&input.value, marks.as_slice()) {
+            (Some(value), [true]) if axes.len() == 1 => one(value),
+            (value, marks) if !marks.contains(&true) => value.clone(),
             _ => None,
         };
         Ok(vec![Fact {
             value,
-            ..Fact::new(input.dtype, sizes.collect::<Vec<_>>())
+            ..Fact::new(input.dtype, kept.collect::<Vec<_>>())
         }])
     }
 

@@ -152,7 +152,11 @@ fn small_integers_are_followed() -> Result<()> {
         (floor_div(&sizes, 0)?, None),
         (maximum(vector(&[1, 5])?, 3)?, Some("[3, 5]")),
         (minimum(vector(&[1, 5])?, 3)?, Some("[1, 3]")),
-        (maximum(&sizes, 1)?, None),
+        (maximum(&sizes, 1)?, Some("[x:0[0], x:0[1], 3]")),
+        (
+            minimum(&sizes, vector(&[8, 1, 2])?)?,
+            Some("[min(8, x:0[0]), min(1, x:0[1]), 2]"),
+        ),
         (negative(vector(&[1, -5])?)?, Some("[-1, 5]")),
         (negative(&least)?, None),
         (add(vector(&[i32::MAX, 0])?, 1)?, None),
