@@ -25,7 +25,9 @@ impl Graph {
         let suspect = |node: &&Arc<Node>| node.proof.open.iter().any(|open| open.suspect);
         let nodes: Vec<Arc<Node>> = state.nodes().to_vec();
         let found = nodes.iter().filter(suspect);
-        found.map(|node| diagnose(&state, &nodes, node, Level::Warning)).collect()
+        found
+            .map(|node| diagnose(&state, &nodes, node, Level::Warning))
+            .collect()
     }
 }
 
@@ -94,7 +96,9 @@ fn diagnose(state: &State, nodes: &[Arc<Node>], node: &Node, level: Level) -> Di
         };
         // The second of two axes that are the same is said shortly.
         if let Some((unknown, holds)) = alone(open) {
-            let same = said.iter().any(|(other, set)| *other != unknown && *set == holds);
+            let same = said
+                .iter()
+                .any(|(other, set)| *other != unknown && *set == holds);
             said.push((unknown.clone(), holds));
             if let (true, Some((axis, _))) = (same, clause.split_once(": ")) {
                 notes.push(format!("{axis}: the same, with {}", words.size(&unknown)));
@@ -104,14 +108,20 @@ fn diagnose(state: &State, nodes: &[Arc<Node>], node: &Node, level: Level) -> Di
         notes.push(clause);
         notes.push(agreement(open, &words));
     }
-    notes.extend(words.legend_of(&used).into_iter().reduce(|a, b| format!("{a}, {b}")));
+    notes.extend(
+        words
+            .legend_of(&used)
+            .into_iter()
+            .reduce(|a, b| format!("{a}, {b}")),
+    );
     let patient = Patient {
         nodes,
         sources: &state.sources,
         target: node.id,
         words: &words,
     };
-    let found = Diagnostic::new(level, title(node.def)).at(&node.name, node.def.name, node.location);
+    let found =
+        Diagnostic::new(level, title(node.def)).at(&node.name, node.def.name, node.location);
     let found = notes.into_iter().fold(found, Diagnostic::note);
     patient.mends().into_iter().fold(found, Diagnostic::help)
 }
@@ -120,7 +130,11 @@ fn diagnose(state: &State, nodes: &[Arc<Node>], node: &Node, level: Level) -> Di
 fn agreement(open: &Open, words: &Vocabulary) -> String {
     let sides = |at: &[(Unknown, i64)]| {
         let meant = open.need.meant.as_ref().unwrap_or(&open.need.condition);
-        let value = |unknown: &Unknown| at.iter().find(|(other, _)| other == unknown).map(|(_, n)| *n);
+        let value = |unknown: &Unknown| {
+            at.iter()
+                .find(|(other, _)| other == unknown)
+                .map(|(_, n)| *n)
+        };
         match meant {
             Condition::Equal(a, b) => match (a.value(&value), b.value(&value)) {
                 (Some(a), Some(b)) => format!(": {a} and {b}"),
@@ -141,15 +155,18 @@ fn agreement(open: &Open, words: &Vocabulary) -> String {
             fails_at,
             holds: Some(holds),
         } => {
-            let name = fails_at.first().map_or(String::new(), |(unknown, _)| words.size(unknown));
-            let besides = open.need.meant.as_ref().and_then(|meant| {
-                let (_, meant) = meant.sizes()?;
-                let besides = holds.minus(&meant);
-                (!besides.is_empty()).then(|| (holds.intersect(&meant), besides))
-            });
-            let set = match &besides {
-                None => holds.describe(&name),
-                Some((meant, besides)) => format!(
+            let name = fails_at
+                .first()
+                .map_or(String::new(), |(unknown, _)| words.size(unknown));
+            let meant = open
+                .need
+                .sizes()
+                .map_or(holds.clone(), |(_, meant, _)| holds.intersect(&meant));
+            let besides = holds.minus(&meant);
+            let only = if meant.is_empty() { "" } else { "only " };
+            let set = match besides.is_empty() {
+                true => holds.describe(&name),
+                false => format!(
                     "{}, and by broadcasting, which is probably not meant, for {}",
                     meant.describe(&name),
                     besides.describe(&name)
@@ -157,7 +174,7 @@ fn agreement(open: &Open, words: &Vocabulary) -> String {
             };
             let smallest = fails_at.first().map_or(0, |(_, size)| *size);
             format!(
-                "they agree only for {set}; the smallest {name} that fails is {smallest}{}",
+                "they agree {only}for {set}; the smallest {name} that fails is {smallest}{}",
                 sides(fails_at)
             )
         }
@@ -185,8 +202,13 @@ pub(crate) fn refused(state: &State, node: Node, need: Option<&Need>) -> Error {
     nodes.push(node.clone());
     let Some(need) = need else {
         let found = diagnose(state, &nodes, &node, Level::Error);
-        let error = found.notes().iter().fold(Error::value(found.title()), |error, note| error.help(note));
-        let error = found.helps().iter().fold(error, |error, help| error.help(format!("this would fit: {}", help.text)));
+        let error = found
+            .notes()
+            .iter()
+            .fold(Error::value(found.title()), |error, note| error.help(note));
+        let error = found.helps().iter().fold(error, |error, help| {
+            error.help(format!("this would fit: {}", help.text))
+        });
         return error;
     };
     let first = words.say(|words| need.says.refusal(words));
@@ -199,7 +221,9 @@ pub(crate) fn refused(state: &State, node: Node, need: Option<&Need>) -> Error {
         ),
         _ => clause.clone(),
     });
-    let mut error = Error::value(first).help(clause).help("no size makes them agree");
+    let mut error = Error::value(first)
+        .help(clause)
+        .help("no size makes them agree");
     if let Some(legal) = words.say(|words| need.says.legal(words)) {
         error = error.help(legal);
     }

@@ -146,7 +146,8 @@ impl Graph {
             Some(dims) => {
                 let mut state = self.write();
                 let sources = &mut state.sources;
-                let own = |(axis, dim): (usize, &Dim)| sources.own(dim, &format!("{name}:0[{axis}]"));
+                let own =
+                    |(axis, dim): (usize, &Dim)| sources.own(dim, &format!("{name}:0[{axis}]"));
                 Shape::new(dims.iter().enumerate().map(own).collect::<Result<_>>()?)
             }
         };

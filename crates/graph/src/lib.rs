@@ -2,11 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod attrs;
+mod diagnose;
 pub mod diagnostic;
 mod error;
 mod feed;
-mod diagnose;
-mod mends;
 mod fetch;
 #[cfg(test)]
 mod finite_differences;
@@ -14,6 +13,7 @@ mod gradients;
 mod graph;
 mod initializer;
 mod location;
+mod mends;
 mod names;
 mod need;
 mod node;
@@ -53,6 +53,8 @@ pub use requirements::Requirement;
 pub use session::{Run, Session};
 pub use tconv_kernels::Threads;
 pub use tconv_kernels::simd::InstructionSet;
-pub use tconv_shape::{Condition, DataFormat, Dim, Padding, Shape, SizeSet, Unknown, Verdict, shape};
+pub use tconv_shape::{
+    Condition, DataFormat, Dim, Padding, Shape, SizeSet, Unknown, Verdict, shape,
+};
 pub use tconv_tensor::{DType, Element, Handle, Tensor, TensorError, read_npy, write_npy};
 pub use variable::{Reuse, Variable, VariableBuilder};

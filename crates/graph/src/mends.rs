@@ -7,9 +7,10 @@ use tconv_shape::{Dim, Given, Shape, Verdict};
 
 use crate::attrs::{AttrReader, AttrValue};
 use crate::diagnostic::Help;
+use crate::need::Kind;
 use crate::node::Node;
 use crate::op::{Fact, Op};
-use crate::proof::{Proof, Sources, Vocabulary};
+use crate::proof::{Open, Proof, Sources, Vocabulary};
 
 mod conv;
 mod joins;
@@ -81,8 +82,12 @@ impl Patient<'_> {
         let mut consequences = Vec::new();
         let first = changes.iter().map(Change::node).min()?;
         for node in &self.nodes[first..] {
-            let here: Vec<&Change> = changes.iter().filter(|change| change.node() == node.id).collect();
-            let reached = |&(id, _): &(usize, usize)| facts.contains_key(&id) || given.contains_key(&id);
+            let here: Vec<&Change> = changes
+                .iter()
+                .filter(|change| change.node() == node.id)
+                .collect();
+            let reached =
+                |&(id, _): &(usize, usize)| facts.contains_key(&id) || given.contains_key(&id);
             if here.is_empty() && !node.inputs.iter().any(reached) {
                 continue;
             }
@@ -90,21 +95,27 @@ impl Patient<'_> {
                 skipped.insert(node.id);
                 continue;
             }
-            let proof = Proof::of_inputs(node.inputs.iter().map(|&(id, _)| {
-                given.get(&id).unwrap_or(&self.nodes[id].proof.given)
-            }));
+            let proof = Proof::of_inputs(
+                node.inputs
+                    .iter()
+                    .map(|&(id, _)| given.get(&id).unwrap_or(&self.nodes[id].proof.given)),
+            );
             let inputs = node.inputs.iter().map(|&(id, slot)| match facts.get(&id) {
                 Some(facts) => facts[slot].clone(),
                 None => self.nodes[id].facts[slot].clone(),
             });
             match self.again(node, &here, inputs.collect(), proof) {
                 Ok((made, proof)) => {
-                    let suspects = |proof: &Proof| proof.open.iter().filter(|open| open.suspect).count();
-                    if node.id == self.target && suspects(&proof) > 0 {
-                        return None;
-                    }
-                    if node.id != self.target && suspects(&proof) > suspects(&node.proof) {
-                        consequences.push(self.worse(node, &proof));
+                    // What was no mistake before may stay open: two batches that must be equal.
+                    let agree = |open: &&Open| open.need.kind == Kind::Agree;
+                    let count = |proof: &Proof| proof.open.iter().filter(agree).count();
+                    let suspect = node.proof.open.iter().filter(|open| open.suspect).count();
+                    match node.id == self.target {
+                        true if count(&proof) > count(&node.proof) - suspect => return None,
+                        false if count(&proof) > count(&node.proof) => {
+                            consequences.push(self.worse(node, &proof));
+                        }
+                        _ => {}
                     }
                     if made != node.facts {
                         facts.insert(node.id, made);
@@ -152,16 +163,20 @@ impl Patient<'_> {
 
     /// What a node that used to fit needs now.
     fn worse(&self, node: &Node, proof: &Proof) -> String {
-        let mut sets = proof.open.iter().filter(|open| open.suspect).filter_map(|open| match &open.verdict {
-            Verdict::Sometimes {
-                holds: Some(sizes),
-                fails_at,
-            } => {
-                let (unknown, _) = fails_at.first()?;
-                Some(sizes.describe(&self.words.size(unknown)))
-            }
-            _ => None,
-        });
+        let mut sets = proof
+            .open
+            .iter()
+            .filter(|open| open.need.kind == Kind::Agree)
+            .filter_map(|open| match &open.verdict {
+                Verdict::Sometimes {
+                    holds: Some(sizes),
+                    fails_at,
+                } => {
+                    let (unknown, _) = fails_at.first()?;
+                    Some(sizes.describe(&self.words.size(unknown)))
+                }
+                _ => None,
+            });
         match sets.next() {
             Some(set) => format!("{} fits only for {set} then", self.name(node.id)),
             None => format!("{} fits only for some sizes then", self.name(node.id)),

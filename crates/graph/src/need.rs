@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use tconv_shape::{Condition, Dim};
-
+use tconv_shape::{Condition, Dim, SizeSet, Unknown, Verdict};
 
 /// What must hold of the sizes of an op's inputs for it to run, where inference could not know it.
 #[derive(Clone)]
@@ -58,7 +57,7 @@ pub struct Words<'a> {
     /// The names of the op's inputs, each in quotation marks.
     pub inputs: &'a [String],
     /// The name of an unknown size.
-    pub size: &'a dyn Fn(&tconv_shape::Unknown) -> String,
+    pub size: &'a dyn Fn(&Unknown) -> String,
 }
 
 impl Words<'_> {
@@ -75,6 +74,20 @@ impl Words<'_> {
 }
 
 impl Need {
+    /// Where it comes down to one unknown: the sizes of it that are meant, and those with which it runs.
+    pub(crate) fn sizes(&self) -> Option<(Unknown, SizeSet, SizeSet)> {
+        let (unknown, runs) = self.condition.sizes()?;
+        let meant = match &self.meant {
+            None => runs.clone(),
+            Some(meant) => match (meant.sizes(), meant.prove()) {
+                (_, Verdict::Never) => SizeSet::none(),
+                (Some((_, sizes)), _) => sizes,
+                (None, _) => return None,
+            },
+        };
+        Some((unknown, meant, runs))
+    }
+
     /// That `left` and `right` are equal; nothing where that is plain.
     pub fn equal(
         left: &Dim,

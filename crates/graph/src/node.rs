@@ -5,8 +5,8 @@ use tconv_tensor::DType;
 
 use crate::attrs::{AttrReader, AttrValue, Attrs};
 use crate::diagnose;
-use crate::proof::Proof;
 use crate::op::{Fact, Op, OpDef};
+use crate::proof::Proof;
 use crate::{Error, Graph, Operation, Output, Result, location, ops};
 
 /// One node; never changed once it stands in its graph, where its inputs precede it.
@@ -176,7 +176,11 @@ impl NodeBuilder {
             facts: op.infer(&facts)?,
             op,
             attrs: self.attrs.clone(),
-            inputs: self.inputs.iter().map(|output| (output.node_id(), output.slot())).collect(),
+            inputs: self
+                .inputs
+                .iter()
+                .map(|output| (output.node_id(), output.slot()))
+                .collect(),
             control: Vec::new(),
             proof: Proof::default(),
             derived: state.deriving,

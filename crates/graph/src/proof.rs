@@ -61,15 +61,24 @@ impl Sources {
     /// # Errors
     /// `Value` for a name that has stood for other sizes.
     pub fn own(&mut self, dim: &Dim, place: &str) -> Result<Dim> {
-        for unknown in dim.unknowns().iter().filter(|unknown| !unknown.is_anonymous()) {
-            let known = self.named.entry(unknown.name().to_string()).or_insert_with(|| unknown.clone());
+        for unknown in dim
+            .unknowns()
+            .iter()
+            .filter(|unknown| !unknown.is_anonymous())
+        {
+            let known = self
+                .named
+                .entry(unknown.name().to_string())
+                .or_insert_with(|| unknown.clone());
             if known.sizes() != unknown.sizes() {
                 let name = unknown.name();
-                return Err(Error::value(format!("size {name} has been declared otherwise")).help(format!(
-                    "before: {}; now: {}",
-                    known.sizes().describe(name),
-                    unknown.sizes().describe(name)
-                )));
+                return Err(
+                    Error::value(format!("size {name} has been declared otherwise")).help(format!(
+                        "before: {}; now: {}",
+                        known.sizes().describe(name),
+                        unknown.sizes().describe(name)
+                    )),
+                );
             }
         }
         let own = |unknown: &Unknown| match self.named.get(unknown.name()) {
@@ -114,7 +123,10 @@ impl Proof {
                 given = other.clone();
                 continue;
             }
-            if other.iter().any(|(unknown, sizes)| given.get(unknown) != Some(sizes)) {
+            if other
+                .iter()
+                .any(|(unknown, sizes)| given.get(unknown) != Some(sizes))
+            {
                 let merged = Arc::make_mut(&mut given);
                 for (unknown, sizes) in &**other {
                     restrict(merged, unknown, sizes);
@@ -168,7 +180,8 @@ fn restrict(given: &mut Given, unknown: &Unknown, sizes: &tconv_shape::SizeSet) 
 fn is_declared(condition: &Condition) -> bool {
     match condition {
         Condition::Equal(a, b) => {
-            (a.bare().is_some() && b.known().is_some()) || (b.bare().is_some() && a.known().is_some())
+            (a.bare().is_some() && b.known().is_some())
+                || (b.bare().is_some() && a.known().is_some())
         }
         _ => false,
     }
@@ -244,7 +257,10 @@ impl Vocabulary {
 
     /// `H is inputs:0[1]`, for each of these whose name is not the unknown's own.
     pub fn legend_of(&self, unknowns: &BTreeSet<Unknown>) -> Vec<String> {
-        let names = self.names.iter().filter(|(unknown, _)| unknowns.contains(unknown));
+        let names = self
+            .names
+            .iter()
+            .filter(|(unknown, _)| unknowns.contains(unknown));
         let differs = |(unknown, name): (&Unknown, &String)| {
             (unknown.name() != name).then(|| format!("{name} is {}", unknown.name()))
         };
@@ -258,6 +274,9 @@ impl Vocabulary {
             parts.join(word)
         };
         match condition {
+            Condition::Equal(a, b) if a > b && b.known().is_none() => {
+                format!("{} == {}", self.dim(b), self.dim(a))
+            }
             Condition::Equal(a, b) => format!("{} == {}", self.dim(a), self.dim(b)),
             Condition::AtLeast(a, n) => format!("{} >= {n}", self.dim(a)),
             Condition::AtMost(a, n) => format!("{} <= {n}", self.dim(a)),

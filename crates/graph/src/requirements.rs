@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use tconv_shape::{SizeSet, Unknown};
+use tconv_shape::{Condition, SizeSet, Unknown};
 
 use crate::graph::State;
 use crate::node::Node;
@@ -17,6 +17,8 @@ use crate::{Fetch, Fetched, Graph};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requirement {
     condition: String,
+    /// What must hold, all of it.
+    needs: Vec<Condition>,
     legend: Vec<String>,
     unknown: Option<Unknown>,
     sizes: Option<SizeSet>,
@@ -28,6 +30,12 @@ impl Requirement {
     /// The condition as people write it: `H mod 16 == 0`, `images:0[0] == labels:0[0]`.
     pub fn condition(&self) -> &str {
         &self.condition
+    }
+
+    /// Whether it holds where `size` gives the unknown sizes; `None` where one of them is missing.
+    pub fn holds(&self, size: &impl Fn(&Unknown) -> Option<i64>) -> Option<bool> {
+        let each = self.needs.iter().map(|need| need.holds(size));
+        each.reduce(|all, one| Some(all? && one?))?
     }
 
     /// The size that it speaks of, where it is one alone.
@@ -105,27 +113,42 @@ pub(crate) const FORMAT: &str = "NHWC";
 pub(crate) fn collect(state: &State, nodes: &[Arc<Node>]) -> Vec<Requirement> {
     let open: Vec<(&Open, &str)> = nodes
         .iter()
-        .flat_map(|node| node.proof.open.iter().map(|open| (open, node.name.as_str())))
+        .flat_map(|node| {
+            node.proof
+                .open
+                .iter()
+                .map(|open| (open, node.name.as_str()))
+        })
         .collect();
-    let unknowns = open.iter().flat_map(|(open, _)| open.need.condition.unknowns());
+    let unknowns = open
+        .iter()
+        .flat_map(|(open, _)| open.need.condition.unknowns());
     let words = Vocabulary::new(state, Vec::new(), unknowns, FORMAT);
     let mut alone: BTreeMap<Unknown, Gathered> = BTreeMap::new();
     let mut together: Vec<Requirement> = Vec::new();
     for (open, node) in open {
         let need = &open.need;
         let meant = need.meant.as_ref().unwrap_or(&need.condition);
-        if let (Some((unknown, all)), Some((_, meant))) = (need.condition.sizes(), meant.sizes()) {
+        if let Some((unknown, meant, all)) = need.sizes() {
             let gathered = alone.entry(unknown).or_insert_with_key(Gathered::new);
             gathered.all = gathered.all.intersect(&all);
             gathered.meant = gathered.meant.intersect(&meant);
+            gathered.needs.push(need.condition.clone());
             gathered.nodes.push(node.to_string());
             continue;
         }
         let condition = words.condition(meant);
-        match together.iter_mut().find(|other| other.condition == condition) {
-            Some(other) => other.nodes.push(node.to_string()),
+        match together
+            .iter_mut()
+            .find(|other| other.condition == condition)
+        {
+            Some(other) => {
+                other.needs.push(need.condition.clone());
+                other.nodes.push(node.to_string());
+            }
             None => together.push(Requirement {
                 condition,
+                needs: vec![need.condition.clone()],
                 legend: words.legend_of(&need.condition.unknowns()),
                 unknown: None,
                 sizes: None,
@@ -147,6 +170,7 @@ pub(crate) fn collect(state: &State, nodes: &[Arc<Node>]) -> Vec<Requirement> {
         }
         Requirement {
             condition,
+            needs: gathered.needs,
             legend: words.legend_of(&[unknown.clone()].into()),
             unknown: Some(unknown),
             sizes: Some(gathered.meant),
@@ -160,6 +184,7 @@ pub(crate) fn collect(state: &State, nodes: &[Arc<Node>]) -> Vec<Requirement> {
 struct Gathered {
     meant: SizeSet,
     all: SizeSet,
+    needs: Vec<Condition>,
     nodes: Vec<String>,
 }
 
@@ -168,6 +193,7 @@ impl Gathered {
         Gathered {
             meant: unknown.sizes().clone(),
             all: unknown.sizes().clone(),
+            needs: Vec::new(),
             nodes: Vec::new(),
         }
     }

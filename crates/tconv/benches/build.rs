@@ -72,7 +72,10 @@ fn unet(fits: bool) -> Result<Output> {
         let times = if fits { 1 } else { 2 };
         let (h, w) = ((&s.at(1)? * times)?, (&s.at(2)? * times)?);
         let filter = g.get_variable(&format!("up{level}"), [2, 2, 8, 8])?;
-        let up = nn::conv2d_transpose(&x, &filter, sizes![s.at(0)?, h, w, 8]).strides(2).padding(Same).build()?;
+        let up = nn::conv2d_transpose(&x, &filter, sizes![s.at(0)?, h, w, 8])
+            .strides(2)
+            .padding(Same)
+            .build()?;
         x = array::concat(&[up, skip.clone()], 3)?;
         for _ in 0..each {
             x = slim::conv2d(&x, 8, 3).build()?;

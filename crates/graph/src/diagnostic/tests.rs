@@ -18,7 +18,6 @@ fn mismatch(location: &'static Location<'static>) -> Diagnostic {
         .help(Help::new("stride 4 in conv2d_transpose"))
         .help(
             Help::new("output_shape [N, 3*ceil(H/4), 3*ceil(W/4), 3]")
-                
                 .consequence("then 'sub' does not fit")
                 .consequence("it is no longer H"),
         )

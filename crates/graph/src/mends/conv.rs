@@ -25,7 +25,11 @@ impl Patient<'_> {
             && let Ok(geometry) = Geometry::new(&mut AttrReader::new(&self.nodes[forward].attrs))
         {
             let name = self.name(forward);
-            mends.extend(self.strides(forward, &geometry, &format!("in {name}, which made the value")));
+            mends.extend(self.strides(
+                forward,
+                &geometry,
+                &format!("in {name}, which made the value"),
+            ));
         }
         if mends.is_empty() {
             mends.extend(self.padding(&own));
@@ -89,14 +93,20 @@ impl Patient<'_> {
             let same = window.room(&value[place]).ok()?.is_none();
             let size = if same { high } else { low };
             if window.output(&before[place]).ok()? != value[place] {
-                changed.push(self.words.dim(&before[place]));
+                let old = self.words.dim(&before[place]);
+                if !changed.contains(&old) {
+                    changed.push(old);
+                }
                 wanted[place] = size;
             }
         }
         let text = self.words.say(|words| words.shape(&wanted));
         let text = match changed.as_slice() {
             [] => return None,
-            changed => format!("output_shape {text}, which is no longer {}", changed.join(" and ")),
+            changed => format!(
+                "output_shape {text}, which is no longer {}",
+                changed.join(" and ")
+            ),
         };
         let fact = Fact::vector_value(sizes.dtype, wanted);
         self.try_out(text, &[Change::Input(self.target, 0, fact)])

@@ -43,7 +43,9 @@ impl Patient<'_> {
     /// A transposed convolution before input `of` that makes the sizes of input `to`.
     fn decoder(&self, of: usize, to: usize) -> Option<Help> {
         let (a, b) = self.pair(of, to)?;
-        let made = self.maker(self.target, of, |node| node.def.name == "Conv2DBackpropInput")?;
+        let made = self.maker(self.target, of, |node| {
+            node.def.name == "Conv2DBackpropInput"
+        })?;
         let dims = self.nodes[made].facts[0].shape.dims()?;
         let mut wanted = dims.to_vec();
         for axis in Self::differing(&a, &b) {
@@ -97,10 +99,17 @@ impl Patient<'_> {
         let mut changes: Vec<(usize, Vec<Dim>)> = Vec::new();
         let mut said = Vec::new();
         for open in target.proof.open.iter().filter(|open| open.suspect) {
-            let meant = open.need.meant.as_ref().unwrap_or(&open.need.condition);
-            let (unknown, sizes) = meant.sizes()?;
-            let by = (2..=4096).find(|&by| tconv_shape::SizeSet::congruent(by, 0).intersect(&tconv_shape::SizeSet::at_least(1)).is_subset(&sizes))?;
-            let padded = Dim::from(unknown.clone()).ceil_div(by).ok()?.times(by).ok()?;
+            let (unknown, sizes, _) = open.need.sizes()?;
+            let by = (2..=4096).find(|&by| {
+                tconv_shape::SizeSet::congruent(by, 0)
+                    .intersect(&tconv_shape::SizeSet::at_least(1))
+                    .is_subset(&sizes)
+            })?;
+            let padded = Dim::from(unknown.clone())
+                .ceil_div(by)
+                .ok()?
+                .times(by)
+                .ok()?;
             for &(node, axis) in self.sources.of(&unknown) {
                 let place = match changes.iter().position(|(other, _)| *other == node) {
                     Some(place) => place,
@@ -116,7 +125,11 @@ impl Patient<'_> {
         }
         said.dedup();
         let names: Vec<String> = changes.iter().map(|(node, _)| self.name(*node)).collect();
-        let text = format!("{} padded (array::pad) so that {}", names.join(" and "), join(&said));
+        let text = format!(
+            "{} padded (array::pad) so that {}",
+            names.join(" and "),
+            join(&said)
+        );
         let changes: Vec<Change> = changes
             .into_iter()
             .map(|(node, dims)| Change::Output(node, Shape::new(dims)))

@@ -140,7 +140,13 @@ impl Op for Conv {
         let sizes = |i: usize| inputs[i].known_values();
         let shapes: Option<Vec<Vec<usize>>> = inputs
             .iter()
-            .map(|fact| fact.shape.known()?.into_iter().map(|n| n.try_into().ok()).collect())
+            .map(|fact| {
+                fact.shape
+                    .known()?
+                    .into_iter()
+                    .map(|n| n.try_into().ok())
+                    .collect()
+            })
             .collect();
         match shapes {
             Some(shapes) => {
@@ -155,7 +161,9 @@ impl Op for Conv {
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let shapes: Vec<&[usize]> = inputs.iter().map(Tensor::shape).collect();
         let values = |i: usize| Ok(Some(inputs[i].to_i64_vec()?));
-        let shape = self.shape(&shapes, values)?.ok_or_else(|| Error::new(Code::Internal, "sizes without values"))?;
+        let shape = self
+            .shape(&shapes, values)?
+            .ok_or_else(|| Error::new(Code::Internal, "sizes without values"))?;
         let (a, b) = match self.pass {
             Pass::Forward => (&inputs[0], &inputs[1]),
             Pass::BackpropInput => (&inputs[2], &inputs[1]),

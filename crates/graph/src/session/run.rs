@@ -90,7 +90,11 @@ impl<'s> Run<'s> {
         let outputs = node.op.eval(self, inputs).map_err(|error| {
             let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
             error
-                .at(&node.name, node.def.name, describe(self.session, node, &shapes))
+                .at(
+                    &node.name,
+                    node.def.name,
+                    describe(self.session, node, &shapes),
+                )
                 .located(node.location)
         })?;
         if outputs.len() != node.facts.len() {

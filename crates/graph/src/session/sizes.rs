@@ -45,7 +45,10 @@ impl Sizes {
             let node = session.graph.node(node);
             let dims = node.facts[slot].shape.dims().unwrap_or_default();
             if node.inputs.is_empty() {
-                let open = dims.iter().enumerate().filter(|(_, dim)| dim.known().is_none());
+                let open = dims
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, dim)| dim.known().is_none());
                 fed.extend(open.map(|(axis, dim)| (place, axis, dim.clone())));
             }
         }
@@ -142,7 +145,13 @@ impl Sizes {
 
     /// The error of `node` with these sizes: what it would say when it runs, then the requirement. `None`
     /// where it does run.
-    fn refuse(&self, session: &Session, node: &Arc<Node>, i: usize, bound: &Bound) -> Option<Error> {
+    fn refuse(
+        &self,
+        session: &Session,
+        node: &Arc<Node>,
+        i: usize,
+        bound: &Bound,
+    ) -> Option<Error> {
         let graph = &session.graph;
         let value = |dim: &Dim| dim.value(&|unknown| lookup(bound, unknown)).map(Dim::Known);
         let known = |&(id, slot): &(usize, usize)| {
@@ -170,7 +179,10 @@ impl Sizes {
             let Some(sizes) = requirement.sizes() else {
                 continue;
             };
-            for unknown in unknowns.iter().filter(|&unknown| requirement.unknown() == Some(unknown)) {
+            for unknown in unknowns
+                .iter()
+                .filter(|&unknown| requirement.unknown() == Some(unknown))
+            {
                 let size = lookup(bound, unknown)?;
                 if !sizes.contains(size) {
                     let runs = format!("this graph runs only with {requirement}");
@@ -181,35 +193,51 @@ impl Sizes {
         if unknowns.len() > 1 {
             let sizes: Vec<String> = unknowns
                 .iter()
-                .filter_map(|unknown| Some(format!("{} is {}", words.size(unknown), lookup(bound, unknown)?)))
+                .filter_map(|unknown| {
+                    Some(format!(
+                        "{} is {}",
+                        words.size(unknown),
+                        lookup(bound, unknown)?
+                    ))
+                })
                 .collect();
+            let need = &node.proof.open[i].need;
+            let or_one = if need.meant.is_some() {
+                " (or one of them 1, which is repeated)"
+            } else {
+                ""
+            };
             error = error.help(format!(
-                "this graph runs only with {}; {} as fed",
-                words.condition(condition),
+                "this graph runs only with {}{or_one}; {} as fed",
+                words.condition(need.meant.as_ref().unwrap_or(condition)),
                 sizes.join(", ")
             ));
         }
         drop(state);
         let shapes: Vec<Shape> = inputs.into_iter().map(|fact| fact.shape).collect();
         let inputs = describe(session, node, &shapes);
-        Some(error.at(&node.name, node.def.name, inputs).located(node.location))
+        Some(
+            error
+                .at(&node.name, node.def.name, inputs)
+                .located(node.location),
+        )
     }
 
     fn name(&self, session: &Session, place: usize) -> String {
-    let (node, slot) = self.feeds[place];
-    format!("{}:{slot}", session.graph.node(node).name)
-}
+        let (node, slot) = self.feeds[place];
+        format!("{}:{slot}", session.graph.node(node).name)
+    }
 
     fn unfit(&self, session: &Session, place: usize, feeds: &[Tensor]) -> Error {
-    let (node, slot) = self.feeds[place];
-    let node = session.graph.node(node);
-    Error::value(format!(
-        "Cannot feed value of shape {} for Tensor {}:{slot}, which has shape {}",
-        Shape::from(feeds[place].shape()),
-        node.name,
-        node.facts[slot].shape,
-    ))
-}
+        let (node, slot) = self.feeds[place];
+        let node = session.graph.node(node);
+        Error::value(format!(
+            "Cannot feed value of shape {} for Tensor {}:{slot}, which has shape {}",
+            Shape::from(feeds[place].shape()),
+            node.name,
+            node.facts[slot].shape,
+        ))
+    }
 }
 
 /// Each node once.
@@ -227,4 +255,3 @@ pub(crate) fn nearest(sizes: &SizeSet, size: i64) -> String {
         (None, None) => "no size fits".into(),
     }
 }
-

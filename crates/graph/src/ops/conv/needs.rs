@@ -118,7 +118,11 @@ impl Geometry {
                 needs.extend(Need::at_least(&room, 0, move |words| {
                     let kernel = words.dim(window.kernel());
                     let way = way(&window, &kernel);
-                    format!("{name}: {} is {}; {way} must fit", words.inputs[0], words.dim(&size))
+                    format!(
+                        "{name}: {} is {}; {way} must fit",
+                        words.inputs[0],
+                        words.dim(&size)
+                    )
                 }));
             }
         }
@@ -157,23 +161,29 @@ impl Geometry {
             (0, &wanted[channel], &filter[SPATIAL]),
         ] {
             let (has, takes) = (size.clone(), wants.clone());
-            needs.extend(Need::equal(size, wants, move |words| {
-                let (has, takes) = (words.dim(&has), words.dim(&takes));
-                format!("channels: {} says {has}, the filter {takes}", words.inputs[at])
-            }).map(|need| {
-                // Groups: the output may have a multiple of the filter's channels.
-                match (at, need.condition) {
-                    (0, Condition::Equal(has, takes)) => Need {
-                        condition: match has.modulo(&takes) {
-                            Ok(rest) => Condition::Equal(rest, Dim::Known(0)),
-                            Err(_) => Condition::Equal(has, takes),
+            needs.extend(
+                Need::equal(size, wants, move |words| {
+                    let (has, takes) = (words.dim(&has), words.dim(&takes));
+                    format!(
+                        "channels: {} says {has}, the filter {takes}",
+                        words.inputs[at]
+                    )
+                })
+                .map(|need| {
+                    // Groups: the output may have a multiple of the filter's channels.
+                    match (at, need.condition) {
+                        (0, Condition::Equal(has, takes)) => Need {
+                            condition: match has.modulo(&takes) {
+                                Ok(rest) => Condition::Equal(rest, Dim::Known(0)),
+                                Err(_) => Condition::Equal(has, takes),
+                            },
+                            kind: Kind::Require,
+                            ..need
                         },
-                        kind: Kind::Require,
-                        ..need
-                    },
-                    (_, condition) => Need { condition, ..need },
-                }
-            }));
+                        (_, condition) => Need { condition, ..need },
+                    }
+                }),
+            );
         }
         Ok(needs)
     }

@@ -21,7 +21,11 @@ fn back_the_way_it_came_fits_always() {
                 let net = Net::new(shape!["N", "H", "W", 2]).unwrap();
                 net.g.set_strict(true);
                 let built = there_and_back(&net, kernel, [stride; 2], padding);
-                assert!(built.is_ok(), "{kernel} {stride} {padding:?}: {}", built.unwrap_err());
+                assert!(
+                    built.is_ok(),
+                    "{kernel} {stride} {padding:?}: {}",
+                    built.unwrap_err()
+                );
             }
         }
     }
@@ -35,13 +39,21 @@ fn unknown_sizes_fit_where_known_sizes_build() {
             for padding in [Same, Valid, Padding::Explicit(vec![(1, 2); 2])] {
                 let net = Net::new(shape!["N", "H", "W", 2]).unwrap();
                 let built = there_and_back(&net, kernel, strides, &padding);
-                let said = built.as_ref().map(|y| net.g.requirements(y)).unwrap_or_default();
+                let said = built
+                    .as_ref()
+                    .map(|y| net.g.requirements(y))
+                    .unwrap_or_default();
                 for size in 1..=40 {
                     let known = Net::new(Shape::from([1, size, size, 2])).unwrap();
                     let builds = there_and_back(&known, kernel, strides, &padding).is_ok();
                     let fits = built.is_ok()
-                        && said.iter().all(|one| one.sizes().is_some_and(|sizes| sizes.contains(size)));
-                    assert_eq!(fits, builds, "{kernel} {strides:?} {padding:?} {size}: {said:?}");
+                        && said
+                            .iter()
+                            .all(|one| one.sizes().is_some_and(|sizes| sizes.contains(size)));
+                    assert_eq!(
+                        fits, builds,
+                        "{kernel} {strides:?} {padding:?} {size}: {said:?}"
+                    );
                 }
             }
         }

@@ -54,7 +54,10 @@ fn a_feed_that_cannot_fit_fails_before_anything_runs() {
         error.message(),
         "Conv2DSlowBackpropInput: Size of out_backprop doesn't match computed: actual = 25, computed = 33"
     );
-    assert_eq!((error.node(), error.op()), ("conv2d_transpose", "Conv2DBackpropInput"));
+    assert_eq!(
+        (error.node(), error.op()),
+        ("conv2d_transpose", "Conv2DBackpropInput")
+    );
     let text = error.to_string();
     for part in [
         "this graph runs only with H in {1, 2, 3, 5, 6, 9}, where H is inputs:0[1]; 97 was fed: the nearest that fits \
@@ -64,13 +67,19 @@ fn a_feed_that_cannot_fit_fails_before_anything_runs() {
         assert!(text.contains(part), "{part}\n{text}");
     }
     // The session goes on.
-    assert_eq!(session.run_with(&loss, feed(9)).unwrap().shape(), [1, 9, 9, 3]);
+    assert_eq!(
+        session.run_with(&loss, feed(9)).unwrap().shape(),
+        [1, 9, 9, 3]
+    );
     // The error is the one that running would have given: feeding the value in between runs it.
     let value = g.tensor("Conv/Relu:0").unwrap();
     let between = feed![inputs => Tensor::full(&[1, 97, 97, 3], 1.0f32).unwrap(),
         value => Tensor::full(&[1, 25, 25, 20], 1.0f32).unwrap()];
     let run = session.run_with(&loss, between).unwrap_err();
-    assert_eq!((run.message(), run.node(), run.op()), (error.message(), error.node(), error.op()));
+    assert_eq!(
+        (run.message(), run.node(), run.op()),
+        (error.message(), error.node(), error.op())
+    );
     assert!(!run.to_string().contains("this graph runs only"));
 }
 
@@ -78,7 +87,9 @@ fn a_feed_that_cannot_fit_fails_before_anything_runs() {
 fn strict_graphs_refuse_what_fits_only_for_some_sizes() {
     let g = Graph::new();
     g.set_strict(true);
-    let inputs = g.placeholder_named::<f32>("inputs", [None, None, None, Some(3)]).unwrap();
+    let inputs = g
+        .placeholder_named::<f32>("inputs", [None, None, None, Some(3)])
+        .unwrap();
     let small = slim::conv2d(&inputs, 20, 3).stride(4).build().unwrap();
     let filter = g.get_variable("filter", [3, 3, 3, 20]).unwrap();
     let before = g.operations().len();
@@ -88,52 +99,87 @@ fn strict_graphs_refuse_what_fits_only_for_some_sizes() {
         .build()
         .unwrap_err();
     assert!(error.code().is_building());
-    assert!(error.to_string().contains("they agree only for H in {1, 2, 3, 5, 6, 9}"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("they agree only for H in {1, 2, 3, 5, 6, 9}"),
+        "{error}"
+    );
     assert!(error.to_string().contains("stride 4"), "{error}");
     // Nothing but what the arguments are made of was added.
-    assert!(g.operations().iter().skip(before).all(|op| op.op_name() != "Conv2DBackpropInput"));
+    assert!(
+        g.operations()
+            .iter()
+            .skip(before)
+            .all(|op| op.op_name() != "Conv2DBackpropInput")
+    );
 }
 
 #[test]
 fn sizes_of_two_placeholders_are_a_requirement_and_no_mistake() {
     let g = Graph::new();
     g.set_strict(true);
-    let images = g.placeholder_named::<f32>("images", [None, Some(4)]).unwrap();
-    let labels = g.placeholder_named::<f32>("labels", [None, Some(4)]).unwrap();
+    let images = g
+        .placeholder_named::<f32>("images", [None, Some(4)])
+        .unwrap();
+    let labels = g
+        .placeholder_named::<f32>("labels", [None, Some(4)])
+        .unwrap();
     let loss = (&images - &labels).unwrap();
     assert!(g.diagnostics().is_empty());
     assert_eq!(requirements(&g, &loss), ["images:0[0] == labels:0[0]"]);
     let session = Session::new(&g);
     let of = |rows: usize| Tensor::full(&[rows, 4], 1.0f32).unwrap();
-    session.run_with(&loss, feed![images => of(3), labels => of(3)]).unwrap();
+    session
+        .run_with(&loss, feed![images => of(3), labels => of(3)])
+        .unwrap();
     // By broadcasting, as in TensorFlow.
-    session.run_with(&loss, feed![images => of(3), labels => of(1)]).unwrap();
-    let error = session.run_with(&loss, feed![images => of(3), labels => of(2)]).unwrap_err();
+    session
+        .run_with(&loss, feed![images => of(3), labels => of(1)])
+        .unwrap();
+    let error = session
+        .run_with(&loss, feed![images => of(3), labels => of(2)])
+        .unwrap_err();
     assert_eq!(error.message(), "Incompatible shapes: [3,4] vs. [2,4]");
     let text = error.to_string();
-    assert!(text.contains("images:0[0] == labels:0[0]; images:0[0] is 3, labels:0[0] is 2 as fed"), "{text}");
+    assert!(text.contains("images:0[0] == labels:0[0] (or one of them 1, which is repeated); images:0[0] is 3, labels:0[0] is 2 as fed"), "{text}");
     // Sizes of 0 are left to the run.
-    session.run_with(&loss, feed![images => of(0), labels => of(1)]).unwrap();
+    session
+        .run_with(&loss, feed![images => of(0), labels => of(1)])
+        .unwrap();
 }
 
 #[test]
 fn one_name_means_one_size() {
     let g = Graph::new();
-    let images = g.placeholder_named::<f32>("images", shape!["N", "H", "W", 3]).unwrap();
-    let masks = g.placeholder_named::<f32>("masks", shape!["N", "H", "W", 1]).unwrap();
+    let images = g
+        .placeholder_named::<f32>("images", shape!["N", "H", "W", 3])
+        .unwrap();
+    let masks = g
+        .placeholder_named::<f32>("masks", shape!["N", "H", "W", 1])
+        .unwrap();
     let both = array::concat(&[images.clone(), masks.clone()], 3).unwrap();
     assert!(g.diagnostics().is_empty() && g.requirements(&both).is_empty());
     assert_eq!(both.static_shape().to_string(), "(None, None, None, 4)");
     let session = Session::new(&g);
     let of = |h: usize, c: usize| Tensor::full(&[1, h, 5, c], 1.0f32).unwrap();
-    session.run_with(&both, feed![images => of(7, 3), masks => of(7, 1)]).unwrap();
-    let error = session.run_with(&both, feed![images => of(7, 3), masks => of(8, 1)]).unwrap_err();
+    session
+        .run_with(&both, feed![images => of(7, 3), masks => of(7, 1)])
+        .unwrap();
+    let error = session
+        .run_with(&both, feed![images => of(7, 3), masks => of(8, 1)])
+        .unwrap_err();
     assert_eq!(
         error.message(),
         "Cannot feed value of shape (1, 8, 5, 1) for Tensor masks:0, which has shape (None, None, None, 1)"
     );
-    assert!(error.to_string().contains("H is 8 here, but 7 in images:0"), "{error}");
-    session.run_with(&both, feed![images => of(7, 3), masks => of(7, 1)]).unwrap();
+    assert!(
+        error.to_string().contains("H is 8 here, but 7 in images:0"),
+        "{error}"
+    );
+    session
+        .run_with(&both, feed![images => of(7, 3), masks => of(7, 1)])
+        .unwrap();
 }
 
 #[test]
@@ -153,7 +199,13 @@ fn what_is_promised_of_a_size_is_used_and_checked() {
     assert!(net.g.diagnostics().is_empty() && net.g.requirements(&y).is_empty());
     let session = Session::new(&net.g);
     let of = |h: usize| Tensor::full(&[1, h, 32, 2], 1.0f32).unwrap();
-    assert_eq!(session.run_with(&y, feed![net.x => of(40)]).unwrap().shape(), [1, 40, 32, 4]);
+    assert_eq!(
+        session
+            .run_with(&y, feed![net.x => of(40)])
+            .unwrap()
+            .shape(),
+        [1, 40, 32, 4]
+    );
     for (size, help) in [
         (41, "the nearest that fit are 40 and 48"),
         (24, "the nearest that fits is 32 above, none below"),
@@ -164,8 +216,14 @@ fn what_is_promised_of_a_size_is_used_and_checked() {
         assert!(error.to_string().contains(help), "{size}: {error}");
     }
     // The same name with other promises.
-    let error = net.g.placeholder_named::<f32>("z", shape!["N", "H"]).unwrap_err();
-    assert!(error.to_string().contains("H has been declared otherwise"), "{error}");
+    let error = net
+        .g
+        .placeholder_named::<f32>("z", shape!["N", "H"])
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("H has been declared otherwise"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -173,6 +231,9 @@ fn conditions_are_decided() {
     let h = tconv::Dim::from("H");
     let equal = |a: &tconv::Dim, b: &tconv::Dim| Condition::Equal(a.clone(), b.clone()).prove();
     let quarter = h.ceil_div(4).unwrap();
-    assert_eq!(equal(&h.ceil_div(2).unwrap().ceil_div(2).unwrap(), &quarter), tconv::Verdict::Always);
+    assert_eq!(
+        equal(&h.ceil_div(2).unwrap().ceil_div(2).unwrap(), &quarter),
+        tconv::Verdict::Always
+    );
     assert_eq!(equal(&h, &h.plus(1).unwrap()), tconv::Verdict::Never);
 }
