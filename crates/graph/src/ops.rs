@@ -3,7 +3,11 @@
 pub mod array;
 pub mod basic;
 pub(crate) mod conv;
+#[cfg(test)]
+mod followed;
 pub mod math;
+#[cfg(test)]
+mod needed;
 pub mod nn;
 mod random;
 mod sizes;

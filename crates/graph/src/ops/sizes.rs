@@ -100,17 +100,18 @@ fn compare(inputs: &[Fact], a: Place, b: Place, compare: Compare) -> Option<Need
     let size = |place: Place| inputs.get(place.input)?.shape.dims()?.get(place.axis);
     let (left, right) = (size(a)?.clone(), size(b)?.clone());
     let rank = |place: Place| inputs[place.input].shape.rank().unwrap_or(0);
-    let names = [a, b].map(|place| axis_name(place.axis, rank(place)));
+    // The same place in both: people's name for it is right.
+    let shared = (a.axis == b.axis && rank(a) == rank(b)).then(|| axis_name(a.axis, rank(a)));
     let says = {
         let (left, right) = (left.clone(), right.clone());
         move |words: &Words| {
             let [first, second] = [a, b].map(|place| input(words, place.input));
             let (left, right) = (words.dim(&left), words.dim(&right));
-            match names[0] == names[1] {
-                true => format!("{}: {first} has {left}, {second} has {right}", names[0]),
-                false => format!(
-                    "{first} has {left} at {}, {second} has {right} at {}",
-                    names[0], names[1]
+            match &shared {
+                Some(axis) => format!("{axis}: {first} has {left}, {second} has {right}"),
+                None => format!(
+                    "axis {} of {first} has {left}, axis {} of {second} has {right}",
+                    a.axis, b.axis
                 ),
             }
         }
