@@ -10,6 +10,8 @@ mod print;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use canonical::gcd;
+
 /// One size: a known number, or an expression in unknown sizes.
 ///
 /// Expressions are kept in one canonical form, so that `(h - 1) + 1` *is* `h` and
@@ -90,6 +92,21 @@ impl Term {
     /// The factors, at least one.
     pub fn factors(&self) -> &[Atom] {
         &self.factors
+    }
+
+    pub(crate) fn each_unknown(&self, visit: &mut impl FnMut(&Unknown)) {
+        for atom in &self.factors {
+            match atom {
+                Atom::Unknown(unknown) => visit(unknown),
+                Atom::Floor(a, b) => {
+                    a.each_unknown(visit);
+                    b.each_unknown(visit);
+                }
+                Atom::Min(all) | Atom::Max(all) => {
+                    all.iter().for_each(|dim| dim.each_unknown(visit));
+                }
+            }
+        }
     }
 }
 
@@ -207,18 +224,7 @@ impl Dim {
 
     fn each_unknown(&self, visit: &mut impl FnMut(&Unknown)) {
         let terms = self.expr().map_or(&[][..], Expr::terms);
-        for atom in terms.iter().flat_map(Term::factors) {
-            match atom {
-                Atom::Unknown(unknown) => visit(unknown),
-                Atom::Floor(a, b) => {
-                    a.each_unknown(visit);
-                    b.each_unknown(visit);
-                }
-                Atom::Min(all) | Atom::Max(all) => {
-                    all.iter().for_each(|dim| dim.each_unknown(visit));
-                }
-            }
-        }
+        terms.iter().for_each(|term| term.each_unknown(visit));
     }
 
     /// Its value where `size` gives those of its unknowns; `None` where one is missing, a divisor is 0 or a

@@ -7,14 +7,18 @@
 //! backwards.
 #![forbid(unsafe_code)]
 
+mod condition;
 mod conv;
 mod dim;
 mod error;
+mod piecewise;
+mod prove;
 mod set;
 mod shape;
 mod text;
 mod window;
 
+pub use condition::{Condition, Given, Verdict};
 pub use conv::{ConvAxis, ConvShape, DataFormat, Padding};
 pub use dim::{Atom, Dim, Expr, Term, Unknown};
 pub use error::{Result, ShapeError};

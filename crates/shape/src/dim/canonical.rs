@@ -75,7 +75,7 @@ impl Sum {
 }
 
 impl Term {
-    fn parts(&self) -> usize {
+    pub(crate) fn parts(&self) -> usize {
         1 + self.factors.iter().map(Atom::parts).sum::<usize>()
     }
 }
@@ -99,7 +99,7 @@ impl From<Atom> for Dim {
 }
 
 impl Dim {
-    fn parts(&self) -> usize {
+    pub(crate) fn parts(&self) -> usize {
         self.expr().map_or(1, |expr| expr.parts)
     }
 
