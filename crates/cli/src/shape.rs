@@ -180,7 +180,7 @@ fn backward_text(question: &Question, filter: &[Dim], axes: &[listing::Axis]) ->
     for (name, axis) in named {
         let range = text::range(&axis.least, &axis.greatest);
         text += &format!(
-            "\n{name}: {:?} goes with {range}\n{}",
+            "\n{name}: a value of {:?} goes with {range}\n{}",
             axis.value,
             axis.text()
         );

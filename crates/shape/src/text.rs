@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Dim, Result, ShapeError};
+use crate::{Dim, Result, ShapeError, SizeSet};
+
+mod bounds;
+#[cfg(test)]
+mod tests;
 
 /// The most bytes that a text has.
 const LONGEST: usize = 1000;
@@ -15,6 +19,7 @@ const WORDS: [&str; 6] = ["ceil", "floor", "min", "max", "mod", "and"];
 #[derive(Debug, Default)]
 pub struct Names {
     unknowns: BTreeMap<String, Dim>,
+    bounds: BTreeMap<String, SizeSet>,
 }
 
 impl Names {
@@ -23,11 +28,13 @@ impl Names {
         Names::default()
     }
 
-    /// The unknown of this name.
+    /// The unknown of this name, within its bounds.
     pub fn dim(&mut self, name: &str) -> Dim {
+        let bounds = self.bounds.get(name).cloned();
+        let new = || Dim::unknown_in(name, bounds.unwrap_or_else(|| SizeSet::at_least(1)));
         self.unknowns
             .entry(name.to_string())
-            .or_insert_with(|| Dim::unknown(name))
+            .or_insert_with(new)
             .clone()
     }
 
@@ -226,6 +233,13 @@ impl<'a> Reader<'a> {
         Some(word)
     }
 
+    fn name(&mut self, legal: &str) -> Result<&'a str> {
+        match self.peek_word() {
+            Some(name) if !WORDS.contains(&name) => Ok(self.word().unwrap_or(name)),
+            _ => Err(self.error(legal)),
+        }
+    }
+
     fn take_word(&mut self, word: &str) -> bool {
         let found = self.peek_word() == Some(word);
         self.at += if found { word.len() } else { 0 };
@@ -251,6 +265,3 @@ impl<'a> Reader<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -68,7 +68,9 @@ impl Axis {
         value: &Dim,
         wanted: Option<&Dim>,
     ) -> tconv::Result<Axis> {
-        let (least, greatest) = window.input_bounds(value)?;
+        let (least, greatest) = window
+            .input_bounds(value)
+            .map_err(|error| Error::from(error).help(format!("{name}: a value of {value:?}")))?;
         if let (Some(low), Some(high)) = (least.known(), greatest.known())
             && low > high
         {
@@ -203,7 +205,7 @@ impl Row {
                 end: None,
             });
         };
-        let taps = Taps::new(window, value, size)?;
+        let taps = Taps::new(window, value, size).filter(|_| size > 0)?;
         Some(match size <= WHOLE {
             true => Row {
                 size: Some(size),

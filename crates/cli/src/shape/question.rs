@@ -170,7 +170,14 @@ impl Question {
                 nn::conv2d_transpose(input, filter, array::shape(&output)?)
             }
         };
-        geometry.of(conv).name(self.op.name()).build().map(|_| ())
+        match geometry.of(conv).build() {
+            Ok(_) => Ok(()),
+            // The node is none of the user's.
+            Err(error) => Err(error
+                .help_lines()
+                .iter()
+                .fold(Error::new(error.code(), error.message()), Error::help)),
+        }
     }
 
     /// The forward window of a spatial axis for this kernel.

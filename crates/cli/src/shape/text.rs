@@ -187,7 +187,7 @@ impl Overlap {
             None => String::new(),
         };
         format!(
-            "  holes: {} of every {stride} pixels are fed by nothing{mend}\n",
+            "  holes: nothing feeds {} of every {stride} pixels{mend}\n",
             self.holes
         )
     }

@@ -184,3 +184,60 @@ fn print_and_parse() {
     }
     assert!(kinds.iter().all(|&n| n > 500), "{kinds:?}");
 }
+
+#[test]
+fn bounds_of_names() {
+    for (texts, described) in [
+        (&["H % 8 == 0"][..], "H mod 8 == 0"),
+        (&["H mod 8==0"], "H mod 8 == 0"),
+        (&["H >= 32"], "H >= 32"),
+        (&["H <= 4096"], "1 <= H <= 4096"),
+        (&["H == 5"], "H == 5"),
+        (&["H > 3", "H < 9"], "4 <= H <= 8"),
+        (&["H % 8 == 0 and H >= 32"], "H >= 32 and H mod 8 == 0"),
+        (&["W == 1, H > -7 , W < 3", "H % 1 == 0"], "H >= 1"),
+    ] {
+        let mut names = Names::new();
+        for text in texts {
+            names.bound(text).unwrap();
+        }
+        let size = names.parse("H").unwrap();
+        let sizes = size.bare().unwrap().sizes();
+        assert_eq!(sizes.describe("H"), described, "{texts:?}");
+    }
+    for (text, from) in [
+        ("", ""),
+        ("H", ""),
+        ("32 <= H", "32 <= H"),
+        ("H = 5", "= 5"),
+        ("H != 5", "!= 5"),
+        ("H % 0 == 0", "0 == 0"),
+        ("H % 8 == 8", "8"),
+        ("H % 8 >= 1", ">= 1"),
+        ("H >= W", "W"),
+        ("H >= 3 or H == 1", "or H == 1"),
+        ("H >= 3 and", ""),
+        ("and >= 3", "and >= 3"),
+        ("H >= 99999999999999999999", "99999999999999999999"),
+        ("H < 1", "H < 1"),
+        ("H > 9223372036854775807", "H > 9223372036854775807"),
+        ("H > 5, H < 5", "H < 5"),
+        ("H % 2 == 0 and H % 4 == 1", "H % 4 == 1"),
+        ("used > 3", "used > 3"),
+    ] {
+        let mut names = Names::new();
+        names.dim("used");
+        let error = names.bound(text).unwrap_err();
+        let ShapeError::Text { at, .. } = &error else {
+            panic!("{text}: {error}");
+        };
+        assert_eq!(text[*at..].trim(), from, "{error}");
+    }
+    let mut names = Names::new();
+    names
+        .bound("H % 999983 == 0, W % 1000000000000 == 7")
+        .unwrap();
+    assert!(names.bound("H % 1000003 == 0").is_err());
+    assert_eq!(names.bounded().collect::<Vec<_>>(), ["H", "W"]);
+    assert_eq!(names.used().count(), 0);
+}
