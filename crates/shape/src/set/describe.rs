@@ -43,10 +43,10 @@ fn describe_run(run: &Run, name: &str) -> String {
     let mut bounds = Vec::new();
     let pattern = pattern(run, name);
     // A bound is said unless the pattern has no member beyond it.
-    let below = if run.is_whole() {
-        run.from > 1
-    } else {
-        first_of_pattern(run) < run.from
+    let below = match (run.is_whole(), run.end) {
+        (true, FOREVER) => run.from > 1,
+        (true, _) => true,
+        (false, _) => first_of_pattern(run) < run.from,
     };
     let greatest = run.end.saturating_sub(1);
     match (below, run.end) {

@@ -10,7 +10,7 @@ fn sets_are_written_as_people_write_them() {
         (SizeSet::at_least(3), "H >= 3"),
         (SizeSet::of([9, 1, 2, 3, 5, 6]), "H in {1, 2, 3, 5, 6, 9}"),
         (SizeSet::range(2..=3), "H in {2, 3}"),
-        (SizeSet::range(1..=50), "H <= 50"),
+        (SizeSet::range(1..=50), "1 <= H <= 50"),
         (SizeSet::range(97..=110), "97 <= H <= 110"),
         (mod_(8, 0), "H mod 8 == 0"),
         (
