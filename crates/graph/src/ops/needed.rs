@@ -136,7 +136,7 @@ type Build = fn(&mut Table) -> Result<Output>;
 const TABLE: &[(&str, Build)] = &[
     ("axis 0: 'x' has x[0], 'y' has y[0]", |t| add(t.x("x", &[NONE, NONE]), t.x("y", &[NONE, NONE]))),
     ("axis 1 of 'x' has x[1], axis 0 of 'y' has y[0]", |t| subtract(t.x("x", &[2, NONE]), t.x("y", &[NONE]))),
-    ("axis 1 (NHWC: height): 'x' has x[1], 'y' has y[1]", |t| multiply(t.x("x", &[1, NONE, 2, 3]), t.x("y", &[1, NONE, 2, 3]))),
+    ("height (axis 1): 'x' has x[1], 'y' has y[1]", |t| multiply(t.x("x", &[1, NONE, 2, 3]), t.x("y", &[1, NONE, 2, 3]))),
     ("axis 0: 'x' has x[0], 'y' has 3", |t| maximum(t.x("x", &[NONE]), t.x("y", &[3]))),
     ("axis 0: 'x' has x[0], 'y' has y[0]", |t| equal(t.x("x", &[NONE]), t.x("y", &[NONE]))),
     ("axis 0: 'y' has y[0], 'z' has z[0]", |t| {
