@@ -138,10 +138,7 @@ pub(super) fn all() -> Vec<Case> {
                 let small = n.conv(&n.x, 3, 4, Same)?;
                 n.back(&small, 3, 4, Same, 97, 97)
             },
-            Only(
-                "97 <= H <= 100",
-                &["97 <= H <= 100", "97 <= W <= 100"],
-            ),
+            Only("97 <= H <= 100", &["97 <= H <= 100", "97 <= W <= 100"]),
         ),
         // Encoders and decoders.
         case(
