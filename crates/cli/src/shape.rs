@@ -8,6 +8,7 @@ use crate::{Failure, say};
 
 mod claims;
 mod forward;
+mod help;
 mod listing;
 mod needs;
 mod question;
@@ -38,12 +39,16 @@ enum Command {
     /// The legal output shapes of a convolution run backwards, and what feeds their pixels
     ///
     /// Strides, padding and filter are those of the forward convolution.
-    #[command(name = "conv2d_transpose", arg_required_else_help = true)]
+    #[command(
+        name = "conv2d_transpose",
+        arg_required_else_help = true,
+        after_help = help::CONV2D_TRANSPOSE
+    )]
     Conv2dTranspose {
         /// What the forward convolution made: batch, height, width, channels
         #[arg(long, value_name = "SIZES", allow_hyphen_values = true)]
         value: Sizes,
-        /// Height, width, output channels, input channels
+        /// Height, width, output channels, input channels; with --solve it keeps the kernel fixed
         #[arg(
             long,
             value_name = "SIZES",
@@ -55,12 +60,12 @@ enum Command {
         options: Options,
     },
     /// The output shape of a convolution
-    #[command(name = "conv2d", arg_required_else_help = true)]
+    #[command(name = "conv2d", arg_required_else_help = true, after_help = help::CONV2D)]
     Conv2d {
         /// Batch, height, width, channels
         #[arg(long, value_name = "SIZES", allow_hyphen_values = true)]
         input: Sizes,
-        /// Height, width, input channels, output channels
+        /// Height, width, input channels, output channels; with --solve it keeps the kernel fixed
         #[arg(
             long,
             value_name = "SIZES",
@@ -244,20 +249,21 @@ fn backward_text(question: &Question, filter: &[Dim], axes: &[listing::Axis]) ->
             shape(&question.input)
         );
     }
+    let both = AXES.join(" and ");
     let alike = axes.windows(2).all(|pair| pair[0] == pair[1]);
-    let named: Vec<(String, &listing::Axis)> = match alike {
-        true => vec![(AXES.join(" and "), &axes[0])],
-        false => AXES.iter().map(|name| name.to_string()).zip(axes).collect(),
-    };
-    for (name, axis) in named {
-        let range = text::range(&axis.least, &axis.greatest);
-        text += &format!(
-            "\n{name}: a value of {:?} goes with {range}\n{}",
-            axis.value,
-            axis.text()
-        );
+    if let (true, [axis, ..]) = (alike, axes) {
+        return text + &format!("\n{}{}", axis.text(&both), axis.coverage());
     }
-    text
+    let coverage: Vec<String> = axes.iter().map(listing::Axis::coverage).collect();
+    let covered_alike = coverage.windows(2).all(|pair| pair[0] == pair[1]);
+    for ((name, axis), coverage) in AXES.iter().zip(axes).zip(&coverage) {
+        text += &format!("\n{}", axis.text(name));
+        text += if covered_alike { "" } else { coverage };
+    }
+    match (covered_alike, coverage.first()) {
+        (true, Some(coverage)) => text + &format!("\n{both}\n{coverage}"),
+        _ => text,
+    }
 }
 
 /// The question as it was understood.

@@ -62,17 +62,17 @@ impl Claims {
             spatial.push(made);
         }
         let channel = question.format.channel_axis(AXES.len());
+        let depth = &large[channel];
         claims.push(Claim::new(
             "channels",
-            &filter[3],
+            depth,
             &filter[3],
             &small[channel],
             given,
         ));
-        let depth = &large[channel];
         // Of known channels the library has checked the groups.
         if depth.known().is_none() || filter[2].known().is_none() {
-            claims.push(Claim::new("channels", &filter[2], &filter[2], depth, given));
+            claims.push(Claim::new("channels", depth, &filter[2], depth, given));
         }
         let all = Condition::All(claims.iter().map(|claim| claim.condition.clone()).collect());
         let claims = Claims {
@@ -134,11 +134,11 @@ impl Claims {
 
     /// What people read.
     pub fn text(&self) -> String {
-        let mut rows = vec![
-            ["", "given", "makes", "wanted", ""]
-                .map(String::from)
-                .to_vec(),
-        ];
+        let titles = match self.op {
+            Op::Conv2dTranspose => ["", "output_shape", "makes", "the value has", ""],
+            Op::Conv2d => ["", "input", "makes", "output_shape", ""],
+        };
+        let mut rows = vec![titles.map(String::from).to_vec()];
         let mut legal = String::new();
         for claim in &self.claims {
             rows.push(vec![
@@ -148,11 +148,11 @@ impl Claims {
                 format!("{:?}", claim.wanted),
                 says(&claim.verdict, &claim.condition),
             ]);
-            if claim.verdict != Verdict::Always {
+            // A transposed convolution's legal sizes are listed anyway.
+            if claim.verdict != Verdict::Always && self.op == Op::Conv2d {
                 let line = claim.legal(self.op);
-                legal += &line
-                    .strip_prefix("; ")
-                    .map_or(String::new(), |line| format!("  {}: {line}\n", claim.axis));
+                let line = line.strip_prefix("; ").unwrap_or_default();
+                legal += &format!("  {}: {line}\n", claim.axis);
             }
         }
         let mut text = format!("{}\n\n{}{legal}", self.forward(), table(&rows));

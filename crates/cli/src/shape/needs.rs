@@ -41,11 +41,15 @@ pub fn needs(question: &Question, filter: Option<&[Dim]>) -> tconv::Result<Given
         let both = before.intersect(&sizes);
         if both.is_empty() {
             let name = unknown.name();
-            return Err(Error::value(format!(
-                "{what} is {dim:?}, which is at least 1 for no {name}"
-            ))
-            .help(format!("it needs {}", sizes.describe(name)))
-            .help(format!("but there is only {}", before.describe(name))));
+            let error = format!("{what} is {dim:?}, which is at least 1 for no {name}");
+            return Err(match sizes.is_empty() {
+                true => Error::value(error),
+                false => Error::value(error).help(format!(
+                    "it needs {}, but there is only {}",
+                    sizes.describe(name),
+                    before.describe(name)
+                )),
+            });
         }
         needs.insert(unknown, both);
     }

@@ -91,7 +91,7 @@ impl Solutions {
             square: rows(&both),
             paddings,
             searched: format!(
-                "kernels to {}, strides to {}, dilations to {}",
+                "kernels to {}, strides to {}, dilations to {}, padding SAME and VALID",
                 bounds.max_kernel, bounds.max_stride, bounds.max_dilation
             ),
         })
@@ -102,7 +102,7 @@ impl Solutions {
         let named = |(input, output, _): &(Dim, Dim, _)| {
             input.known().is_none() || output.known().is_none()
         };
-        let mut text = format!("searched: {}, where not given", self.searched);
+        let mut text = format!("searched, where not given: {}", self.searched);
         text += match self.axes.iter().any(named) {
             true => "; listed is what fits for every size\n",
             false => "\n",
