@@ -261,7 +261,7 @@ fn backward_text(question: &Question, filter: &[Dim], axes: &[listing::Axis]) ->
         text += if covered_alike { "" } else { coverage };
     }
     match (covered_alike, coverage.first()) {
-        (true, Some(coverage)) => text + &format!("\n{both}\n{coverage}"),
+        (true, Some(coverage)) if !coverage.is_empty() => text + &format!("\n{both}\n{coverage}"),
         _ => text,
     }
 }

@@ -125,7 +125,9 @@ impl Claims {
                         claim.from,
                         claim.made,
                         claim.wanted,
-                        claim.legal(self.op)
+                        claim
+                            .legal(self.op)
+                            .map_or(String::new(), |legal| format!("; {legal}"))
                     ))
                 }),
             false => error.help("each axis fits for some sizes, but never all of them at once"),
@@ -149,9 +151,10 @@ impl Claims {
                 says(&claim.verdict, &claim.condition),
             ]);
             // A transposed convolution's legal sizes are listed anyway.
-            if claim.verdict != Verdict::Always && self.op == Op::Conv2d {
-                let line = claim.legal(self.op);
-                let line = line.strip_prefix("; ").unwrap_or_default();
+            if claim.verdict != Verdict::Always
+                && self.op == Op::Conv2d
+                && let Some(line) = claim.legal(self.op)
+            {
                 legal += &format!("  {}: {line}\n", claim.axis);
             }
         }
@@ -196,29 +199,14 @@ impl Claim {
         self.verdict == Verdict::Never
     }
 
-    /// What would fit, as the end of a sentence; nothing for what is no spatial axis.
-    fn legal(&self, op: Op) -> String {
-        let bounds = self
-            .window
-            .as_ref()
-            .map(|window| window.input_bounds(&self.wanted));
-        match (bounds, op) {
-            (Some(Ok((least, greatest))), Op::Conv2dTranspose) => {
-                format!(
-                    "; a value of {:?} goes with {}",
-                    self.wanted,
-                    range(&least, &greatest)
-                )
-            }
-            (Some(Ok((least, greatest))), Op::Conv2d) => {
-                format!(
-                    "; {:?} is made of {}",
-                    self.wanted,
-                    range(&least, &greatest)
-                )
-            }
-            _ => String::new(),
-        }
+    /// What would fit; nothing for what is no spatial axis.
+    fn legal(&self, op: Op) -> Option<String> {
+        let (least, greatest) = self.window.as_ref()?.input_bounds(&self.wanted).ok()?;
+        let (wanted, range) = (&self.wanted, range(&least, &greatest));
+        Some(match op {
+            Op::Conv2dTranspose => format!("a value of {wanted:?} goes with {range}"),
+            Op::Conv2d => format!("{wanted:?} is made of {range}"),
+        })
     }
 
     fn json(&self) -> Value {

@@ -1,9 +1,7 @@
 //! For which sizes of the names the given shapes are shapes at all.
 
-use std::collections::BTreeMap;
-
 use tconv::Error;
-use tconv_shape::{Condition, Dim, Given, SizeSet};
+use tconv_shape::{Condition, Dim, Given};
 
 use super::question::{AXES, Op, Question};
 
@@ -57,7 +55,7 @@ pub fn needs(question: &Question, filter: Option<&[Dim]>) -> tconv::Result<Given
 }
 
 /// `H >= 3`, for each name.
-pub fn described(needs: &BTreeMap<tconv_shape::Unknown, SizeSet>) -> Vec<String> {
+pub fn described(needs: &Given) -> Vec<String> {
     needs
         .iter()
         .map(|(unknown, sizes)| sizes.describe(unknown.name()))

@@ -130,7 +130,6 @@ impl Solutions {
         let titles = ["padding", "stride", "kernel", "dilation", "even kernels"];
         let mut cells = vec![titles.map(String::from).to_vec()];
         for row in rows.iter().take(SHOWN) {
-            let even: Vec<String> = row.even.iter().map(i64::to_string).collect();
             cells.push(vec![
                 padding(&self.paddings[row.way.padding]),
                 row.way.stride.to_string(),
@@ -139,7 +138,7 @@ impl Solutions {
                     greatest => format!("{} to {greatest}", row.way.kernel),
                 },
                 row.way.dilation.to_string(),
-                even.join(", "),
+                few(&row.even),
             ]);
         }
         let more = rows.len().saturating_sub(SHOWN);
@@ -169,6 +168,18 @@ impl Solutions {
             json[name] = rows(found);
         }
         json
+    }
+}
+
+/// The numbers, or the first and the last of many.
+fn few(numbers: &[i64]) -> String {
+    let list = |numbers: &[i64]| {
+        let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+        numbers.join(", ")
+    };
+    match numbers {
+        [first @ .., last] if first.len() > 7 => format!("{}, ..., {last}", list(&first[..3])),
+        all => list(all),
     }
 }
 
