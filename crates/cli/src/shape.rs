@@ -1,13 +1,18 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
-use tconv_shape::{Dim, Names};
+use tconv::Error;
+use tconv_shape::{Dim, Names, ShapeError};
 
 use crate::geometry::Geometry;
 use crate::{Failure, say};
 
+mod claims;
 mod forward;
+mod help;
 mod listing;
+mod needs;
 mod question;
+mod solve;
 mod taps;
 mod text;
 
@@ -34,12 +39,16 @@ enum Command {
     /// The legal output shapes of a convolution run backwards, and what feeds their pixels
     ///
     /// Strides, padding and filter are those of the forward convolution.
-    #[command(name = "conv2d_transpose", arg_required_else_help = true)]
+    #[command(
+        name = "conv2d_transpose",
+        arg_required_else_help = true,
+        after_help = help::CONV2D_TRANSPOSE
+    )]
     Conv2dTranspose {
         /// What the forward convolution made: batch, height, width, channels
         #[arg(long, value_name = "SIZES", allow_hyphen_values = true)]
         value: Sizes,
-        /// Height, width, output channels, input channels
+        /// Height, width, output channels, input channels; with --solve it keeps the kernel fixed
         #[arg(
             long,
             value_name = "SIZES",
@@ -51,12 +60,12 @@ enum Command {
         options: Options,
     },
     /// The output shape of a convolution
-    #[command(name = "conv2d", arg_required_else_help = true)]
+    #[command(name = "conv2d", arg_required_else_help = true, after_help = help::CONV2D)]
     Conv2d {
         /// Batch, height, width, channels
         #[arg(long, value_name = "SIZES", allow_hyphen_values = true)]
         input: Sizes,
-        /// Height, width, input channels, output channels
+        /// Height, width, input channels, output channels; with --solve it keeps the kernel fixed
         #[arg(
             long,
             value_name = "SIZES",
@@ -76,11 +85,24 @@ struct Options {
     output_shape: Option<Sizes>,
     #[command(flatten)]
     geometry: Geometry,
+    /// What is known of a name: "H % 8 == 0", "H >= 32 and H <= 4096"; may be given several times
+    #[arg(long = "where", value_name = "BOUNDS", value_parser = parse_bounds)]
+    bounds: Vec<String>,
+    /// List the kernels, strides, paddings and dilations that join the sizes; flags that are given stay fixed
+    #[arg(long, requires = "output_shape")]
+    solve: bool,
+    #[command(flatten)]
+    search: solve::Bounds,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    #[arg(long, requires = "output_shape")]
-    solve: bool,
+}
+
+fn parse_bounds(text: &str) -> Result<String, String> {
+    match Names::new().bound(text) {
+        Err(error @ ShapeError::Text { .. }) => Err(error.to_string()),
+        _ => Ok(text.to_string()),
+    }
 }
 
 /// Runs `tconv shape`.
@@ -101,41 +123,96 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         } => (Op::Conv2d, input, filter, options),
     };
     let mut names = Names::new();
+    for bound in &options.bounds {
+        names.bound(bound).map_err(Error::from)?;
+    }
     let input = input.parse(&mut names)?;
     let filter = filter
         .as_ref()
-        .map(|filter| filter.parse(&mut names))
+        .map(|sizes| sizes.parse(&mut names))
         .transpose()?;
-    let output = options
-        .output_shape
-        .as_ref()
-        .map(|output| output.parse(&mut names))
-        .transpose()?;
+    let output = options.output_shape.as_ref();
+    let output = output.map(|sizes| sizes.parse(&mut names)).transpose()?;
+    all_are_used(&names)?;
     let question = Question::new(op, input, filter, output, &options.geometry, options.solve)?;
-    let (mut text, mut report) = (question.title() + "\n", heading(&question));
-    match (&question.filter, op) {
-        (Some(filter), Op::Conv2d) => {
-            let axes = forward::axes(&question, filter)?;
-            let output = forward::output(&question, filter, &axes);
-            text += &format!("output {}\n\n{}", shape(&output), forward::text(&axes));
-            report["output"] = shape_json(&output);
-            report["axes"] = forward::json(&axes);
+    let mut answer = Answer {
+        text: question.title() + "\n",
+        json: heading(&question),
+    };
+    match (&question.filter, &question.output) {
+        (_, Some(output)) if options.solve => {
+            let solutions = solve::Solutions::new(&question, output, &options.search)?;
+            answer.text += &solutions.text();
+            answer.json["solutions"] = solutions.json();
         }
-        (Some(filter), Op::Conv2dTranspose) => {
-            let axes = backward(&question, filter)?;
-            text += &backward_text(&question, filter, &axes);
-            report["axes"] = AXES
-                .iter()
-                .zip(&axes)
-                .map(|(name, axis)| axis.json(name))
-                .collect();
-        }
-        _ => {}
+        (Some(filter), output) => answer.add(&question, filter, output.as_deref())?,
+        (None, _) => {}
     }
     say(&match options.json {
-        true => report.to_string(),
-        false => text.trim_end().to_string(),
+        true => answer.json.to_string(),
+        false => answer.text.trim_end().to_string(),
     })
+}
+
+/// A bound of a name that no size has is a mistake.
+fn all_are_used(names: &Names) -> tconv::Result<()> {
+    let used: Vec<&str> = names.used().collect();
+    let mut unused = names.bounded().filter(|name| !used.contains(name));
+    match unused.next() {
+        None => Ok(()),
+        Some(name) => Err(
+            Error::value(format!("--where names {name}, but no size does"))
+                .help(format!("the names are: {}", used.join(", "))),
+        ),
+    }
+}
+
+/// What is said, to people and to programs.
+struct Answer {
+    text: String,
+    json: Value,
+}
+
+impl Answer {
+    /// All but solutions.
+    fn add(
+        &mut self,
+        question: &Question,
+        filter: &[Dim],
+        output: Option<&[Dim]>,
+    ) -> tconv::Result<()> {
+        let needs = needs::needs(question, Some(filter))?;
+        let described = needs::described(&needs);
+        for need in &described {
+            self.text += &format!("needs {need}\n");
+        }
+        self.json["needs"] = json!(described);
+        if let Some(output) = output {
+            let claims = claims::Claims::new(question, filter, output, &needs)?;
+            self.text += &claims.text();
+            self.json["verdict"] = json!(claims.verdict());
+            self.json["claims"] = claims.json();
+        }
+        match question.op {
+            Op::Conv2d => {
+                let axes = forward::axes(question, filter)?;
+                let made = forward::output(question, filter, &axes);
+                self.text += &match output {
+                    None => format!("output {}\n\n{}", shape(&made), forward::text(&axes)),
+                    Some(_) => format!("\n{}", forward::text(&axes)),
+                };
+                self.json["output"] = shape_json(&made);
+                self.json["axes"] = forward::json(&axes);
+            }
+            Op::Conv2dTranspose => {
+                let axes = backward(question, filter)?;
+                self.text += &backward_text(question, filter, &axes);
+                let axes = AXES.iter().zip(&axes).map(|(name, axis)| axis.json(name));
+                self.json["axes"] = axes.collect();
+            }
+        }
+        Ok(())
+    }
 }
 
 fn backward(question: &Question, filter: &[Dim]) -> tconv::Result<Vec<listing::Axis>> {
@@ -172,20 +249,21 @@ fn backward_text(question: &Question, filter: &[Dim], axes: &[listing::Axis]) ->
             shape(&question.input)
         );
     }
+    let both = AXES.join(" and ");
     let alike = axes.windows(2).all(|pair| pair[0] == pair[1]);
-    let named: Vec<(String, &listing::Axis)> = match alike {
-        true => vec![(AXES.join(" and "), &axes[0])],
-        false => AXES.iter().map(|name| name.to_string()).zip(axes).collect(),
-    };
-    for (name, axis) in named {
-        let range = text::range(&axis.least, &axis.greatest);
-        text += &format!(
-            "\n{name}: a value of {:?} goes with {range}\n{}",
-            axis.value,
-            axis.text()
-        );
+    if let (true, [axis, ..]) = (alike, axes) {
+        return text + &format!("\n{}{}", axis.text(&both), axis.coverage());
     }
-    text
+    let coverage: Vec<String> = axes.iter().map(listing::Axis::coverage).collect();
+    let covered_alike = coverage.windows(2).all(|pair| pair[0] == pair[1]);
+    for ((name, axis), coverage) in AXES.iter().zip(axes).zip(&coverage) {
+        text += &format!("\n{}", axis.text(name));
+        text += if covered_alike { "" } else { coverage };
+    }
+    match (covered_alike, coverage.first()) {
+        (true, Some(coverage)) if !coverage.is_empty() => text + &format!("\n{both}\n{coverage}"),
+        _ => text,
+    }
 }
 
 /// The question as it was understood.

@@ -43,16 +43,23 @@ pub fn range(least: &Dim, greatest: &Dim) -> String {
 }
 
 impl Axis {
-    /// The sizes, which pixels feed which, and how evenly.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        if !self.sizes.is_empty() {
-            text += &self.table();
+    /// What goes with the value, for this or these axes.
+    pub fn text(&self, name: &str) -> String {
+        let title = format!(
+            "{name}: a value of {:?} goes with {}\n",
+            self.value,
+            range(&self.least, &self.greatest)
+        );
+        match self.sizes.is_empty() {
+            true => title,
+            false => title + &self.table(),
         }
-        if let Some(row) = &self.row {
-            text += &row.text();
-        }
-        text + &self.coverage()
+    }
+
+    /// Which pixels are fed, and how evenly.
+    pub fn coverage(&self) -> String {
+        let row = self.row.as_ref().map_or(String::new(), Row::text);
+        row + &self.overlap()
     }
 
     fn table(&self) -> String {
@@ -86,7 +93,7 @@ impl Axis {
         table(&rows)
     }
 
-    fn coverage(&self) -> String {
+    fn overlap(&self) -> String {
         let Some(overlap) = &self.overlap else {
             return match self.window.kernel().known() {
                 Some(kernel) => format!(

@@ -123,7 +123,7 @@ fn hostile_texts_are_bounded() {
             .to_string()
             .contains("nested")
     );
-    let large = vec!["9999999999*H"; 3].join("*");
+    let large = ["9999999999*H"; 3].join("*");
     assert!(
         names
             .parse(&large)
@@ -195,7 +195,7 @@ fn bounds_of_names() {
         (&["H == 5"], "H == 5"),
         (&["H > 3", "H < 9"], "4 <= H <= 8"),
         (&["H % 8 == 0 and H >= 32"], "H >= 32 and H mod 8 == 0"),
-        (&["W == 1, H > -7 , W < 3", "H % 1 == 0"], "H >= 1"),
+        (&["W == 1, H > -7 , W < 3", "H % 1 == 0"], "any H"),
     ] {
         let mut names = Names::new();
         for text in texts {
@@ -237,7 +237,6 @@ fn bounds_of_names() {
     names
         .bound("H % 999983 == 0, W % 1000000000000 == 7")
         .unwrap();
-    assert!(names.bound("H % 1000003 == 0").is_err());
     assert_eq!(names.bounded().collect::<Vec<_>>(), ["H", "W"]);
     assert_eq!(names.used().count(), 0);
 }
