@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod attrs;
+mod diagnose;
+pub mod diagnostic;
 mod error;
 mod feed;
 mod fetch;
@@ -10,6 +12,8 @@ mod finite_differences;
 mod gradients;
 mod graph;
 mod initializer;
+mod location;
+mod mends;
 mod names;
 mod need;
 mod node;
@@ -18,6 +22,7 @@ mod operand;
 mod ops;
 pub mod optim;
 mod output;
+mod proof;
 pub mod random;
 #[cfg(test)]
 mod recorded;
@@ -25,11 +30,13 @@ mod recorded;
 mod recorded_random;
 #[cfg(test)]
 mod recorded_training;
+mod requirements;
 mod session;
 pub mod slim;
 mod variable;
 
 pub use attrs::{AttrValue, Attrs};
+pub use diagnostic::Diagnostic;
 pub use error::{Code, Error, Result};
 pub use feed::Feed;
 pub use fetch::{Fetch, Fetched};
@@ -42,9 +49,12 @@ pub use op::{Fact, Op, OpDef};
 pub use operand::{Operand, Size};
 pub use ops::{array, math, nn};
 pub use output::{Operation, Output};
+pub use requirements::Requirement;
 pub use session::{Run, Session};
 pub use tconv_kernels::Threads;
 pub use tconv_kernels::simd::InstructionSet;
-pub use tconv_shape::{Condition, DataFormat, Dim, Padding, Shape, SizeSet, Unknown, Verdict};
+pub use tconv_shape::{
+    Condition, DataFormat, Dim, Padding, Shape, SizeSet, Unknown, Verdict, shape,
+};
 pub use tconv_tensor::{DType, Element, Handle, Tensor, TensorError, read_npy, write_npy};
 pub use variable::{Reuse, Variable, VariableBuilder};

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tconv_shape::{Condition, Dim};
-
-use crate::op::Fact;
+use tconv_shape::{Condition, Dim, SizeSet, Unknown, Verdict};
 
 /// What must hold of the sizes of an op's inputs for it to run, where inference could not know it.
 #[derive(Clone)]
@@ -17,7 +15,7 @@ pub struct Need {
     /// How it is seen.
     pub kind: Kind,
     /// What is compared, in words.
-    pub says: Says,
+    pub says: Arc<dyn Says>,
 }
 
 /// How a [`Need`] that holds only for some sizes is seen.
@@ -30,15 +28,36 @@ pub enum Kind {
     Require,
 }
 
-/// Says in one clause what is compared: `height: 'Conv/Relu' is ceil(H/4) high, but ...`.
-pub type Says = Arc<dyn Fn(&Words) -> String + Send + Sync>;
+/// What a [`Need`] compares, in the user's words; a closure gives the clause alone.
+pub trait Says: Send + Sync {
+    /// One clause: `height: 'Conv/Relu' is ceil(H/4) high, but ...`.
+    fn clause(&self, words: &Words) -> String;
+
+    /// The first line of the error where no size will do, if the op has one of its own.
+    fn refusal(&self, words: &Words) -> Option<String> {
+        let _ = words;
+        None
+    }
+
+    /// What would be right, if the op knows.
+    fn legal(&self, words: &Words) -> Option<String> {
+        let _ = words;
+        None
+    }
+}
+
+impl<F: Fn(&Words) -> String + Send + Sync> Says for F {
+    fn clause(&self, words: &Words) -> String {
+        self(words)
+    }
+}
 
 /// The user's words for what a [`Need`] compares.
 pub struct Words<'a> {
     /// The names of the op's inputs, each in quotation marks.
     pub inputs: &'a [String],
     /// The name of an unknown size.
-    pub size: &'a dyn Fn(&tconv_shape::Unknown) -> String,
+    pub size: &'a dyn Fn(&Unknown) -> String,
 }
 
 impl Words<'_> {
@@ -55,6 +74,20 @@ impl Words<'_> {
 }
 
 impl Need {
+    /// Where it comes down to one unknown: the sizes of it that are meant, and those with which it runs.
+    pub(crate) fn sizes(&self) -> Option<(Unknown, SizeSet, SizeSet)> {
+        let (unknown, runs) = self.condition.sizes()?;
+        let meant = match &self.meant {
+            None => runs.clone(),
+            Some(meant) => match (meant.sizes(), meant.prove()) {
+                (_, Verdict::Never) => SizeSet::none(),
+                (Some((_, sizes)), _) => sizes,
+                (None, _) => return None,
+            },
+        };
+        Some((unknown, meant, runs))
+    }
+
     /// That `left` and `right` are equal; nothing where that is plain.
     pub fn equal(
         left: &Dim,
@@ -99,11 +132,4 @@ impl Need {
             says: Arc::new(says),
         })
     }
-}
-
-/// Whether all shapes are known, and the elements that are followed.
-pub(crate) fn all_known(facts: &[Fact]) -> bool {
-    facts.iter().all(|fact| {
-        fact.shape.known().is_some() && (fact.value.is_none() || fact.known_values().is_some())
-    })
 }

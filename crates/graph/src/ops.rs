@@ -2,7 +2,7 @@
 
 pub mod array;
 pub mod basic;
-mod conv;
+pub(crate) mod conv;
 #[cfg(test)]
 mod followed;
 pub mod math;

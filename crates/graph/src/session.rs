@@ -12,6 +12,7 @@ use crate::{Code, Error, Feed, Fetch, Graph, Output, Result};
 mod order;
 mod plan;
 mod run;
+mod sizes;
 
 use plan::Plan;
 pub use run::Run;
@@ -156,7 +157,9 @@ impl Session {
         key.feeds.extend(fed.keys());
         key.empty = fed.values().any(Tensor::is_empty);
         let plan = self.plan(key)?;
-        Run::new(self).execute(&plan, fed.into_values().collect())
+        let fed: Vec<Tensor> = fed.into_values().collect();
+        plan.sizes.check(self, &fed, &plan.snapshots)?;
+        Run::new(self).execute(&plan, fed)
     }
 
     fn plan(&self, key: PlanKey) -> Result<Arc<Plan>> {

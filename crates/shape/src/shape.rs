@@ -224,6 +224,18 @@ impl From<Vec<Option<i64>>> for Shape {
     }
 }
 
+/// A shape of numbers, names and `None`s: `shape!["N", "H", "W", 3]`. In one graph the same name means the
+/// same size, and that is checked when tensors are fed.
+///
+/// ```
+/// let images = tconv_shape::shape!["N", None, None, 3];
+/// assert_eq!(images.to_string(), "(None, None, None, 3)");
+/// ```
+#[macro_export]
+macro_rules! shape {
+    ($($size:expr),* $(,)?) => { $crate::Shape::new(vec![$($crate::Dim::from($size)),*]) };
+}
+
 impl From<Vec<Dim>> for Shape {
     fn from(dims: Vec<Dim>) -> Shape {
         Shape::new(dims)

@@ -81,7 +81,7 @@ pub(super) fn input<'w>(words: &'w Words, index: usize) -> &'w str {
 /// An axis as people call it.
 pub(super) fn axis_name(axis: usize, rank: usize) -> String {
     match (rank, ["batch", "height", "width", "channels"].get(axis)) {
-        (4, Some(name)) => format!("axis {axis} (NHWC: {name})"),
+        (4, Some(name)) => format!("{name} (axis {axis})"),
         _ => format!("axis {axis}"),
     }
 }

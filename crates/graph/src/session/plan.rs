@@ -5,6 +5,7 @@ use tconv_tensor::Tensor;
 
 use super::order::{Snapshots, order_variables};
 use super::run::Run;
+use super::sizes::Sizes;
 use super::{PlanKey, Session};
 use crate::node::Node;
 use crate::op::{Fact, brackets};
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     pub fetches: Vec<usize>,
     /// Reads that see the value from before the run: the step's node and the variable's name.
     pub snapshots: Snapshots,
+    /// What the fed sizes must be.
+    pub sizes: Sizes,
 }
 
 /// One node's evaluation.
@@ -91,6 +94,7 @@ impl Plan {
             }
         }
         let (order, snapshots) = order_variables(std::mem::take(&mut planner.order));
+        let sizes = Sizes::new(session, key, order.iter(), planner.facts_hold);
         let mut steps: Vec<Step> = order
             .into_iter()
             .map(|node| Step {
@@ -120,6 +124,7 @@ impl Plan {
             feeds,
             fetches,
             snapshots,
+            sizes,
         })
     }
 }
@@ -254,6 +259,7 @@ fn unfed(node: &Node) -> Error {
         node.name
     ))
     .at(&node.name, node.def.name, Vec::new())
+    .located(node.location)
 }
 
 /// Marks where each value is read for the last time; fetched values and constants stay.
@@ -276,18 +282,11 @@ fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<us
 
 /// The inputs of a node for an error, with the shapes that they have in this run:
 /// `argument: tensor:slot (shape) dtype`.
-pub(super) fn describe_inputs(
-    session: &Session,
-    node: &Node,
-    shapes: &[Arc<[usize]>],
-) -> Vec<String> {
+pub(super) fn describe(session: &Session, node: &Node, shapes: &[Shape]) -> Vec<String> {
     let describe = |i: usize| {
         let (id, slot) = node.inputs[i];
         let input = session.graph.node(id);
-        let (argument, shape) = (
-            node.def.argument(i, node.inputs.len()),
-            Shape::from(&*shapes[i]),
-        );
+        let (argument, shape) = (node.def.argument(i, node.inputs.len()), &shapes[i]);
         format!(
             "{argument}: {}:{slot} {shape} {}",
             input.name, input.facts[slot].dtype

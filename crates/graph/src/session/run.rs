@@ -6,7 +6,7 @@ use tconv_kernels::simd::InstructionSet;
 use tconv_shape::Shape;
 use tconv_tensor::{DType, Element, Handle, Tensor};
 
-use super::plan::{Plan, describe_inputs};
+use super::plan::{Plan, describe};
 use super::{Session, lock};
 use crate::node::Node;
 use crate::ops::state::check_assigned;
@@ -88,11 +88,14 @@ impl<'s> Run<'s> {
         self.node = node.id;
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
         let outputs = node.op.eval(self, inputs).map_err(|error| {
-            error.at(
-                &node.name,
-                node.def.name,
-                describe_inputs(self.session, node, &shapes),
-            )
+            let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
+            error
+                .at(
+                    &node.name,
+                    node.def.name,
+                    describe(self.session, node, &shapes),
+                )
+                .located(node.location)
         })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(
@@ -279,5 +282,7 @@ fn uninitialized(handle: &Handle) -> Error {
 }
 
 fn internal(node: &Node, what: &str) -> Error {
-    Error::new(Code::Internal, what).at(&node.name, node.def.name, Vec::new())
+    Error::new(Code::Internal, what)
+        .at(&node.name, node.def.name, Vec::new())
+        .located(node.location)
 }

@@ -19,7 +19,7 @@ pub(super) struct Run {
 impl Run {
     /// Whether each size between the ends is a member.
     pub(super) fn is_whole(&self) -> bool {
-        self.spans.len() == 1 && self.spans[0].1 == self.period
+        self.spans == [(0, self.period)]
     }
 
     /// Whether the pattern comes only once.

@@ -13,7 +13,7 @@ use super::slice::slice;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef};
 use crate::operand::{apply, integers};
 use crate::ops::sizes::{self, open, open_shape};
-use crate::{Code, Error, Need, Operation, Output, Result, Run};
+use crate::{Code, Error, Need, Operation, Output, Result, Run, location};
 
 const SCALARS: &str = "Can't concatenate scalars (use tf.stack instead)";
 
@@ -33,7 +33,9 @@ pub(crate) static CONCAT_V2: OpDef = OpDef {
 /// # Errors
 /// `Value` for an empty list, scalars, shapes that differ in another axis, an axis that is out of range;
 /// `Type` for dtypes that differ.
+#[track_caller]
 pub fn concat(values: &[Output], axis: i64) -> Result<Output> {
+    let _from = location::caller();
     match values {
         [] => Err(too_short("values", "ConcatV2")),
         [only] => Ok(apply("Identity", "concat", &[only], |node| node)?.output(0)),

@@ -10,7 +10,7 @@ use super::shape::shape;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
 use crate::operand::apply;
 use crate::ops::sizes;
-use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch};
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch, location};
 
 pub(crate) static FILL: OpDef = OpDef {
     name: "Fill",
@@ -24,6 +24,7 @@ pub(crate) static FILL: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for a negative size or a value that is no scalar.
+#[track_caller]
 pub fn fill(dims: impl Operand, value: impl Operand) -> Result<Output> {
     Ok(apply("Fill", "Fill", &[&dims, &value], |node| node)?.output(0))
 }
@@ -32,7 +33,9 @@ pub fn fill(dims: impl Operand, value: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// None that a tensor can cause.
+#[track_caller]
 pub fn zeros_like(like: &Output) -> Result<Output> {
+    let _from = location::caller();
     like.graph().name_scope("zeros_like", || {
         fill(shape(like)?, Tensor::zeros(like.dtype(), &[])?)
     })

@@ -33,11 +33,13 @@ pub(crate) static PACK: OpDef = OpDef {
 /// # Errors
 /// `Value` for an empty list, shapes that differ, an axis that is out of range; `Type` for dtypes that
 /// differ.
+#[track_caller]
 pub fn pack(values: &[Output], axis: i64) -> Result<Output> {
     pack_named(values, axis, "stack")
 }
 
 /// [`pack`] under a name of the caller's.
+#[track_caller]
 pub(crate) fn pack_named(values: &[Output], axis: i64, name: &str) -> Result<Output> {
     let first = values.first().ok_or_else(|| too_short("values", "Pack"))?;
     first
@@ -212,6 +214,7 @@ pub(crate) static UNPACK: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for an axis that is out of range or whose size is not known before the graph runs.
+#[track_caller]
 pub fn unpack(value: &Output, axis: i64) -> Result<Vec<Output>> {
     let shape = value.static_shape();
     let size = match shape.dims() {
@@ -232,6 +235,7 @@ pub fn unpack(value: &Output, axis: i64) -> Result<Vec<Output>> {
     unpack_into(value, count, axis)
 }
 
+#[track_caller]
 fn unpack_into(value: &Output, count: i64, axis: i64) -> Result<Vec<Output>> {
     let node = value.graph().add("Unpack").name("unstack").input(value);
     Ok(node

@@ -27,6 +27,7 @@ pub(crate) static PAD: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for negative paddings or not one pair for each axis.
+#[track_caller]
 pub fn pad(input: impl Operand, paddings: impl Operand) -> Result<Output> {
     Ok(apply("Pad", "Pad", &[&input, &paddings], |node| node)?.output(0))
 }

@@ -44,6 +44,7 @@ pub(crate) static RESHAPE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` when the numbers of elements are known to differ.
+#[track_caller]
 pub fn reshape(tensor: impl Operand, shape: impl Operand) -> Result<Output> {
     Ok(apply("Reshape", "Reshape", &[&tensor, &shape], |node| node)?.output(0))
 }
@@ -115,6 +116,7 @@ pub(crate) static EXPAND_DIMS: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for an axis that is out of range.
+#[track_caller]
 pub fn expand_dims(input: impl Operand, axis: impl Operand) -> Result<Output> {
     Ok(apply("ExpandDims", "ExpandDims", &[&input, &axis], |node| node)?.output(0))
 }
@@ -192,6 +194,7 @@ pub(crate) static SQUEEZE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for an axis that is out of range or known to be of another size than 1.
+#[track_caller]
 pub fn squeeze(input: impl Operand, axes: &[i64]) -> Result<Output> {
     Ok(apply("Squeeze", "Squeeze", &[&input], |node| {
         node.attr("squeeze_dims", axes)

@@ -28,6 +28,7 @@ pub(crate) static SLICE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for a `begin` or `size` of another length than the rank.
+#[track_caller]
 pub fn slice(input: impl Operand, begin: impl Operand, size: impl Operand) -> Result<Output> {
     Ok(apply("Slice", "Slice", &[&input, &begin, &size], |node| node)?.output(0))
 }

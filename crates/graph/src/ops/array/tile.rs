@@ -27,6 +27,7 @@ pub(crate) static TILE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for not one multiple for each axis.
+#[track_caller]
 pub fn tile(input: impl Operand, multiples: impl Operand) -> Result<Output> {
     Ok(apply("Tile", "Tile", &[&input, &multiples], |node| node)?.output(0))
 }

@@ -25,6 +25,7 @@ pub(crate) static TRANSPOSE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for a `perm` of another length than the rank or an axis that is out of range.
+#[track_caller]
 pub fn transpose(x: impl Operand, perm: impl Operand) -> Result<Output> {
     Ok(apply("Transpose", "transpose", &[&x, &perm], |node| node)?.output(0))
 }

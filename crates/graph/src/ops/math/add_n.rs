@@ -27,6 +27,7 @@ pub(crate) static ADD_N: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for an empty list or shapes that differ, `Type` for dtypes that differ.
+#[track_caller]
 pub fn add_n(inputs: &[Output]) -> Result<Output> {
     let Some(first) = inputs.first() else {
         return Err(Error::value(

@@ -13,7 +13,7 @@ use crate::graph::graph_of;
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, number};
 use crate::ops::sizes;
-use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch};
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch, location};
 
 macro_rules! binary {
     ($($static:ident $name:literal $variant:ident $types:ident;)*) => {
@@ -49,6 +49,7 @@ enum Binary {
     Pow,
 }
 
+#[track_caller]
 pub(super) fn binary(op: &str, name: &str, x: &dyn Operand, y: &dyn Operand) -> Result<Output> {
     Ok(apply(op, name, &[x, y], |node| node)?.output(0))
 }
@@ -59,6 +60,7 @@ macro_rules! functions {
         ///
         /// # Errors
         /// `Type` for dtypes that differ, `Value` for shapes that do not broadcast.
+        #[track_caller]
         pub fn $function(x: impl Operand, y: impl Operand) -> Result<Output> {
             binary($op, $name, &x, &y)
         })*
@@ -89,7 +91,9 @@ functions! {
 ///
 /// # Errors
 /// `Type` for dtypes that differ, `Value` for shapes that do not broadcast.
+#[track_caller]
 pub fn divide(x: impl Operand, y: impl Operand) -> Result<Output> {
+    let _from = location::caller();
     let operands: [&dyn Operand; 2] = [&x, &y];
     let dtype = operands
         .iter()

@@ -32,6 +32,7 @@ macro_rules! comparisons {
         ///
         /// # Errors
         /// `Type` for dtypes that differ, `Value` for shapes that do not broadcast.
+        #[track_caller]
         pub fn $function(x: impl Operand, y: impl Operand) -> Result<Output> {
             binary($name, $name, &x, &y)
         })*
@@ -116,6 +117,7 @@ pub(crate) static SELECT_V2: OpDef = OpDef {
 /// # Errors
 /// `Type` for dtypes that differ or a condition that is not of booleans, `Value` for shapes that do not
 /// broadcast.
+#[track_caller]
 pub fn select(condition: impl Operand, x: impl Operand, y: impl Operand) -> Result<Output> {
     Ok(apply("SelectV2", "SelectV2", &[&condition, &x, &y], |node| node)?.output(0))
 }

@@ -37,6 +37,7 @@ pub(crate) static MAT_MUL: OpDef = OpDef {
 ///
 /// # Errors
 /// `Type` for dtypes that differ, `Value` for what is no matrix or for inner sizes that differ.
+#[track_caller]
 pub fn matmul(a: impl Operand, b: impl Operand) -> Result<Output> {
     matmul_with(a, false, b, false)
 }
@@ -45,6 +46,7 @@ pub fn matmul(a: impl Operand, b: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// As [`matmul`].
+#[track_caller]
 pub fn matmul_with(
     a: impl Operand,
     transpose_a: bool,
@@ -74,6 +76,7 @@ fn turned<T>([rows, columns]: [T; 2], transpose: bool) -> [T; 2] {
 
 /// An element type of which matrices are multiplied.
 trait Product: Number {
+    #[track_caller]
     fn matmul(run: &mut Run, matrices: Matrices<Self>, out: &mut [Self]) -> Result<()>;
 }
 
@@ -118,6 +121,7 @@ fn integers<T: Number>(run: &Run, matrices: Matrices<T>, out: &mut [T]) {
 macro_rules! floating {
     ($($type:ty),*) => {
         $(impl Product for $type {
+            #[track_caller]
             fn matmul(run: &mut Run, matrices: Matrices<Self>, out: &mut [Self]) -> Result<()> {
                 let Matrices { dims, a, transpose_a, b, transpose_b } = matrices;
                 let (threads, set) = (run.threads(), run.instruction_set());
@@ -132,6 +136,7 @@ floating!(f32, f64);
 macro_rules! integers {
     ($($type:ty),*) => {
         $(impl Product for $type {
+            #[track_caller]
             fn matmul(run: &mut Run, matrices: Matrices<Self>, out: &mut [Self]) -> Result<()> {
                 integers(run, matrices, out);
                 Ok(())

@@ -22,6 +22,7 @@ pub(crate) static RANGE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for what is no scalar and for a `delta` of 0 or away from `limit`.
+#[track_caller]
 pub fn range(start: impl Operand, limit: impl Operand, delta: impl Operand) -> Result<Output> {
     Ok(apply("Range", "range", &[&start, &limit, &delta], |node| node)?.output(0))
 }

@@ -14,7 +14,7 @@ use crate::graph::graph_of;
 use crate::op::{Fact, INDICES, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, integers, number};
 use crate::ops::sizes;
-use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch};
+use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch, location};
 
 /// Which axes a reduction runs over; a negative one counts from the last.
 #[derive(Clone, Debug)]
@@ -72,6 +72,7 @@ macro_rules! reductions {
         ///
         /// # Errors
         /// `Value` for an axis that the input does not have.
+        #[track_caller]
         pub fn $function(input: impl Operand, axes: impl Into<Axes>) -> Result<Output> {
             reduction($name, &input, axes.into(), false)
         }
@@ -80,6 +81,7 @@ macro_rules! reductions {
         ///
         /// # Errors
         #[doc = concat!("As [`", stringify!($function), "`].")]
+        #[track_caller]
         pub fn $keeping(input: impl Operand, axes: impl Into<Axes>) -> Result<Output> {
             reduction($name, &input, axes.into(), true)
         })*
@@ -99,7 +101,9 @@ reductions! {
     reduce_max reduce_max_keep_dims;
 }
 
+#[track_caller]
 fn reduction(op: &str, input: &dyn Operand, axes: Axes, keep_dims: bool) -> Result<Output> {
+    let _from = location::caller();
     let graph = graph_of(&[input])?;
     let input = input.to_output(&graph, None, "input")?;
     let axes: Box<dyn Operand> = match axes {

@@ -29,6 +29,7 @@ macro_rules! unary {
         ///
         /// # Errors
         /// `Type` for a dtype that the op does not take.
+        #[track_caller]
         $visible fn $function(x: impl Operand) -> Result<Output> {
             Ok(apply($name, $name, &[&x], |node| node)?.output(0))
         })*

@@ -38,6 +38,7 @@ pub(crate) static BIAS_ADD_GRAD: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` unless `bias` has one element for each channel, `Type` for dtypes that differ.
+#[track_caller]
 pub fn bias_add(value: impl Operand, bias: impl Operand) -> Result<Output> {
     bias_add_format(value, bias, DataFormat::ChannelsLast)
 }
@@ -46,6 +47,7 @@ pub fn bias_add(value: impl Operand, bias: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// As [`bias_add`].
+#[track_caller]
 pub fn bias_add_format(
     value: impl Operand,
     bias: impl Operand,
