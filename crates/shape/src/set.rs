@@ -13,7 +13,7 @@ pub(crate) use build::Builder;
 use combine::{combine, first_where, same};
 use run::{FOREVER, Run};
 
-/// A set of sizes, integers of at least 0: finitely many runs, the last of which may go on for ever with a period.
+/// A set of sizes, integers from 0 to `i64::MAX - 1`: finitely many runs, the last of which may go on for ever with a period.
 ///
 /// Each run has one pattern, so that `0..=10^12` and the multiples of 8 up to it are as small as any other.
 /// Two are equal where they have the same members.
@@ -48,9 +48,7 @@ impl SizeSet {
     pub fn range(range: RangeInclusive<i64>) -> SizeSet {
         let mut set = Builder::default();
         let from = (*range.start()).max(0);
-        if from <= *range.end() {
-            set.interval(from, range.end().saturating_add(1));
-        }
+        set.interval(from, range.end().saturating_add(1));
         set.finish()
     }
 
@@ -138,7 +136,7 @@ impl SizeSet {
         let later = self.runs.partition_point(|run| run.from <= size);
         self.runs[..later]
             .last()
-            .is_some_and(|run| (size < run.end || run.end == FOREVER) && run.at(size).0)
+            .is_some_and(|run| size < run.end && run.at(size).0)
     }
 
     /// The least size in it.

@@ -13,8 +13,11 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Adds `from..end`, which comes after all that was added.
+    /// Adds `from..end`, which comes after all that was added, where that is not empty.
     pub(crate) fn interval(&mut self, from: i64, end: i64) {
+        if from >= end {
+            return;
+        }
         if end == FOREVER {
             return self.run(Run {
                 from,
@@ -74,11 +77,13 @@ impl Builder {
 
     /// The set.
     pub(crate) fn finish(mut self) -> SizeSet {
-        self.list_to_run();
+        self.list_to_run(FOREVER);
         SizeSet { runs: self.runs }
     }
 
-    fn list_to_run(&mut self) {
+    /// Makes the list a run; what follows begins at `before`.
+    fn list_to_run(&mut self, before: i64) {
+        self.lengthen(before);
         if let (Some(first), Some(last)) = (self.list.first(), self.list.last()) {
             let (from, end) = (first.0, last.1);
             let spans = self.list.drain(..).map(|(a, b)| (a - from, b - from));
@@ -97,8 +102,36 @@ impl Builder {
         if begin < run.from {
             run.begin_at(begin);
         }
-        self.list_to_run();
+        self.list_to_run(run.from);
         self.runs.push(run);
+    }
+
+    /// Lets the pattern of the last run go on as far as it says the same as the list.
+    fn lengthen(&mut self, before: i64) {
+        let Some(last) = self.runs.last_mut().filter(|_| !self.list.is_empty()) else {
+            return;
+        };
+        let mut size = last.end;
+        last.end = FOREVER;
+        let mut taken = 0;
+        while size < before {
+            let (here, next) = match self.list.get(taken) {
+                Some(&(from, end)) if from <= size => (true, end),
+                Some(&(from, _)) => (false, from),
+                None => (false, before),
+            };
+            let (wanted, other) = last.at(size);
+            if here != wanted {
+                break;
+            }
+            size = next.min(other);
+            taken += usize::from(here && size == next);
+        }
+        last.end_before(size);
+        self.list.drain(..taken);
+        if let Some(first) = self.list.first_mut() {
+            first.0 = first.0.max(size);
+        }
     }
 
     /// Takes away the end of what was added, as far as the run's pattern says the same; says from where on.

@@ -1,108 +1,92 @@
-//! Sets of sizes as people write them.
-
-use std::fmt::Display;
-
 use super::SizeSet;
 use super::run::{FOREVER, Run};
 
-/// How many numbers of a list are written out.
-const LONGEST_LIST: usize = 12;
+/// A list with more members than this is shortened.
+const LONG: i64 = 12;
 
-/// Runs of at least so many neighbours are written as ranges.
-const SHORTEST_RANGE: i64 = 7;
+/// More alternatives than this are shortened.
+const MANY: usize = 6;
 
 pub(super) fn describe(set: &SizeSet, name: &str) -> String {
-    // Short runs go into one list, ahead of the rest.
-    let (listed, others): (Vec<&Run>, Vec<&Run>) = set.runs.iter().partition(|run| {
-        run.is_list() && !(run.is_whole() && run.end - run.from >= SHORTEST_RANGE)
-    });
-    let mut parts = Vec::new();
-    let count: i64 = listed.iter().map(|run| run.count()).sum();
-    if count > 0 {
-        let members = || listed.iter().flat_map(|run| members(run));
-        let last = listed.last().map_or(0, |run| run.end - 1);
-        parts.push(format!(
-            "{name} in {}",
-            list(members(), count, last, "sizes")
-        ));
-    }
-    parts.extend(others.into_iter().map(|run| describe_run(run, name)));
-    match parts.is_empty() {
-        true => format!("no {name}"),
-        false => parts.join(" or "),
-    }
-}
-
-/// The members of a run whose pattern comes once.
-fn members(run: &Run) -> impl Iterator<Item = i64> + '_ {
-    let spans = run.spans.iter();
-    spans.flat_map(|&(from, end)| run.from + from..(run.from + end).min(run.end))
-}
-
-fn describe_run(run: &Run, name: &str) -> String {
-    let mut bounds = Vec::new();
-    let pattern = pattern(run, name);
-    // A bound is said unless the pattern has no member beyond it.
-    let below = if run.is_whole() {
-        run.from > 1
-    } else {
-        first_of_pattern(run) < run.from
+    let (rest, tail) = match set.runs.last() {
+        None => return format!("no {name}"),
+        Some(run) if run.end != FOREVER => (set.clone(), None),
+        Some(run) => {
+            let (rest, text) = tail(set, run, name);
+            (rest, Some(text))
+        }
     };
-    let greatest = run.end.saturating_sub(1);
-    match (below, run.end) {
-        (true, FOREVER) => bounds.push(format!("{name} >= {}", run.from)),
-        (true, _) => bounds.push(format!("{} <= {name} <= {greatest}", run.from)),
-        (false, FOREVER) => {}
-        (false, _) => bounds.push(format!("{name} <= {greatest}")),
+    let mut parts = Vec::new();
+    for run in &rest.runs {
+        match run.is_list() {
+            true => list(&run.intervals().collect::<Vec<_>>(), name, &mut parts),
+            false => parts.push(repeating(run, name)),
+        }
     }
-    bounds.extend(pattern);
-    match bounds.is_empty() {
-        true => format!("any {name}"),
-        false => bounds.join(" and "),
+    if let (Some(size), Some(1), None) = (set.least(), set.count(), &tail) {
+        return format!("{name} == {size}");
     }
+    parts.extend(tail);
+    if parts.len() > MANY {
+        let last = parts.pop().unwrap_or_default();
+        parts.truncate(3);
+        parts.extend(["...".to_string(), last]);
+    }
+    parts.join(" or ")
 }
 
-/// The least size of at least 1 that the pattern has when it is continued downwards.
-fn first_of_pattern(run: &Run) -> i64 {
-    let (is_member, until) = run.at(1);
-    if is_member { 1 } else { until }
-}
-
-/// `H mod 8 == 0`; nothing where every size is a member.
-fn pattern(run: &Run, name: &str) -> Option<String> {
+/// The text of the run that goes on for ever, and the members that it does not say.
+fn tail(set: &SizeSet, run: &Run, name: &str) -> (SizeSet, String) {
+    let before = |end: i64| SizeSet::range(0..=end - 1);
     if run.is_whole() {
-        return None;
+        let text = match run.from {
+            0 | 1 => format!("any {name}"),
+            from => format!("{name} >= {from}"),
+        };
+        return (set.intersect(&before(run.from)), text);
     }
+    let pattern = remainder(run, name);
+    // The bound is left out where it says nothing: where all that the pattern has below it are members too.
+    let mut everywhere = run.clone();
+    everywhere.begin_at(0);
+    let everywhere = SizeSet {
+        runs: vec![everywhere],
+    };
+    let missing = everywhere
+        .checked_intersect(&SizeSet::range(1..=run.from - 1))
+        .and_then(|below| below.least_outside(set));
+    let rest = set
+        .checked_minus(&everywhere)
+        .filter(|_| missing == Some(None));
+    match rest {
+        Some(rest) => (rest, pattern),
+        None => (
+            set.intersect(&before(run.from)),
+            format!("{name} >= {} and {pattern}", run.from),
+        ),
+    }
+}
+
+/// A run with an end in which a pattern repeats.
+fn repeating(run: &Run, name: &str) -> String {
+    let (from, last) = (run.from, run.end - 1);
+    let (inside, since) = run.below(from);
+    let first = if inside { from < 2 } else { since < 2 };
+    let bounds = match first {
+        true => format!("{name} <= {last}"),
+        false => format!("{from} <= {name} <= {last}"),
+    };
+    format!("{bounds} and {}", remainder(run, name))
+}
+
+/// Which remainders a run has: `H mod 8 == 0`.
+fn remainder(run: &Run, name: &str) -> String {
     let period = run.period;
-    let remainder = |size: i64| size.rem_euclid(period);
-    let count: i64 = run.spans.iter().map(|span| span.1 - span.0).sum();
-    if count == 1 {
-        return Some(format!("{name} mod {period} == {}", remainder(run.from)));
-    }
-    if count == period - 1 {
-        let missing = run
-            .spans
-            .iter()
-            .map(|span| span.1)
-            .find(|&end| end < period)
-            .unwrap_or(0);
-        let gap = run
-            .spans
-            .windows(2)
-            .map(|pair| pair[0].1)
-            .next()
-            .unwrap_or(missing);
-        return Some(format!(
-            "{name} mod {period} != {}",
-            remainder(run.from + gap)
-        ));
-    }
-    // In the order of the remainders, which begins somewhere within the spans.
-    let mut spans: Vec<(i64, i64)> = Vec::new();
-    for &(from, end) in &run.spans {
+    let mut spans = Vec::new();
+    for span in &run.spans {
         let (from, end) = (
-            remainder(run.from + from),
-            remainder(run.from + end - 1) + 1,
+            (run.from % period + span.0) % period,
+            (run.from % period + span.1 - 1) % period + 1,
         );
         match from < end {
             true => spans.push((from, end)),
@@ -110,29 +94,53 @@ fn pattern(run: &Run, name: &str) -> Option<String> {
         }
     }
     spans.sort_unstable();
-    let last = spans.last().map_or(0, |span| span.1 - 1);
-    let all = spans.iter().flat_map(|&(from, end)| from..end);
-    Some(format!(
-        "{name} mod {period} in {}",
-        list(all, count, last, "remainders")
-    ))
+    let count: i64 = spans.iter().map(|span| span.1 - span.0).sum();
+    if count == 1 {
+        return format!("{name} mod {period} == {}", spans[0].0);
+    }
+    if count == period - 1 && period > 4 {
+        // The first that is in no span.
+        let missing = spans.iter().fold(0, |n, span| match span.0 == n {
+            true => span.1,
+            false => n,
+        });
+        return format!("{name} mod {period} != {missing}");
+    }
+    let note = format!(" ({count} of {period})");
+    let note = if count > LONG { &note } else { "" };
+    format!("{name} mod {period} in {}{note}", members(&spans, count))
 }
 
-/// `{1, 2, 3}`, or its beginning, its end and how many there are.
-fn list(all: impl Iterator<Item = i64>, count: i64, last: i64, what: &str) -> String {
-    let join = |numbers: Vec<i64>| {
-        let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
-        numbers.join(", ")
-    };
-    let whole = count <= LONGEST_LIST as i64;
-    let shown = if whole {
-        LONGEST_LIST
-    } else {
-        LONGEST_LIST / 2
-    };
-    let shown: &dyn Display = &join(all.take(shown).collect());
-    match whole {
-        true => format!("{{{shown}}}"),
-        false => format!("{{{shown}, ..., {last}}} ({count} {what})"),
+/// The texts of intervals, half-open, at least one.
+fn list(intervals: &[(i64, i64)], name: &str, parts: &mut Vec<String>) {
+    let count: i64 = intervals
+        .iter()
+        .map(|interval| interval.1 - interval.0)
+        .fold(0, i64::saturating_add);
+    let is_long = |interval: &(i64, i64)| interval.1 - interval.0 > 3;
+    let few = |intervals: &[(i64, i64)], count| format!("{name} in {}", members(intervals, count));
+    if intervals.len() == 1 && is_long(&intervals[0]) || count > LONG && intervals.len() <= 3 {
+        for part in intervals.chunk_by(|a, b| !is_long(a) && !is_long(b)) {
+            parts.push(match part[0] {
+                (0, end) if is_long(&part[0]) => format!("{name} <= {}", end - 1),
+                (from, end) if is_long(&part[0]) => format!("{from} <= {name} <= {}", end - 1),
+                _ => few(part, LONG),
+            });
+        }
+        return;
     }
+    let note = format!(" ({count} sizes)");
+    let note = if count > LONG { &note } else { "" };
+    parts.push(format!("{}{note}", few(intervals, count)));
+}
+
+/// `{1, 2, 3}`, or `{1, 2, 3, ..., 96}` where there are many.
+fn members(intervals: &[(i64, i64)], count: i64) -> String {
+    let each = intervals.iter().flat_map(|&(from, end)| from..end);
+    let shown = if count > LONG { 3 } else { LONG };
+    let mut texts: Vec<String> = each.take(shown as usize).map(|n| n.to_string()).collect();
+    if let Some(last) = intervals.last().filter(|_| count > LONG) {
+        texts.extend(["...".to_string(), (last.1 - 1).to_string()]);
+    }
+    format!("{{{}}}", texts.join(", "))
 }

@@ -122,7 +122,7 @@ pub(super) fn all() -> Vec<Case> {
                 let [h, w] = spatial(&n.x)?;
                 n.back(&n.x, 3, 2, Same, h, w)
             },
-            Only("H in {1}", &["H in {1}", "W in {1}"]),
+            Only("H == 1", &["H == 1", "W == 1"]),
         ),
         case(
             "s3 SAME to 2H",
@@ -138,10 +138,7 @@ pub(super) fn all() -> Vec<Case> {
                 let small = n.conv(&n.x, 3, 4, Same)?;
                 n.back(&small, 3, 4, Same, 97, 97)
             },
-            Only(
-                "H in {97, 98, 99, 100}",
-                &["H in {97, 98, 99, 100}", "W in {97, 98, 99, 100}"],
-            ),
+            Only("97 <= H <= 100", &["97 <= H <= 100", "97 <= W <= 100"]),
         ),
         // Encoders and decoders.
         case(
@@ -165,10 +162,10 @@ pub(super) fn all() -> Vec<Case> {
             "three down, three doublings, joined by Sub",
             |n| &three_doublings(n)? - &n.x,
             Only(
-                "H mod 8 == 0, and by broadcasting, which is probably not meant, for H in {1}",
+                "H mod 8 == 0, and by broadcasting, which is probably not meant, for H == 1",
                 &[
-                    "H mod 8 == 0 (by broadcasting also H in {1}, which is probably not meant)",
-                    "W mod 8 == 0 (by broadcasting also W in {1}, which is probably not meant)",
+                    "H mod 8 == 0 (by broadcasting also H == 1, which is probably not meant)",
+                    "W mod 8 == 0 (by broadcasting also W == 1, which is probably not meant)",
                 ],
             ),
         ),
@@ -275,10 +272,10 @@ pub(super) fn all() -> Vec<Case> {
             "residual, VALID",
             |n| &n.conv(&n.x, 3, 1, Valid)? + &n.x,
             Only(
-                "by broadcasting, which is probably not meant, for H in {3}",
+                "by broadcasting, which is probably not meant, for H == 3",
                 &[
-                    "no H (by broadcasting also H in {3}, which is probably not meant)",
-                    "no W (by broadcasting also W in {3}, which is probably not meant)",
+                    "no H (by broadcasting also H == 3, which is probably not meant)",
+                    "no W (by broadcasting also W == 3, which is probably not meant)",
                 ],
             ),
         ),
