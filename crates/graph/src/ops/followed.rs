@@ -155,7 +155,7 @@ fn sizes_are_followed_exactly_and_simply() {
             "[max(0, H - 4), W]",
         ),
         (
-            x.slice(&[between(0, &floor_div(&h, 2).unwrap())]),
+            x.slice(&[between(0, floor_div(&h, 2).unwrap())]),
             "[floor(H/2), W]",
         ),
         (
@@ -164,7 +164,7 @@ fn sizes_are_followed_exactly_and_simply() {
         ),
         (x.slice(&[between(&w, &h)]), "[max(0, H - W), W]"),
         (
-            x.slice(&[between(&negative(&w).unwrap(), &h)]),
+            x.slice(&[between(negative(&w).unwrap(), &h)]),
             "[min(H, W), W]",
         ),
         (
