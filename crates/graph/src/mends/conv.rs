@@ -85,9 +85,9 @@ impl Patient<'_> {
         let before = geometry.wanted(sizes, filter, value).ok()?;
         let mut wanted = before.clone();
         let mut changed = Vec::new();
-        for axis in 0..2 {
+        for (axis, kernel) in filter[..2].iter().enumerate() {
             let place = geometry.format.spatial_axis(axis);
-            let window = geometry.window(axis, &filter[axis]).ok()?;
+            let window = geometry.window(axis, kernel).ok()?;
             let (low, high) = window.input_bounds(&value[place]).ok()?;
             // With SAME the largest is the plain multiple, without padding the smallest is.
             let same = window.room(&value[place]).ok()?.is_none();
