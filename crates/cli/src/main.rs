@@ -1,4 +1,5 @@
-//! The program `tconv`: trains the notes' autoencoder on photographs, and runs single ops on `.npy` files.
+//! The program `tconv`: trains the notes' autoencoder on photographs, runs single ops on `.npy` files,
+//! and says which shapes go together.
 #![forbid(unsafe_code)]
 
 use std::io::Write;
@@ -8,7 +9,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod failure;
 mod files;
+mod geometry;
 mod op;
+mod shape;
 mod train;
 
 use failure::Failure;
@@ -25,12 +28,15 @@ const EXAMPLES: &str = "\
 Examples:
   tconv train                            learn to rebuild photographs, results in out/
   tconv train --images ~/Pictures        the same with your own
-  tconv op conv2d_transpose --value x.npy --filter w.npy --output-shape 1,5,5,3 --strides 2 --out y.npy";
+  tconv op conv2d_transpose --value x.npy --filter w.npy --output-shape 1,5,5,3 --strides 2 --out y.npy
+  tconv shape conv2d_transpose --value 1,3,3,1 --filter 2,2,3,1 --strides 2
+                                         which output shapes are right, and what feeds their pixels";
 
 #[derive(Subcommand)]
 enum Command {
     Train(train::Args),
     Op(op::Args),
+    Shape(shape::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +46,9 @@ fn main() -> ExitCode {
         Ok(Cli {
             command: Command::Op(args),
         }) => op::run(&args),
+        Ok(Cli {
+            command: Command::Shape(args),
+        }) => shape::run(&args),
         Ok(Cli {
             command: Command::Train(args),
         }) => train::run(args, matches.subcommand_matches("train")),

@@ -1,13 +1,13 @@
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Subcommand;
 use serde_json::json;
 use tconv::nn::ConvBuilder;
-use tconv::{DataFormat, Feed, Graph, Output, Padding, Session, Tensor, nn};
+use tconv::{Feed, Graph, Output, Session, Tensor, nn};
 use tconv_tensor::{read_npy, write_npy};
 
+use crate::geometry::{Geometry, Integers};
 use crate::{Failure, say};
 
 /// Run one op on .npy files
@@ -118,28 +118,8 @@ Example:
 
 #[derive(clap::Args)]
 struct Options {
-    /// How far the forward window moves: one number, height,width or all four
-    #[arg(
-        long,
-        value_name = "SIZES",
-        default_value = "1",
-        allow_hyphen_values = true
-    )]
-    strides: Integers,
-    /// SAME, VALID, or rows and columns added at top,bottom,left,right
-    #[arg(long, default_value = "SAME", allow_hyphen_values = true, value_parser = parse_padding)]
-    padding: Padding,
-    /// NHWC or NCHW
-    #[arg(long, value_name = "FORMAT", default_value = "NHWC", value_parser = parse_format)]
-    data_format: DataFormat,
-    /// How far apart the filter's elements are: one number, height,width or all four
-    #[arg(
-        long,
-        value_name = "SIZES",
-        default_value = "1",
-        allow_hyphen_values = true
-    )]
-    dilations: Integers,
+    #[command(flatten)]
+    geometry: Geometry,
     /// Threads; 0 means as many as the machine offers
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = crate::train::threads())]
     threads: u16,
@@ -149,61 +129,6 @@ struct Options {
     /// Print shapes and time as JSON
     #[arg(long)]
     json: bool,
-}
-
-/// Integers with commas between them.
-#[derive(Clone, Debug)]
-struct Integers(Vec<i64>);
-
-impl FromStr for Integers {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Integers, String> {
-        let number = |part: &str| {
-            let part = part.trim();
-            part.parse()
-                .map_err(|_| format!("'{part}' is no integer; write them as in 1,5,5,3"))
-        };
-        text.split(',')
-            .map(number)
-            .collect::<Result<_, _>>()
-            .map(Integers)
-    }
-}
-
-fn parse_padding(text: &str) -> Result<Padding, String> {
-    match text {
-        "SAME" => Ok(Padding::Same),
-        "VALID" => Ok(Padding::Valid),
-        _ => match text.parse().map(|Integers(pads)| pads).as_deref() {
-            Ok(&[top, bottom, left, right]) => {
-                Ok(Padding::Explicit(vec![(top, bottom), (left, right)]))
-            }
-            _ => Err(format!(
-                "{}padding must be either VALID or SAME, or four numbers: top,bottom,left,right",
-                capitals(text, &["SAME", "VALID"])
-            )),
-        },
-    }
-}
-
-fn parse_format(text: &str) -> Result<DataFormat, String> {
-    match text {
-        "NHWC" => Ok(DataFormat::ChannelsLast),
-        "NCHW" => Ok(DataFormat::ChannelsFirst),
-        _ => Err(format!(
-            "{}data_format must be either NHWC or NCHW",
-            capitals(text, &["NHWC", "NCHW"])
-        )),
-    }
-}
-
-/// How to write a name that is right but for its case: TensorFlow takes capitals only.
-fn capitals(text: &str, names: &[&str]) -> String {
-    names
-        .iter()
-        .find(|name| name.eq_ignore_ascii_case(text))
-        .map_or_else(String::new, |name| format!("write {name}: "))
 }
 
 /// The graph of one op, whose files are placeholders under their flags' names.
@@ -300,12 +225,10 @@ fn evaluate(
     options: &Options,
     inputs: Inputs,
 ) -> Result<(), Failure> {
-    let output = conv
+    let output = options
+        .geometry
+        .of(conv)
         .name(name)
-        .strides(options.strides.0.clone())
-        .dilations(options.dilations.0.clone())
-        .padding(options.padding.clone())
-        .data_format(options.data_format)
         .build()
         .map_err(for_a_shell)?;
     let session = Session::with_threads(&inputs.graph, options.threads.into())?;
@@ -337,26 +260,5 @@ fn evaluate(
         }
         None => say(&result.to_string()),
         Some(_) => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_and_paddings() {
-        assert_eq!(
-            "1, -2,3".parse::<Integers>().map(|list| list.0),
-            Ok(vec![1, -2, 3])
-        );
-        assert!("1,,3".parse::<Integers>().is_err());
-        assert!("99999999999999999999".parse::<Integers>().is_err());
-        assert_eq!(
-            parse_padding("1,2,3,4"),
-            Ok(Padding::Explicit(vec![(1, 2), (3, 4)]))
-        );
-        assert!(parse_padding("1,2,3").is_err());
-        assert!(parse_padding("same").is_err());
     }
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::Location;
 
 use tconv_kernels::KernelError;
 use tconv_shape::ShapeError;
@@ -73,6 +74,7 @@ struct Parts {
     op: String,
     inputs: Vec<String>,
     help: Vec<String>,
+    location: Option<&'static Location<'static>>,
 }
 
 /// The result of building or running a graph.
@@ -88,6 +90,7 @@ impl Error {
             op: String::new(),
             inputs: Vec::new(),
             help: Vec::new(),
+            location: None,
         }))
     }
 
@@ -122,6 +125,12 @@ impl Error {
         self
     }
 
+    /// Says which line of the program made the node, unless that is known already.
+    pub(crate) fn located(mut self, location: Option<&'static Location<'static>>) -> Error {
+        self.0.location = self.0.location.or(location);
+        self
+    }
+
     /// The class.
     pub fn code(&self) -> Code {
         self.0.code
@@ -145,6 +154,11 @@ impl Error {
     /// The node's inputs, each as `argument: tensor:slot (shape)`.
     pub fn inputs(&self) -> &[String] {
         &self.0.inputs
+    }
+
+    /// The line of the program that made the node, or was to make it; `None` when the error arose at none.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.0.location
     }
 
     /// The lines of help.

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::operand::number;
-use crate::{Code, Error, Graph, Operation, Output, Result, Variable, array, math};
+use crate::{Code, Error, Graph, Operation, Output, Result, Variable, array, location, math};
 
 /// What a gradient is taken with respect to: a tensor or a variable.
 pub trait Source {
@@ -32,6 +32,7 @@ impl<S: Source> Source for &S {
 ///
 /// # Errors
 /// `Lookup` when the way leads through an op without a gradient, `Type` for a y of integers.
+#[track_caller]
 pub fn gradients<S: Source>(ys: &[&Output], xs: &[S]) -> Result<Vec<Option<Output>>> {
     gradients_with(ys, xs, &[])
 }
@@ -40,11 +41,13 @@ pub fn gradients<S: Source>(ys: &[&Output], xs: &[S]) -> Result<Vec<Option<Outpu
 ///
 /// # Errors
 /// As [`gradients`]; `Value` for a wrong number of `grad_ys` or one of another shape than its y.
+#[track_caller]
 pub fn gradients_with<S: Source>(
     ys: &[&Output],
     xs: &[S],
     grad_ys: &[&Output],
 ) -> Result<Vec<Option<Output>>> {
+    let _from = location::caller();
     let Some(first) = ys.first() else {
         return Ok(vec![None; xs.len()]);
     };
@@ -64,7 +67,7 @@ pub fn gradients_with<S: Source>(
     {
         graph.check_own(output.graph(), &output.name())?;
     }
-    graph.name_scope("gradients", || {
+    let build = || {
         let sources: Vec<&Output> = xs.iter().map(Source::source).collect();
         let mut flow = Flow::new(&graph, ys, &sources);
         for (i, y) in ys.iter().enumerate() {
@@ -90,7 +93,8 @@ pub fn gradients_with<S: Source>(
         }
         flow.run()?;
         sources.iter().map(|x| flow.sum(x)).collect()
-    })
+    };
+    graph.name_scope("gradients", || graph.deriving(build))
 }
 
 /// Refuses a gradient of another dtype or shape than what it is the gradient of.

@@ -6,6 +6,7 @@ use tconv_tensor::{DType, Element, Tensor};
 
 use crate::names::Names;
 use crate::node::Node;
+use crate::proof::Sources;
 use crate::variable::Variables;
 use crate::{Error, NodeBuilder, Operand, Operation, Output, Result};
 
@@ -26,9 +27,23 @@ pub(crate) struct State {
     seed: Option<i64>,
     /// Random ops so far that had a graph seed and no seed of their own.
     unseeded_ops: i64,
+    pub sources: Sources,
+    strict: bool,
+    /// Whether `gradients` is adding nodes.
+    pub deriving: bool,
 }
 
 impl State {
+    /// All nodes, in the order in which they were added.
+    pub fn nodes(&self) -> &[Arc<Node>] {
+        &self.nodes
+    }
+
+    /// Whether what fits only for some sizes is refused.
+    pub fn strict(&self) -> bool {
+        self.strict
+    }
+
     /// Adds the node that `make` makes of its id, its unique name and all that must run before it.
     pub fn push(
         &mut self,
@@ -46,6 +61,9 @@ impl State {
         control.sort_unstable();
         control.dedup();
         let node = Arc::new(make(self.nodes.len(), name, control));
+        if node.def.name == "Placeholder" {
+            self.sources.add(&node);
+        }
         self.by_name.insert(node.name.clone(), node.id);
         self.nodes.push(node.clone());
         Ok(node)
@@ -76,15 +94,24 @@ impl Graph {
         self.read().nodes[id].clone()
     }
 
+    /// Whether an op whose sizes fit only for some of those that may be fed is refused while the graph is
+    /// built, with what [`Graph::diagnostics`] would say; by default the graph builds, as TensorFlow's does.
+    pub fn set_strict(&self, strict: bool) {
+        self.write().strict = strict;
+    }
+
     /// Starts a node of the op registered as `op`; see [`NodeBuilder`].
+    #[track_caller]
     pub fn add(&self, op: &str) -> NodeBuilder {
         NodeBuilder::new(self, op)
     }
 
-    /// A value that is fed when the graph runs; a `None` in `shape` is a size that is known only then.
+    /// A value that is fed when the graph runs; a `None` in `shape` is a size that is known only then, and so
+    /// is a name ([`crate::shape!`]), which stands for the same size wherever it stands.
     ///
     /// # Errors
     /// `Value` for a negative size.
+    #[track_caller]
     pub fn placeholder<T: Element>(&self, shape: impl Into<Shape>) -> Result<Output> {
         self.placeholder_named::<T>("Placeholder", shape)
     }
@@ -93,6 +120,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size or a name that is none.
+    #[track_caller]
     pub fn placeholder_named<T: Element>(
         &self,
         name: &str,
@@ -105,6 +133,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a negative size or a name that is none.
+    #[track_caller]
     pub fn placeholder_of(
         &self,
         dtype: DType,
@@ -115,11 +144,11 @@ impl Graph {
         let shape = match shape.into().dims() {
             None => Shape::unknown(),
             Some(dims) => {
-                let named = |(axis, dim): (usize, &Dim)| match dim {
-                    Dim::Known(_) => dim.clone(),
-                    Dim::Expr(_) => Dim::unknown(format!("{name}:0[{axis}]")),
-                };
-                Shape::new(dims.iter().enumerate().map(named).collect())
+                let mut state = self.write();
+                let sources = &mut state.sources;
+                let own =
+                    |(axis, dim): (usize, &Dim)| sources.own(dim, &format!("{name}:0[{axis}]"));
+                Shape::new(dims.iter().enumerate().map(own).collect::<Result<_>>()?)
             }
         };
         self.add("Placeholder")
@@ -133,6 +162,7 @@ impl Graph {
     ///
     /// # Errors
     /// None that a tensor can cause.
+    #[track_caller]
     pub fn constant(&self, value: impl Into<Tensor>) -> Result<Output> {
         self.constant_named("Const", value)
     }
@@ -141,6 +171,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` for a name that is none.
+    #[track_caller]
     pub fn constant_named(&self, name: &str, value: impl Into<Tensor>) -> Result<Output> {
         self.add("Const")
             .name(name)
@@ -152,6 +183,7 @@ impl Graph {
     ///
     /// # Errors
     /// `Value` when one of them stands in another graph.
+    #[track_caller]
     pub fn group(&self, operations: &[&Operation]) -> Result<Operation> {
         operations
             .iter()
@@ -230,6 +262,13 @@ impl Graph {
     /// session (TensorFlow's `set_random_seed`).
     pub fn set_random_seed(&self, seed: i64) {
         self.write().seed = Some(seed);
+    }
+
+    /// Runs `build`, whose nodes are the gradients of others.
+    pub(crate) fn deriving<T>(&self, build: impl FnOnce() -> Result<T>) -> Result<T> {
+        let outer = std::mem::replace(&mut self.write().deriving, true);
+        let _restore = Restore(|| self.write().deriving = outer);
+        build()
     }
 
     /// The two seeds of a random op that is added now, by TensorFlow's rule.

@@ -1,7 +1,7 @@
 use tconv_tensor::{DType, Element, Tensor};
 
 use crate::operand::{integers, number};
-use crate::{Error, Graph, Output, Result, dispatch, random};
+use crate::{Error, Graph, Output, Result, dispatch, location, random};
 
 /// How a variable's initial value is made: TensorFlow's initializers and those of tf_slim.
 #[derive(Clone, Debug)]
@@ -157,7 +157,9 @@ impl Initializer {
     /// # Errors
     /// `Value` for a constant of another number of elements, `Type` for one that the dtype does not hold
     /// and for random integers.
+    #[track_caller]
     pub fn build(&self, graph: &Graph, sizes: &[i64], dtype: DType) -> Result<Output> {
+        let _from = location::caller();
         match self {
             Initializer::Zeros => filled(graph, "zeros", 0, sizes, dtype),
             Initializer::Ones => filled(graph, "ones", 1, sizes, dtype),

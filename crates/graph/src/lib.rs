@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod attrs;
+mod diagnose;
+pub mod diagnostic;
 mod error;
 mod feed;
 mod fetch;
@@ -10,13 +12,17 @@ mod finite_differences;
 mod gradients;
 mod graph;
 mod initializer;
+mod location;
+mod mends;
 mod names;
+mod need;
 mod node;
 mod op;
 mod operand;
 mod ops;
 pub mod optim;
 mod output;
+mod proof;
 pub mod random;
 #[cfg(test)]
 mod recorded;
@@ -24,25 +30,31 @@ mod recorded;
 mod recorded_random;
 #[cfg(test)]
 mod recorded_training;
+mod requirements;
 mod session;
 pub mod slim;
 mod variable;
 
 pub use attrs::{AttrValue, Attrs};
+pub use diagnostic::Diagnostic;
 pub use error::{Code, Error, Result};
 pub use feed::Feed;
 pub use fetch::{Fetch, Fetched};
 pub use gradients::{Source, gradients, gradients_with};
 pub use graph::Graph;
 pub use initializer::{Fan, Initializer, RandomInitializer};
+pub use need::{Kind, Need, Says, Words};
 pub use node::NodeBuilder;
 pub use op::{Fact, Op, OpDef};
 pub use operand::{Operand, Size};
 pub use ops::{array, math, nn};
 pub use output::{Operation, Output};
+pub use requirements::Requirement;
 pub use session::{Run, Session};
 pub use tconv_kernels::Threads;
 pub use tconv_kernels::simd::InstructionSet;
-pub use tconv_shape::{DataFormat, Dim, Padding, Shape};
+pub use tconv_shape::{
+    Condition, DataFormat, Dim, Padding, Shape, SizeSet, Unknown, Verdict, shape,
+};
 pub use tconv_tensor::{DType, Element, Handle, Tensor, TensorError, read_npy, write_npy};
 pub use variable::{Reuse, Variable, VariableBuilder};

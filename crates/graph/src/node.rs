@@ -1,10 +1,13 @@
+use std::panic::Location;
 use std::sync::Arc;
 
 use tconv_tensor::DType;
 
 use crate::attrs::{AttrReader, AttrValue, Attrs};
+use crate::diagnose;
 use crate::op::{Fact, Op, OpDef};
-use crate::{Error, Graph, Operation, Output, Result, ops};
+use crate::proof::Proof;
+use crate::{Error, Graph, Operation, Output, Result, location, ops};
 
 /// One node; never changed once it stands in its graph, where its inputs precede it.
 pub(crate) struct Node {
@@ -17,6 +20,11 @@ pub(crate) struct Node {
     pub inputs: Vec<(usize, usize)>,
     pub control: Vec<usize>,
     pub facts: Vec<Fact>,
+    pub proof: Proof,
+    /// Made by `gradients`: a change of what it is the gradient of changes it too.
+    pub derived: bool,
+    /// The line of the program that made it, where that is known.
+    pub location: Option<&'static Location<'static>>,
 }
 
 /// A node that is being added: the one way into a graph, for this crate's functions, other languages
@@ -37,9 +45,11 @@ pub struct NodeBuilder {
     inputs: Vec<Output>,
     control: Vec<Operation>,
     attrs: Attrs,
+    location: &'static Location<'static>,
 }
 
 impl NodeBuilder {
+    #[track_caller]
     pub(crate) fn new(graph: &Graph, op: &str) -> NodeBuilder {
         NodeBuilder {
             graph: graph.clone(),
@@ -48,6 +58,7 @@ impl NodeBuilder {
             inputs: Vec::new(),
             control: Vec::new(),
             attrs: Attrs::new(),
+            location: Location::caller(),
         }
     }
 
@@ -101,43 +112,41 @@ impl NodeBuilder {
     /// # Errors
     /// `Value` or `Type`, with the node, its op and its inputs; the graph is then as it was.
     pub fn build(mut self) -> Result<Operation> {
+        let location = Some(location::outermost().unwrap_or(self.location));
         let def = ops::find(&self.op).ok_or_else(|| {
             Error::new(
                 crate::Code::NotFound,
                 format!("Op type not registered '{}'", self.op),
             )
+            .located(location)
         })?;
         let node_name = self.name.clone().unwrap_or_else(|| def.name.to_string());
-        let (op, facts) = self.infer(def).map_err(|error| {
+        let draft = self.draft(def, &node_name, location).map_err(|error| {
             let argument =
                 |(i, output)| format!("{}: {output}", def.argument(i, self.inputs.len()));
             let inputs = self.inputs.iter().enumerate().map(argument).collect();
-            error.at(node_name.trim_end_matches('/'), def.name, inputs)
+            error
+                .at(node_name.trim_end_matches('/'), def.name, inputs)
+                .located(location)
         })?;
         let control: Vec<usize> = self.control.iter().map(Operation::id).collect();
-        let inputs = self
-            .inputs
-            .iter()
-            .map(|output| (output.node_id(), output.slot()))
-            .collect();
-        let attrs = self.attrs;
-        let node = self
-            .graph
-            .write()
-            .push(&node_name, control, |id, name, control| Node {
-                id,
-                name,
-                def,
-                op,
-                attrs,
-                inputs,
-                control,
-                facts,
-            })?;
+        let push = |id, name, control| Node {
+            id,
+            name,
+            control,
+            ..draft
+        };
+        let node = self.graph.write().push(&node_name, control, push)?;
         Ok(Operation::new(self.graph.clone(), node))
     }
 
-    fn infer(&mut self, def: &'static OpDef) -> Result<(Arc<dyn Op>, Vec<Fact>)> {
+    /// The node as it would stand in the graph: inferred, and proved for every size that may be fed.
+    fn draft(
+        &mut self,
+        def: &'static OpDef,
+        name: &str,
+        location: Option<&'static Location<'static>>,
+    ) -> Result<Node> {
         for output in &self.inputs {
             self.graph.check_own(output.graph(), &output.name())?;
         }
@@ -156,8 +165,41 @@ impl NodeBuilder {
             .iter()
             .map(|output| output.fact().clone())
             .collect();
-        let facts = op.infer(&facts)?;
-        Ok((op, facts))
+        let needs = op.needs(&facts);
+        let inputs = self.inputs.iter();
+        let mut proof = Proof::of_inputs(inputs.map(|output| &output.op().node().proof.given));
+        let state = self.graph.read();
+        let mut node = Node {
+            id: state.nodes().len(),
+            name: name.trim_end_matches('/').to_string(),
+            def,
+            facts: op.infer(&facts)?,
+            op,
+            attrs: self.attrs.clone(),
+            inputs: self
+                .inputs
+                .iter()
+                .map(|output| (output.node_id(), output.slot()))
+                .collect(),
+            control: Vec::new(),
+            proof: Proof::default(),
+            derived: state.deriving,
+            location,
+        };
+        for need in needs {
+            if let Err(need) = proof.add(&state.sources, need) {
+                return Err(diagnose::refused(&state, node, Some(&need)));
+            }
+        }
+        if node.derived {
+            // What it is the gradient of has said it.
+            proof.open.iter_mut().for_each(|open| open.suspect = false);
+        }
+        node.proof = proof;
+        if state.strict() && node.proof.open.iter().any(|open| open.suspect) {
+            return Err(diagnose::refused(&state, node, None));
+        }
+        Ok(node)
     }
 
     /// Matches the inputs to the op's arguments, fills in `N` and the type attributes that the inputs

@@ -4,6 +4,7 @@ use tconv_shape::{Dim, Shape};
 use tconv_tensor::{DType, Tensor};
 
 use crate::attrs::AttrReader;
+use crate::need::Need;
 use crate::{Error, Operation, Output, Result, Run};
 
 /// What is known of a tensor before the graph runs.
@@ -144,6 +145,23 @@ pub trait Op: Send + Sync {
     /// # Errors
     /// Whatever can be known to be wrong while the graph is built: `Value`, `Type`.
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>>;
+
+    /// What must hold of the inputs' sizes beyond what [`Op::infer`] could see: each is proved while the
+    /// graph is built, and evaluated for what is fed. Nothing for most ops.
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let _ = inputs;
+        Vec::new()
+    }
+
+    /// The refusal that [`Op::eval`] would give for inputs of these sizes, all of them known; the elements
+    /// of small integer inputs are known where inference followed them. Ops with [`Op::needs`] have it.
+    ///
+    /// # Errors
+    /// That of `eval`.
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let _ = inputs;
+        Ok(())
+    }
 
     /// The outputs from the inputs. An input that nobody else reads is the only owner of its storage,
     /// so an op may work in place.

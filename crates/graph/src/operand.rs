@@ -1,7 +1,7 @@
 use tconv_tensor::{DType, Tensor};
 
 use crate::graph::graph_of;
-use crate::{Error, Graph, NodeBuilder, Operation, Output, Result, array, ops};
+use crate::{Error, Graph, NodeBuilder, Operation, Output, Result, array, location, ops};
 
 /// What may stand where an op wants a tensor: a tensor of the graph, a variable, a number, a list of
 /// integers, a list that mixes integers and scalar tensors ([`Size`]), a [`Tensor`].
@@ -228,12 +228,14 @@ impl Operand for Vec<Size> {
 ///
 /// # Errors
 /// Those of the operands and of [`crate::NodeBuilder::build`].
+#[track_caller]
 pub fn apply(
     op: &str,
     name: &str,
     operands: &[&dyn Operand],
     with: impl FnOnce(NodeBuilder) -> NodeBuilder,
 ) -> Result<Operation> {
+    let _from = location::caller();
     apply_boxed(op, name, operands, Box::new(with))
 }
 

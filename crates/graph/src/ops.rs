@@ -2,10 +2,15 @@
 
 pub mod array;
 pub mod basic;
-mod conv;
+pub(crate) mod conv;
+#[cfg(test)]
+mod followed;
 pub mod math;
+#[cfg(test)]
+mod needed;
 pub mod nn;
 mod random;
+mod sizes;
 pub mod state;
 mod training;
 mod window;

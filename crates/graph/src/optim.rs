@@ -14,7 +14,9 @@ pub use gradient_descent::GradientDescentOptimizer;
 pub use momentum::MomentumOptimizer;
 
 use crate::operand::number;
-use crate::{Error, Graph, Initializer, Operation, Output, Result, Variable, gradients, math};
+use crate::{
+    Error, Graph, Initializer, Operation, Output, Result, Variable, gradients, location, math,
+};
 
 /// A gradient, where any arrives, and the variable that it is for.
 pub type Gradient = (Option<Output>, Variable);
@@ -26,6 +28,7 @@ pub trait Optimizer {
     ///
     /// # Errors
     /// `Value` when no variable has a gradient, or one has another shape than its variable.
+    #[track_caller]
     fn apply_gradients(&self, gradients: &[Gradient]) -> Result<Operation>;
 
     /// The gradients of `loss`, summed over its elements, with respect to `variables` or else to all
@@ -33,6 +36,7 @@ pub trait Optimizer {
     ///
     /// # Errors
     /// `Value` when there are no variables; as [`gradients`](crate::gradients()).
+    #[track_caller]
     fn compute_gradients(
         &self,
         loss: &Output,
@@ -56,6 +60,7 @@ pub trait Optimizer {
     ///
     /// # Errors
     /// `Value` when `loss` depends on no trainable variable; as [`gradients`](crate::gradients()).
+    #[track_caller]
     fn minimize(&self, loss: &Output) -> Result<Operation> {
         self.minimize_over(loss, &loss.graph().trainable_variables())
     }
@@ -65,7 +70,9 @@ pub trait Optimizer {
     ///
     /// # Errors
     /// As [`Optimizer::minimize`].
+    #[track_caller]
     fn minimize_over(&self, loss: &Output, variables: &[Variable]) -> Result<Operation> {
+        let _from = location::caller();
         let gradients = self.compute_gradients(loss, Some(variables))?;
         if gradients.iter().all(|(gradient, _)| gradient.is_none()) {
             let loss = format!(

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use tconv_shape::Shape;
@@ -64,6 +65,7 @@ impl Output {
     ///
     /// # Errors
     /// None that a tensor can cause.
+    #[track_caller]
     pub fn shape(&self) -> Result<Output> {
         crate::array::shape(self)
     }
@@ -91,6 +93,12 @@ impl Operation {
     /// The registered name of its op.
     pub fn op_name(&self) -> &'static str {
         self.node.def.name
+    }
+
+    /// The line of the program that made it: where the call stands that added it, the first line of a
+    /// chain of calls. A gradient comes from the line that asked for the gradients.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.node.location
     }
 
     /// Its attributes.
@@ -150,6 +158,10 @@ impl Operation {
     /// The gradients at its inputs from those at its outputs.
     pub(crate) fn gradient(&self, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
         self.node.op.grad(self, dy)
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
     }
 
     pub(crate) fn id(&self) -> usize {

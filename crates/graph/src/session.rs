@@ -12,6 +12,7 @@ use crate::{Code, Error, Feed, Fetch, Graph, Output, Result};
 mod order;
 mod plan;
 mod run;
+mod sizes;
 
 use plan::Plan;
 pub use run::Run;
@@ -42,6 +43,8 @@ struct PlanKey {
     feeds: Vec<(usize, usize)>,
     values: Vec<(usize, usize)>,
     operations: Vec<usize>,
+    /// Whether a value without elements is fed: what inference says holds for sizes of at least 1.
+    empty: bool,
 }
 
 /// A lock that a panic elsewhere does not poison: what it guards is replaced whole.
@@ -129,6 +132,7 @@ impl Session {
             feeds: Vec::new(),
             values: Vec::new(),
             operations: Vec::new(),
+            empty: false,
         };
         for fetch in fetches {
             match fetch {
@@ -151,8 +155,11 @@ impl Session {
             fed.insert((output.node_id(), output.slot()), value);
         }
         key.feeds.extend(fed.keys());
+        key.empty = fed.values().any(Tensor::is_empty);
         let plan = self.plan(key)?;
-        Run::new(self).execute(&plan, fed.into_values().collect())
+        let fed: Vec<Tensor> = fed.into_values().collect();
+        plan.sizes.check(self, &fed, &plan.snapshots)?;
+        Run::new(self).execute(&plan, fed)
     }
 
     fn plan(&self, key: PlanKey) -> Result<Arc<Plan>> {

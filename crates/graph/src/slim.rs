@@ -7,6 +7,8 @@ mod fully_connected;
 #[cfg(test)]
 mod tests;
 
+use std::panic::Location;
+
 use tconv_shape::{DataFormat, Dim, Shape};
 
 pub use conv2d::{Conv2d, conv2d};
@@ -57,9 +59,11 @@ struct Layer {
     trainable: bool,
     reuse: Reuse,
     scope: Option<String>,
+    location: &'static Location<'static>,
 }
 
 impl Layer {
+    #[track_caller]
     fn new(inputs: &Output, num_outputs: i64) -> Layer {
         Layer {
             inputs: inputs.clone(),
@@ -70,6 +74,7 @@ impl Layer {
             trainable: true,
             reuse: Reuse::No,
             scope: None,
+            location: Location::caller(),
         }
     }
 

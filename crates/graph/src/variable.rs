@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::Location;
 
 use tconv_shape::Shape;
 use tconv_tensor::DType;
 
-use crate::{Error, Graph, Initializer, Operand, Operation, Output, Result};
+use crate::{Error, Graph, Initializer, Operand, Operation, Output, Result, location};
 
 /// A variable: its value lives in a session and outlasts a run.
 ///
@@ -42,6 +43,7 @@ impl Variable {
     ///
     /// # Errors
     /// None that a variable can cause.
+    #[track_caller]
     pub fn read(&self) -> Result<Output> {
         let graph = self.handle.graph();
         graph
@@ -65,7 +67,9 @@ impl Variable {
     ///
     /// # Errors
     /// `Value` for another shape, `Type` for another dtype.
+    #[track_caller]
     pub fn assign(&self, value: impl Operand) -> Result<Operation> {
+        let _from = location::caller();
         let value = value.to_output(self.handle.graph(), Some(self.value.dtype()), "value")?;
         self.handle
             .graph()
@@ -161,6 +165,7 @@ pub struct VariableBuilder<'a> {
     dtype: DType,
     initializer: Option<Initializer>,
     trainable: bool,
+    location: &'static Location<'static>,
 }
 
 impl VariableBuilder<'_> {
@@ -189,6 +194,7 @@ impl VariableBuilder<'_> {
     /// `Value` when it exists already or does not, against what the scope says, when its shape is not
     /// fully known, or when one that exists has another shape or dtype.
     pub fn build(self) -> Result<Variable> {
+        let _from = location::began(self.location);
         let (name, reuse, existing) = {
             let state = self.graph.read();
             let name = state.variables.full_name(&self.name);
@@ -284,6 +290,7 @@ impl VariableBuilder<'_> {
 
 impl Graph {
     /// Starts a variable with more than a name and a shape; see [`VariableBuilder`].
+    #[track_caller]
     pub fn variable(&self, name: &str, shape: impl Into<Shape>) -> VariableBuilder<'_> {
         VariableBuilder {
             graph: self,
@@ -292,6 +299,7 @@ impl Graph {
             dtype: DType::Float32,
             initializer: None,
             trainable: true,
+            location: Location::caller(),
         }
     }
 
@@ -299,6 +307,7 @@ impl Graph {
     ///
     /// # Errors
     /// As [`VariableBuilder::build`].
+    #[track_caller]
     pub fn get_variable(&self, name: &str, shape: impl Into<Shape>) -> Result<Variable> {
         self.variable(name, shape).build()
     }
@@ -382,6 +391,7 @@ impl Graph {
     }
 
     /// An operation that gives every variable that there is now its initial value.
+    #[track_caller]
     pub fn global_variables_initializer(&self) -> Operation {
         let initializers: Vec<_> = self
             .global_variables()

@@ -117,6 +117,11 @@ impl Unknown {
         &self.0.name
     }
 
+    /// Whether the name was made up, as for a `None`: the user's names have no brackets.
+    pub fn is_anonymous(&self) -> bool {
+        self.0.name.contains('[') || self.0.stand_in
+    }
+
     /// The sizes that it may have: at least 1, or fewer where the user said so.
     pub fn sizes(&self) -> &SizeSet {
         &self.0.sizes
@@ -262,6 +267,25 @@ impl Dim {
         Some(sum)
     }
 
+    /// The same expression over the sizes that `new` gives for its unknowns.
+    ///
+    /// # Errors
+    /// `Overflow`, `Invalid` when a divisor becomes 0.
+    pub fn replace(&self, new: &mut impl FnMut(&Unknown) -> Dim) -> Result<Dim> {
+        let Dim::Expr(expr) = self else {
+            return Ok(self.clone());
+        };
+        let mut sum = Dim::Known(expr.constant);
+        for term in &expr.terms {
+            let mut product = Dim::Known(term.coefficient);
+            for factor in &term.factors {
+                product = product.times(factor.replace(new)?)?;
+            }
+            sum = sum.plus(product)?;
+        }
+        Ok(sum)
+    }
+
     /// Whether both can be the same size: only two different known numbers cannot.
     pub fn is_compatible_with(&self, other: &Dim) -> bool {
         !matches!((self, other), (Dim::Known(a), Dim::Known(b)) if a != b)
@@ -286,6 +310,20 @@ impl Dim {
 }
 
 impl Atom {
+    fn replace(&self, new: &mut impl FnMut(&Unknown) -> Dim) -> Result<Dim> {
+        let mut fold = |dims: &[Dim], join: fn(&Dim, Dim) -> Dim| {
+            let mut all = dims.iter().map(|dim| dim.replace(new));
+            let first = all.next().unwrap_or(Ok(Dim::Known(0)))?;
+            all.try_fold(first, |joined, dim| Ok(join(&joined, dim?)))
+        };
+        match self {
+            Atom::Unknown(unknown) => Ok(new(unknown)),
+            Atom::Floor(a, b) => a.replace(new)?.floor_div(b.replace(new)?),
+            Atom::Min(dims) => fold(dims, |a, b| a.lesser(b)),
+            Atom::Max(dims) => fold(dims, |a, b| a.greater(b)),
+        }
+    }
+
     fn value(&self, size: &impl Fn(&Unknown) -> Option<i64>) -> Option<i64> {
         let all =
             |dims: &[Dim]| -> Option<Vec<i64>> { dims.iter().map(|dim| dim.value(size)).collect() };
@@ -313,6 +351,20 @@ fn overflow(a: &Dim, op: &str, b: &Dim) -> ShapeError {
 impl From<i64> for Dim {
     fn from(n: i64) -> Dim {
         Dim::Known(n)
+    }
+}
+
+impl From<&str> for Dim {
+    /// An unknown of this name. In one graph the same name means the same size.
+    fn from(name: &str) -> Dim {
+        Dim::unknown(name)
+    }
+}
+
+impl From<Option<i64>> for Dim {
+    /// `None` is an unknown without a name of the user's.
+    fn from(size: Option<i64>) -> Dim {
+        size.map_or_else(|| Dim::unknown("?[]"), Dim::Known)
     }
 }
 

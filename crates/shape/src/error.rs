@@ -43,6 +43,15 @@ pub enum ShapeError {
         /// How far the window moves.
         stride: i64,
     },
+    /// A text that says no size or no bound of one.
+    Text {
+        /// The text.
+        text: String,
+        /// The byte of it from which on it cannot be read.
+        at: usize,
+        /// What may stand there.
+        legal: String,
+    },
 }
 
 /// The result of work on sizes.
@@ -69,6 +78,10 @@ impl std::fmt::Display for ShapeError {
                 f,
                 "Negative dimension size caused by subtracting {extent} from {input}"
             ),
+            Self::Text { text, at, legal } => match text.get(*at..).unwrap_or("").trim() {
+                "" => write!(f, "cannot read '{text}' at its end: expected {legal}"),
+                rest => write!(f, "cannot read '{text}' at '{rest}': expected {legal}"),
+            },
         }
     }
 }

@@ -15,6 +15,7 @@ mod piecewise;
 mod prove;
 mod set;
 mod shape;
+mod text;
 mod window;
 
 pub use condition::{Condition, Given, Verdict};
@@ -23,4 +24,5 @@ pub use dim::{Atom, Dim, Expr, Term, Unknown};
 pub use error::{Result, ShapeError};
 pub use set::SizeSet;
 pub use shape::Shape;
+pub use text::Names;
 pub use window::{AxisPadding, Window};

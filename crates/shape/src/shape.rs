@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Dim, Result, ShapeError};
+use crate::{Condition, Dim, Result, ShapeError, Verdict};
 
 /// A shape: a list of sizes, or `None` when not even their number is known.
 ///
@@ -105,7 +105,8 @@ impl Shape {
 
     /// The shape of `left + right` by NumPy's rules: aligned at the last axis, a size of 1 stretches.
     ///
-    /// Where two different unknowns meet the result is an unknown of its own, since either may be 1.
+    /// Where two different unknowns meet the result is the greater, since one of them is 1 if they differ; but
+    /// 0 where one of them is 0.
     ///
     /// # Errors
     /// `NotBroadcastable`.
@@ -130,7 +131,8 @@ impl Shape {
                 }),
                 (Some(_), None) => Ok(x),
                 (None, Some(_)) => Ok(y),
-                (None, None) => Ok(Dim::unknown("broadcast")),
+                (None, None) if is_positive(&x) && is_positive(&y) => Ok(x.greater(y)),
+                (None, None) => x.greater(&y).times(x.lesser(y).lesser(1)),
             }
         };
         (0..rank)
@@ -138,6 +140,11 @@ impl Shape {
             .collect::<Result<Vec<_>>>()
             .map(Shape::new)
     }
+}
+
+/// Whether a size is at least 1 whatever sizes are given.
+fn is_positive(size: &Dim) -> bool {
+    Condition::AtLeast(size.clone(), 1).prove() == Verdict::Always
 }
 
 impl fmt::Display for Shape {
@@ -217,6 +224,18 @@ impl From<Vec<Option<i64>>> for Shape {
     }
 }
 
+/// A shape of numbers, names and `None`s: `shape!["N", "H", "W", 3]`. In one graph the same name means the
+/// same size, and that is checked when tensors are fed.
+///
+/// ```
+/// let images = tconv_shape::shape!["N", None, None, 3];
+/// assert_eq!(images.to_string(), "(None, None, None, 3)");
+/// ```
+#[macro_export]
+macro_rules! shape {
+    ($($size:expr),* $(,)?) => { $crate::Shape::new(vec![$($crate::Dim::from($size)),*]) };
+}
+
 impl From<Vec<Dim>> for Shape {
     fn from(dims: Vec<Dim>) -> Shape {
         Shape::new(dims)
@@ -273,6 +292,30 @@ mod tests {
         }
         let same = shape("? 2");
         assert_eq!(Shape::broadcast(&same, &same), Ok(same.clone()));
+    }
+
+    #[test]
+    fn two_unknown_sizes_give_what_their_numbers_give() {
+        let (h, w) = (Dim::unknown("H"), Dim::unknown("W"));
+        let less = [&h, &w].map(|size| size.minus(1).unwrap());
+        for (a, b) in [(&h, &w), (&h, &less[0]), (&less[0], &less[1])] {
+            let broadcast = |a: &Dim, b: &Dim| {
+                let shape = Shape::broadcast(&vec![a.clone()].into(), &vec![b.clone()].into());
+                shape.map(|shape| shape.dims().unwrap()[0].clone())
+            };
+            let size = broadcast(a, b).unwrap();
+            for (m, n) in (0..36).map(|i| (i / 6 + 1, i % 6 + 1)) {
+                let value = |dim: &Dim| {
+                    let at = |unknown: &crate::Unknown| {
+                        Some(if h == unknown.clone().into() { m } else { n })
+                    };
+                    Dim::Known(dim.value(&at).unwrap())
+                };
+                if let Ok(number) = broadcast(&value(a), &value(b)) {
+                    assert_eq!(value(&size), number, "{a:?} with {b:?} at {m}, {n}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -76,6 +76,23 @@ impl Window {
         self.dilation
     }
 
+    /// The padding.
+    pub fn padding(&self) -> AxisPadding {
+        self.padding
+    }
+
+    /// How much larger than one window the padded input is: a window fits where that is at least 0.
+    /// `None` for `SAME`, where one always does.
+    ///
+    /// # Errors
+    /// `Overflow`.
+    pub fn room(&self, input: &Dim) -> Result<Option<Dim>> {
+        match self.padding {
+            AxisPadding::Same => Ok(None),
+            _ => Ok(Some(input.minus(self.margin()?)?)),
+        }
+    }
+
     /// The kernel's size, the gaps of its dilation included: `(kernel - 1) * dilation + 1`.
     ///
     /// # Errors
@@ -137,33 +154,36 @@ impl Window {
         })
     }
 
-    /// The input sizes that give `output`: the legal output sizes of the transposed convolution.
+    /// The least and the greatest input size that give `output`: the legal output sizes of the transposed
+    /// convolution.
     ///
-    /// For an `output` of at least 1 these are `stride` many, less those below 1. The range is empty
-    /// when there is none, and `None` while the kernel's size is unknown.
+    /// For an `output` of at least 1 these and all between them are legal, `stride` many, less those below 1;
+    /// the least is above the greatest when there is none. An unknown `output` is taken to be at least 1.
+    ///
+    /// # Errors
+    /// `Overflow`.
+    pub fn input_bounds(&self, output: &Dim) -> Result<(Dim, Dim)> {
+        let margin = self.margin()?;
+        let low = output.minus(1)?.times(self.stride)?.plus(&margin)?;
+        let high = low.plus(self.stride - 1)?;
+        let positive = margin.known() >= Some(1) || self.padding == AxisPadding::Valid;
+        let low = match output.known() {
+            // TensorFlow's division truncates: what lacks less than a stride gives 0 as well.
+            Some(0) => low.minus(self.stride - 1)?.greater(0),
+            None if positive => low,
+            _ => low.greater(1),
+        };
+        Ok((low, high))
+    }
+
+    /// [`Window::input_bounds`] of a known output: the range is empty when there is none, and `None` while the
+    /// kernel's size is unknown.
     ///
     /// # Errors
     /// `Overflow`.
     pub fn inputs(&self, output: i64) -> Result<Option<RangeInclusive<i64>>> {
-        let Some(margin) = self.margin()?.known() else {
-            return Ok(None);
-        };
-        let stride = self.stride;
-        let span = || {
-            let low = output
-                .checked_sub(1)?
-                .checked_mul(stride)?
-                .checked_add(margin)?;
-            let high = low.checked_add(stride - 1)?;
-            Some(if output == 0 {
-                low.checked_sub(stride - 1)?.max(0)..=high
-            } else {
-                low.max(1)..=high
-            })
-        };
-        span().map(Some).ok_or_else(|| ShapeError::Overflow {
-            what: format!("{output} * {stride} + {margin}"),
-        })
+        let (low, high) = self.input_bounds(&Dim::Known(output))?;
+        Ok(low.known().zip(high.known()).map(|(low, high)| low..=high))
     }
 
     /// The zeros before and after that `input` gets; both may exceed what the windows reach.
@@ -260,6 +280,33 @@ mod tests {
                 }
             }
         });
+    }
+
+    #[test]
+    fn the_legal_sizes_of_an_unknown_output_are_those_of_every_known_one() {
+        let h = Dim::unknown("H");
+        every_window(|_, _, _, _, window| {
+            let (low, high) = window.input_bounds(&h).unwrap();
+            for output in 1..9 {
+                let at = |dim: &Dim| dim.value(&|_| Some(output)).unwrap();
+                let range = window.inputs(output).unwrap().unwrap();
+                assert_eq!(at(&low)..=at(&high), range, "{window:?} {output}");
+            }
+        });
+        let bounds = |kernel: Dim, stride, padding, output: &Dim| {
+            let window = Window::new(kernel, stride, 1, padding).unwrap();
+            let (low, high) = window.input_bounds(output).unwrap();
+            format!("{low:?} to {high:?}")
+        };
+        let quarter = h.ceil_div(4).unwrap();
+        assert_eq!(
+            bounds(Dim::Known(3), 4, AxisPadding::Same, &quarter),
+            "4*ceil(H/4) - 3 to 4*ceil(H/4)"
+        );
+        assert_eq!(
+            bounds(Dim::unknown("K"), 2, AxisPadding::Valid, &h),
+            "2*H + K - 2 to 2*H + K - 1"
+        );
     }
 
     #[test]

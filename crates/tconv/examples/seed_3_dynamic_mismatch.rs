@@ -1,4 +1,5 @@
-//! Program 3: the same mistake, which can be seen only when the graph runs; and the program mended.
+//! Program 3: the same mistake, which TensorFlow sees only when the graph runs: here a diagnostic says it
+//! before. Then the run, and the program mended.
 
 use tconv::prelude::*;
 
@@ -17,6 +18,10 @@ fn train(stride: i64, initialize: bool) -> Result<()> {
 
     let loss = (&deconv1 - &inputs)?;
     let train_op = GradientDescentOptimizer::new(0.001).minimize(&loss)?;
+
+    for found in g.diagnostics() {
+        println!("{found}\n");
+    }
 
     let session = Session::new(&g);
     if initialize {

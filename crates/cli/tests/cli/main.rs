@@ -7,6 +7,7 @@ use tconv_tensor::{Tensor, write_npy};
 use tempfile::TempDir;
 
 mod op;
+mod shape;
 mod train;
 
 fn tconv(args: &[&str]) -> Output {
@@ -124,6 +125,15 @@ fn help_shows_an_example_of_each_subcommand() {
         );
     }
     assert!(stdout(&succeeds(&["op", "--help"])).contains("Example:\n  tconv op "));
+    for op in ["conv2d_transpose", "conv2d"] {
+        let help = stdout(&succeeds(&["shape", op, "--help"]));
+        let example = format!("Examples:\n  tconv shape {op} --");
+        assert!(
+            help.contains(&example) && help.contains("--solve"),
+            "{help}"
+        );
+    }
+    assert!(stdout(&succeeds(&["shape", "--help"])).contains("Example:\n  tconv shape "));
     let train = stdout(&succeeds(&["train", "--help"]));
     assert!(
         train.contains("Examples:\n  tconv train ") && train.contains("At least the stride"),

@@ -3,6 +3,7 @@
 mod broadcast_args;
 mod check;
 mod concat;
+mod concat_offset;
 mod fill;
 mod moving;
 mod pack;
@@ -16,8 +17,9 @@ mod transpose;
 
 pub use super::basic::identity;
 pub(crate) use broadcast_args::{BROADCAST_GRADIENT_ARGS, broadcast_gradient_args};
+pub(crate) use concat::CONCAT_V2;
 pub use concat::concat;
-pub(crate) use concat::{CONCAT_OFFSET, CONCAT_V2};
+pub(crate) use concat_offset::CONCAT_OFFSET;
 pub(crate) use fill::FILL;
 pub use fill::{fill, zeros_like};
 pub(crate) use pack::{PACK, UNPACK, pack_named};

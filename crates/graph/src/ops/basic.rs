@@ -100,6 +100,7 @@ pub(crate) static IDENTITY: OpDef = OpDef {
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn identity(input: impl Operand) -> Result<Output> {
     Ok(apply("Identity", "Identity", &[&input], |node| node)?.output(0))
 }

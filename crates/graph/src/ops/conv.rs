@@ -10,17 +10,21 @@ use tconv_kernels::conv::{self as kernels, Pass};
 use tconv_tensor::{DType, Tensor};
 
 use crate::op::{FLOATS, Fact, Op, OpDef};
-use crate::{Error, Operation, Output, Result, Run, array, dispatch};
+use tconv_shape::ConvShape;
+
+use crate::need::Need;
+use crate::{Code, Error, Operation, Output, Result, Run, array, dispatch};
 
 mod build;
 mod explain;
 mod geometry;
 mod groups;
+mod needs;
 
 pub use build::{
     ConvBuilder, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose,
 };
-use geometry::Geometry;
+pub(crate) use geometry::Geometry;
 
 const DTYPES: &[DType] = &[DType::Float32, DType::Float64, DType::Int32];
 
@@ -76,6 +80,33 @@ struct Conv {
     geometry: Geometry,
 }
 
+impl Conv {
+    /// The forward convolution that inputs of these shapes make, `values` those of the input that holds
+    /// sizes; `None` where they are not known.
+    fn shape(
+        &self,
+        shapes: &[&[usize]],
+        values: impl Fn(usize) -> Result<Option<Vec<i64>>>,
+    ) -> Result<Option<ConvShape>> {
+        let geometry = &self.geometry;
+        let shape = match self.pass {
+            Pass::Forward => geometry.forward(shapes[0], shapes[1])?,
+            Pass::BackpropInput => match values(0)? {
+                Some(sizes) => geometry.backprop_input(&sizes, shapes[1], shapes[2])?,
+                None => return Ok(None),
+            },
+            Pass::BackpropFilter => match values(1)? {
+                Some(sizes) => geometry.backprop_filter(shapes[0], &sizes, shapes[2])?,
+                None => return Ok(None),
+            },
+        };
+        shape
+            .check()
+            .map_err(|error| Error::invalid(error.to_string()))?;
+        Ok(Some(shape))
+    }
+}
+
 impl Op for Conv {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let shape = match self.pass {
@@ -101,32 +132,43 @@ impl Op for Conv {
         Ok(vec![Fact::new(data.dtype, shape)])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        self.geometry.needs(self.pass, inputs)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let sizes = |i: usize| inputs[i].known_values();
+        let shapes: Option<Vec<Vec<usize>>> = inputs
+            .iter()
+            .map(|fact| {
+                fact.shape
+                    .known()?
+                    .into_iter()
+                    .map(|n| n.try_into().ok())
+                    .collect()
+            })
+            .collect();
+        match shapes {
+            Some(shapes) => {
+                let shapes: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
+                self.shape(&shapes, |i| Ok(sizes(i)))?;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        let (shape, a, b) = match self.pass {
-            Pass::Forward => (
-                self.geometry
-                    .forward(inputs[0].shape(), inputs[1].shape())?,
-                &inputs[0],
-                &inputs[1],
-            ),
-            Pass::BackpropInput => {
-                let sizes = inputs[0].to_i64_vec()?;
-                let shape =
-                    self.geometry
-                        .backprop_input(&sizes, inputs[1].shape(), inputs[2].shape())?;
-                (shape, &inputs[2], &inputs[1])
-            }
-            Pass::BackpropFilter => {
-                let sizes = inputs[1].to_i64_vec()?;
-                let shape =
-                    self.geometry
-                        .backprop_filter(inputs[0].shape(), &sizes, inputs[2].shape())?;
-                (shape, &inputs[0], &inputs[2])
-            }
+        let shapes: Vec<&[usize]> = inputs.iter().map(Tensor::shape).collect();
+        let values = |i: usize| Ok(Some(inputs[i].to_i64_vec()?));
+        let shape = self
+            .shape(&shapes, values)?
+            .ok_or_else(|| Error::new(Code::Internal, "sizes without values"))?;
+        let (a, b) = match self.pass {
+            Pass::Forward => (&inputs[0], &inputs[1]),
+            Pass::BackpropInput => (&inputs[2], &inputs[1]),
+            Pass::BackpropFilter => (&inputs[0], &inputs[2]),
         };
-        shape
-            .check()
-            .map_err(|error| Error::invalid(error.to_string()))?;
         let dims = match self.pass {
             Pass::Forward => shape.output_dims(),
             Pass::BackpropInput => shape.input_dims(),

@@ -7,8 +7,9 @@ use tconv_tensor::{DType, Tensor};
 use crate::attrs::AttrReader;
 use crate::op::brackets;
 use crate::op::{FLOATS, Fact, INDICES, Op, OpDef, not_differentiable, take};
+use crate::ops::sizes;
 use crate::random::{Distribution, Philox, fill_f32, fill_f64};
-use crate::{Code, Error, Operation, Output, Result, Run};
+use crate::{Code, Error, Need, Operation, Output, Result, Run};
 
 pub(crate) static RANDOM_STANDARD_NORMAL: OpDef = OpDef {
     name: "RandomStandardNormal",
@@ -77,6 +78,16 @@ impl Op for Random {
         Ok(vec![Fact::new(self.dtype, inputs[0].as_shape("shape")?)])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::not_negative(inputs, 0)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        inputs[0]
+            .known_values()
+            .map_or(Ok(()), |dims| sizes::from_values(&dims).map(drop))
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [shape] = take(inputs)?;
         if shape.rank() != 1 {
@@ -85,14 +96,7 @@ impl Op for Random {
                 brackets(shape.shape())
             )));
         }
-        let size = |&n: &i64| {
-            usize::try_from(n).map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")))
-        };
-        let dims = shape
-            .to_i64_vec()?
-            .iter()
-            .map(size)
-            .collect::<Result<Vec<usize>>>()?;
+        let dims = sizes::from_values(&shape.to_i64_vec()?)?;
         let mut values = Tensor::zeros(self.dtype, &dims)?;
         if self.dtype == DType::Float64 {
             let out = values.make_mut()?;

@@ -6,7 +6,8 @@ use tconv_shape::{Dim, Shape};
 use tconv_tensor::{DType, Handle, Tensor};
 
 use crate::op::{Fact, Op, OpDef, not_differentiable, take};
-use crate::{Error, Operation, Output, Result, Run};
+use crate::ops::sizes;
+use crate::{Error, Need, Operation, Output, Result, Run};
 
 pub(crate) static VAR_HANDLE_OP: OpDef = OpDef {
     name: "VarHandleOp",
@@ -125,10 +126,39 @@ pub(crate) static ASSIGN_VARIABLE_OP: OpDef = OpDef {
 
 struct AssignVariable;
 
+/// That input `index` has the sizes of the variable at the first.
+pub(crate) fn as_declared(inputs: &[Fact], index: usize) -> Vec<Need> {
+    let variable = variable_fact(&inputs[0]).shape;
+    let declared = variable.dims().into_iter().flatten().enumerate();
+    let known = declared.filter_map(|(axis, size)| Some((axis, size.known()?)));
+    known
+        .filter_map(|(axis, size)| sizes::exactly(inputs, index, axis, size, "is the variable's"))
+        .collect()
+}
+
+/// Refuses a value of another shape than the handle says.
+pub(crate) fn check_assigned(declared: &Shape, value: &[usize]) -> Result<()> {
+    let found = Shape::from(value);
+    match declared.is_compatible_with(&found) {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "Trying to assign to variable with tensor with wrong shape. Expected {declared} got {found}"
+        ))),
+    }
+}
+
 impl Op for AssignVariable {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         check_value(&inputs[0], &inputs[1], "value")?;
         Ok(Vec::new())
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        as_declared(inputs, 1)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_assigned(&variable_fact(&inputs[0]).shape, &sizes::known(&inputs[1]))
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

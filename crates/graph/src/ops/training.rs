@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tconv_kernels::Threads;
 use tconv_tensor::{Element, Handle, Tensor};
 
-use super::state::check_value;
+use super::sizes;
+use super::state::{as_declared, check_value, variable_fact};
 use crate::op::brackets;
 use crate::op::{FLOATS, Fact, Op, OpDef, no_gradient};
-use crate::{Code, Error, Operation, Output, Result, Run, dispatch};
+use crate::{Code, Error, Need, Operation, Output, Result, Run, dispatch};
 
 /// Elements that a thread updates at a time.
 const PIECE: usize = 1 << 14;
@@ -137,6 +138,21 @@ impl Op for Apply {
         Ok(Vec::new())
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        as_declared(inputs, self.rule.gradient())
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let names = self.rule.arguments();
+        let gradient = sizes::known(&inputs[self.rule.gradient()]);
+        let variables = inputs[..self.rule.handles()].iter().zip(names);
+        variables
+            .filter_map(|(handle, (name, _))| Some((name, variable_fact(handle).shape.known()?)))
+            .try_for_each(|(name, sizes)| {
+                check_shapes(names[0].0, name, &sizes::from_values(&sizes)?, &gradient)
+            })
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let (handles, values) = inputs
             .split_at_checked(self.rule.handles())
@@ -205,6 +221,19 @@ fn missing() -> Error {
     Error::new(Code::Internal, "an input is missing")
 }
 
+/// Refuses a variable of another shape than the gradient's.
+fn check_shapes(first: &str, name: &str, variable: &[usize], gradient: &[usize]) -> Result<()> {
+    if variable == gradient {
+        return Ok(());
+    }
+    let [ours, theirs] = [variable, gradient].map(brackets);
+    let other = if first == name { "grad" } else { name };
+    Err(Error::invalid(format!(
+        "{first} and {other} do not have the same shape{ours} {theirs}"
+    ))
+    .help(format!("'{name}' is {ours}, the gradient {theirs}")))
+}
+
 /// Refuses a variable of another dtype or shape than the gradient's.
 fn check_alike(
     first: &str,
@@ -213,16 +242,7 @@ fn check_alike(
     variable: &Tensor,
     gradient: &Tensor,
 ) -> Result<()> {
-    if variable.shape() != gradient.shape() {
-        let [ours, theirs] = [variable, gradient].map(|tensor| brackets(tensor.shape()));
-        let other = if first == name { "grad" } else { name };
-        return Err(Error::invalid(format!(
-            "{first} and {other} do not have the same shape{ours} {theirs}"
-        ))
-        .help(format!(
-            "'{name}' of variable {handle} is {ours}, the gradient {theirs}"
-        )));
-    }
+    check_shapes(first, name, variable.shape(), gradient.shape())?;
     if variable.dtype() != gradient.dtype() {
         let (ours, theirs) = (variable.dtype(), gradient.dtype());
         return Err(Error::invalid(format!(

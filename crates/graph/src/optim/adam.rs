@@ -4,7 +4,7 @@ use tconv_tensor::{DType, Tensor};
 use super::{
     Gradient, Optimizer, finish, hyperparameter, like, own_variable, slot, update, with_gradients,
 };
-use crate::{Graph, Initializer, Operand, Operation, Output, Result, Variable};
+use crate::{Graph, Initializer, Operand, Operation, Output, Result, Variable, location};
 
 /// Adam: each element's step is the mean of its gradients over the root of the mean of their squares,
 /// both fading (`tf.train.AdamOptimizer`; Kingma and Ba 2015, the form before section 2.1).
@@ -49,6 +49,7 @@ impl AdamOptimizer {
     ///
     /// # Errors
     /// As [`Optimizer::minimize`].
+    #[track_caller]
     pub fn minimize(&self, loss: &Output) -> Result<Operation> {
         Optimizer::minimize(self, loss)
     }
@@ -56,6 +57,7 @@ impl AdamOptimizer {
 
 impl Optimizer for AdamOptimizer {
     fn apply_gradients(&self, gradients: &[Gradient]) -> Result<Operation> {
+        let _from = location::caller();
         let pairs = with_gradients(gradients)?;
         let graph = pairs[0].1.handle().graph();
         let powers = [

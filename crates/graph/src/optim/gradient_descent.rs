@@ -1,5 +1,5 @@
 use super::{Gradient, Optimizer, finish, hyperparameter, like, update, with_gradients};
-use crate::{Operation, Output, Result};
+use crate::{Operation, Output, Result, location};
 
 /// Gradient descent: `w -= learning_rate * gradient` (`tf.train.GradientDescentOptimizer`).
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ impl GradientDescentOptimizer {
     ///
     /// # Errors
     /// As [`Optimizer::minimize`].
+    #[track_caller]
     pub fn minimize(&self, loss: &Output) -> Result<Operation> {
         Optimizer::minimize(self, loss)
     }
@@ -24,6 +25,7 @@ impl GradientDescentOptimizer {
 
 impl Optimizer for GradientDescentOptimizer {
     fn apply_gradients(&self, gradients: &[Gradient]) -> Result<Operation> {
+        let _from = location::caller();
         let pairs = with_gradients(gradients)?;
         let graph = pairs[0].1.handle().graph();
         graph.op_scope("GradientDescent", |own| {

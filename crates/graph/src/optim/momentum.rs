@@ -1,5 +1,5 @@
 use super::{Gradient, Optimizer, finish, hyperparameter, like, slot, update, with_gradients};
-use crate::{Operation, Output, Result};
+use crate::{Operation, Output, Result, location};
 
 /// Gradient descent with momentum: `a = momentum * a + gradient`, `w -= learning_rate * a`
 /// (`tf.train.MomentumOptimizer`).
@@ -30,6 +30,7 @@ impl MomentumOptimizer {
     ///
     /// # Errors
     /// As [`Optimizer::minimize`].
+    #[track_caller]
     pub fn minimize(&self, loss: &Output) -> Result<Operation> {
         Optimizer::minimize(self, loss)
     }
@@ -37,6 +38,7 @@ impl MomentumOptimizer {
 
 impl Optimizer for MomentumOptimizer {
     fn apply_gradients(&self, gradients: &[Gradient]) -> Result<Operation> {
+        let _from = location::caller();
         let pairs = with_gradients(gradients)?;
         let graph = pairs[0].1.handle().graph();
         let slots = pairs.iter().map(|(_, variable)| slot(variable, "Momentum"));

@@ -1,10 +1,13 @@
+use std::panic::Location;
+
 use tconv_tensor::DType;
 
 use crate::operand::number;
-use crate::{Error, Graph, Operand, Output, Result};
+use crate::{Error, Graph, Operand, Output, Result, location};
 
 /// Values from a normal distribution of mean 0 and standard deviation 1, or what the builder says
 /// (`tf.random_normal`). `shape` is a list of sizes or a tensor.
+#[track_caller]
 pub fn normal<'a>(graph: &'a Graph, shape: impl Operand + 'a) -> Normal<'a> {
     Normal::new(
         "RandomStandardNormal",
@@ -16,6 +19,7 @@ pub fn normal<'a>(graph: &'a Graph, shape: impl Operand + 'a) -> Normal<'a> {
 
 /// [`normal`] without the values that are two standard deviations or more from the mean
 /// (`tf.truncated_normal`).
+#[track_caller]
 pub fn truncated_normal<'a>(graph: &'a Graph, shape: impl Operand + 'a) -> Normal<'a> {
     Normal::new(
         "TruncatedNormal",
@@ -28,6 +32,7 @@ pub fn truncated_normal<'a>(graph: &'a Graph, shape: impl Operand + 'a) -> Norma
 /// Values that are equally likely anywhere from 0, or the least that the builder says, to 1, or the
 /// bound that it says, which is not reached (`tf.random_uniform`). `shape` is a list of sizes or a
 /// tensor.
+#[track_caller]
 pub fn uniform<'a>(graph: &'a Graph, shape: impl Operand + 'a) -> Uniform<'a> {
     let node = Node::new("RandomUniform", "random_uniform", graph, Box::new(shape));
     Uniform {
@@ -58,9 +63,11 @@ struct Node<'a> {
     shape: Box<dyn Operand + 'a>,
     dtype: DType,
     seed: Option<i64>,
+    location: &'static Location<'static>,
 }
 
 impl<'a> Node<'a> {
+    #[track_caller]
     fn new(
         op: &'static str,
         name: &str,
@@ -74,6 +81,7 @@ impl<'a> Node<'a> {
             shape,
             dtype: DType::Float32,
             seed: None,
+            location: Location::caller(),
         }
     }
 
@@ -145,6 +153,7 @@ node_setters!(Normal);
 node_setters!(Uniform);
 
 impl<'a> Normal<'a> {
+    #[track_caller]
     fn new(op: &'static str, name: &str, graph: &'a Graph, shape: Box<dyn Operand + 'a>) -> Self {
         Normal {
             node: Node::new(op, name, graph, shape),
@@ -170,6 +179,7 @@ impl<'a> Normal<'a> {
     /// # Errors
     /// `Value` for a shape that is none, `Type` for a dtype that is not floating.
     pub fn build(self) -> Result<Output> {
+        let _from = location::began(self.node.location);
         let node = &self.node;
         node.graph.op_scope(&node.name, |own| {
             let shape = node.shape.to_output(node.graph, None, "shape")?;
@@ -198,6 +208,7 @@ impl Uniform<'_> {
     /// # Errors
     /// `Value` for a shape that is none, `Type` for a dtype that is not floating.
     pub fn build(self) -> Result<Output> {
+        let _from = location::began(self.node.location);
         let node = &self.node;
         node.graph.op_scope(&node.name, |own| {
             let shape = node.shape.to_output(node.graph, None, "shape")?;

@@ -5,6 +5,7 @@ use tconv_tensor::Tensor;
 
 use super::order::{Snapshots, order_variables};
 use super::run::Run;
+use super::sizes::Sizes;
 use super::{PlanKey, Session};
 use crate::node::Node;
 use crate::op::{Fact, brackets};
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     pub fetches: Vec<usize>,
     /// Reads that see the value from before the run: the step's node and the variable's name.
     pub snapshots: Snapshots,
+    /// What the fed sizes must be.
+    pub sizes: Sizes,
 }
 
 /// One node's evaluation.
@@ -51,8 +54,8 @@ struct Planner<'a> {
     next_place: usize,
     constants: HashMap<usize, Tensor>,
     fed: HashSet<(usize, usize)>,
-    /// Whether what inference knew holds: a tensor that is fed though it has inputs may be of other sizes
-    /// than they would have given it.
+    /// Whether what inference knew holds: it takes sizes to be at least 1, and a tensor that is fed though
+    /// it has inputs may be of other sizes than they would have given it.
     facts_hold: bool,
     /// The nodes to run, each after its inputs.
     order: Vec<Arc<Node>>,
@@ -67,10 +70,11 @@ impl Plan {
             next_place: 0,
             constants: HashMap::new(),
             fed: key.feeds.iter().copied().collect(),
-            facts_hold: key
-                .feeds
-                .iter()
-                .all(|&(node, _)| session.graph.node(node).inputs.is_empty()),
+            facts_hold: !key.empty
+                && key
+                    .feeds
+                    .iter()
+                    .all(|&(node, _)| session.graph.node(node).inputs.is_empty()),
             order: Vec::new(),
             seen: HashSet::new(),
         };
@@ -90,6 +94,7 @@ impl Plan {
             }
         }
         let (order, snapshots) = order_variables(std::mem::take(&mut planner.order));
+        let sizes = Sizes::new(session, key, order.iter(), planner.facts_hold);
         let mut steps: Vec<Step> = order
             .into_iter()
             .map(|node| Step {
@@ -119,6 +124,7 @@ impl Plan {
             feeds,
             fetches,
             snapshots,
+            sizes,
         })
     }
 }
@@ -253,6 +259,7 @@ fn unfed(node: &Node) -> Error {
         node.name
     ))
     .at(&node.name, node.def.name, Vec::new())
+    .located(node.location)
 }
 
 /// Marks where each value is read for the last time; fetched values and constants stay.
@@ -275,18 +282,11 @@ fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<us
 
 /// The inputs of a node for an error, with the shapes that they have in this run:
 /// `argument: tensor:slot (shape) dtype`.
-pub(super) fn describe_inputs(
-    session: &Session,
-    node: &Node,
-    shapes: &[Arc<[usize]>],
-) -> Vec<String> {
+pub(super) fn describe(session: &Session, node: &Node, shapes: &[Shape]) -> Vec<String> {
     let describe = |i: usize| {
         let (id, slot) = node.inputs[i];
         let input = session.graph.node(id);
-        let (argument, shape) = (
-            node.def.argument(i, node.inputs.len()),
-            Shape::from(&*shapes[i]),
-        );
+        let (argument, shape) = (node.def.argument(i, node.inputs.len()), &shapes[i]);
         format!(
             "{argument}: {}:{slot} {shape} {}",
             input.name, input.facts[slot].dtype

@@ -6,9 +6,10 @@ use tconv_kernels::simd::InstructionSet;
 use tconv_shape::Shape;
 use tconv_tensor::{DType, Element, Handle, Tensor};
 
-use super::plan::{Plan, describe_inputs};
+use super::plan::{Plan, describe};
 use super::{Session, lock};
 use crate::node::Node;
+use crate::ops::state::check_assigned;
 use crate::random::Philox;
 use crate::{Code, Error, Result};
 
@@ -87,11 +88,14 @@ impl<'s> Run<'s> {
         self.node = node.id;
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
         let outputs = node.op.eval(self, inputs).map_err(|error| {
-            error.at(
-                &node.name,
-                node.def.name,
-                describe_inputs(self.session, node, &shapes),
-            )
+            let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
+            error
+                .at(
+                    &node.name,
+                    node.def.name,
+                    describe(self.session, node, &shapes),
+                )
+                .located(node.location)
         })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(
@@ -161,12 +165,7 @@ impl<'s> Run<'s> {
     /// `InvalidArgument` for a value of another shape than the handle at the node's first input says.
     pub fn assign_variable(&self, handle: &Handle, value: Tensor) -> Result<()> {
         if let Some((_, shape)) = self.declared() {
-            let found = Shape::from(value.shape());
-            if !shape.is_compatible_with(&found) {
-                return Err(Error::invalid(format!(
-                    "Trying to assign to variable with tensor with wrong shape. Expected {shape} got {found}"
-                )));
-            }
+            check_assigned(&shape, value.shape())?;
         }
         let slot = self.session.variable(&handle.0);
         let mut slot = lock(&slot);
@@ -283,5 +282,7 @@ fn uninitialized(handle: &Handle) -> Error {
 }
 
 fn internal(node: &Node, what: &str) -> Error {
-    Error::new(Code::Internal, what).at(&node.name, node.def.name, Vec::new())
+    Error::new(Code::Internal, what)
+        .at(&node.name, node.def.name, Vec::new())
+        .located(node.location)
 }

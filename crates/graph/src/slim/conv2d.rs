@@ -2,13 +2,14 @@ use tconv_shape::{DataFormat, Padding};
 
 use super::{Layer, kernel_size, layer_setters, positive};
 use crate::nn::{self, Sizes};
-use crate::{Output, Result};
+use crate::{Output, Result, location};
 
 /// A convolution of `inputs`, `[batch, height, width, channels]`, with a kernel of `kernel_size` (one
 /// number, or height and width) to `num_outputs` channels, then biases and `relu` (`slim.conv2d`).
 /// Stride 1 and `SAME` unless said otherwise.
 ///
 /// Its variables are `Conv/weights`, `[height, width, channels, num_outputs]`, and `Conv/biases`.
+#[track_caller]
 pub fn conv2d(inputs: &Output, num_outputs: i64, kernel_size: impl Into<Sizes>) -> Conv2d {
     Conv2d {
         layer: Layer::new(inputs, num_outputs),
@@ -63,6 +64,7 @@ impl Conv2d {
     /// `Value` for inputs that are not of rank 4 with known channels, for variables that are there
     /// already, and as [`nn::conv2d`].
     pub fn build(self) -> Result<Output> {
+        let _from = location::began(self.layer.location);
         let (layer, format) = (&self.layer, self.format);
         let (_, channels) = layer.image(format)?;
         let [height, width] = kernel_size(&self.kernel)?;

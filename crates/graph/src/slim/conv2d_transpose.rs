@@ -2,7 +2,7 @@ use tconv_shape::{DataFormat, Dim, Padding, ShapeError, Window};
 
 use super::{Layer, kernel_size, layer_setters, positive};
 use crate::nn::{self, Sizes};
-use crate::{Error, Output, Result, Size, array, math};
+use crate::{Error, Output, Result, Size, array, location, math};
 
 /// A convolution run backwards: from `inputs`, `[batch, height, width, channels]`, to `num_outputs`
 /// channels, then biases and `relu` (`slim.conv2d_transpose`). Stride 1 and `SAME` unless said otherwise.
@@ -12,6 +12,7 @@ use crate::{Error, Output, Result, Size, array, math};
 ///
 /// Its variables are `Conv2d_transpose/weights`, `[height, width, num_outputs, channels]`, and
 /// `Conv2d_transpose/biases`.
+#[track_caller]
 pub fn conv2d_transpose(
     inputs: &Output,
     num_outputs: i64,
@@ -62,6 +63,7 @@ impl Conv2dTranspose {
     /// `Value` for inputs that are not of rank 4 with known channels, for variables that are there
     /// already, and as [`nn::conv2d_transpose`].
     pub fn build(self) -> Result<Output> {
+        let _from = location::began(self.layer.location);
         let (layer, format) = (&self.layer, self.format);
         let (_, channels) = layer.image(format)?;
         if let Padding::Explicit(pads) = &self.padding {

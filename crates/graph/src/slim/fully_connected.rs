@@ -1,12 +1,13 @@
 use tconv_shape::DataFormat;
 
 use super::{Layer, layer_setters};
-use crate::{Error, Output, Result, Size, array, math};
+use crate::{Error, Output, Result, Size, array, location, math};
 
 /// The product of the last axis of `inputs`, `[..., channels]`, and weights of `[channels, num_outputs]`,
 /// then biases and `relu` (`slim.fully_connected`).
 ///
 /// Its variables are `fully_connected/weights` and `fully_connected/biases`.
+#[track_caller]
 pub fn fully_connected(inputs: &Output, num_outputs: i64) -> FullyConnected {
     FullyConnected {
         layer: Layer::new(inputs, num_outputs),
@@ -27,6 +28,7 @@ impl FullyConnected {
     /// `Value` for inputs of a rank below 2 or without a known last size, and for variables that are there
     /// already.
     pub fn build(self) -> Result<Output> {
+        let _from = location::began(self.layer.location);
         let (layer, inputs) = (&self.layer, &self.layer.inputs);
         let (rank, last) = match inputs.static_shape().dims() {
             Some([_, .., last]) => (inputs.static_shape().rank().unwrap_or(2), last.known()),

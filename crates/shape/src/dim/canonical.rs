@@ -333,6 +333,20 @@ impl Dim {
         Some((dividend.dim(), rest.dim()))
     }
 
+    /// The atom and the number that is added to it, where it is no more than that.
+    fn atom_and_number(&self) -> Option<(&Atom, i64)> {
+        let expr = self.expr()?;
+        match &expr.terms[..] {
+            [
+                Term {
+                    factors,
+                    coefficient: 1,
+                },
+            ] if factors.len() == 1 => Some((&factors[0], expr.constant)),
+            _ => None,
+        }
+    }
+
     /// The lesser of both.
     pub fn lesser(&self, other: impl Into<Dim>) -> Dim {
         extreme(self, other.into(), false)
@@ -348,11 +362,13 @@ impl Dim {
 fn extreme(a: &Dim, b: Dim, greatest: bool) -> Dim {
     let mut all: Vec<Dim> = Vec::new();
     for dim in [a, &b] {
-        let inner = match dim.only_factor() {
-            Some((1, [Atom::Max(inner)])) if greatest => inner.clone(),
-            Some((1, [Atom::Min(inner)])) if !greatest => inner.clone(),
-            _ => vec![dim.clone()],
+        // max(x, y) + 1 is max(x + 1, y + 1).
+        let inner = match dim.atom_and_number() {
+            Some((Atom::Max(inner), by)) if greatest => shifted(inner, by),
+            Some((Atom::Min(inner), by)) if !greatest => shifted(inner, by),
+            _ => None,
         };
+        let inner = inner.unwrap_or_else(|| vec![dim.clone()]);
         for new in inner {
             // Positive where the new one is greater.
             let distance = |old: &Dim| new.plus_times(old, -1).and_then(|by| by.known());
@@ -369,6 +385,11 @@ fn extreme(a: &Dim, b: Dim, greatest: bool) -> Dim {
         (_, true) => Atom::Max(all).into(),
         (_, false) => Atom::Min(all).into(),
     }
+}
+
+/// Each plus the same number; `None` where one leaves 64 bits.
+fn shifted(dims: &[Dim], by: i64) -> Option<Vec<Dim>> {
+    dims.iter().map(|dim| dim.plus(by).ok()).collect()
 }
 
 pub(crate) fn gcd(a: i64, b: i64) -> i64 {

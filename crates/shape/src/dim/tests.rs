@@ -82,6 +82,11 @@ fn one_form_for_what_is_the_same_and_written_as_people_write() {
         (h.greater(3), "max(3, H)"),
         (h.greater(plus(&h, 2)).greater(plus(&h, 1)), "H + 2"),
         (h.lesser(&w).lesser(5), "min(5, H, W)"),
+        (
+            plus(&plus(&h, -2).greater(0), -2).greater(0),
+            "max(0, H - 4)",
+        ),
+        (plus(&h.lesser(&w), 1).lesser(&h), "min(H, W + 1)"),
         (h.modulo(8).unwrap(), "H - 8*floor(H/8)"),
         (times(&h, 12).floor_div(times(&h, 8)).unwrap(), "1"),
         (Dim::Known(12).floor_div(&h).unwrap(), "floor(12/H)"),

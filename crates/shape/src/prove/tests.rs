@@ -168,6 +168,14 @@ fn several_unknowns_are_decided_where_that_can_be_shown() {
             "fails H=1 N=1 W=1, H mod 4 == 0",
         ),
         (equal(&product(&[&n, &h]), &Dim::Known(0)), "never"),
+        (
+            equal(&product(&[&n, &h, &w]), &product(&[&w, &n, &h])),
+            "always",
+        ),
+        (
+            equal(&product(&[&n, &h]), &times(&product(&[&h, &n]), 2)),
+            "never",
+        ),
         // The common factor of all terms does not divide the number.
         (equal(&times(&h, 6), &plus(&times(&w, 4), 3)), "never"),
         // Bounds, each part exactly.

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod errors;
+mod locations;
 mod names;
 mod programs;
 mod properties;
 mod session;
+mod shapes;

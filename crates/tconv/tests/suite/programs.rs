@@ -116,6 +116,16 @@ fn program_3_is_refused_while_it_runs_and_trains_once_mended() {
 }
 
 #[test]
+fn the_readme_shows_the_diagnostic_as_it_is_printed() {
+    let text = output("seed_3_dynamic_mismatch");
+    let from = text.find("warning: ").expect("a diagnostic");
+    let diagnostic = text[from..].split("\n\n").next().unwrap();
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    assert!(readme.contains(diagnostic), "{diagnostic}");
+}
+
+#[test]
 fn program_4_answers_five_mistakes_and_goes_on() {
     let text = output("seed_4_dynamic_output_shape");
     let answers: Vec<&str> = text.lines().filter(|line| line.starts_with('[')).collect();

@@ -8,7 +8,8 @@ use tconv_tensor::Tensor;
 use super::check::{brackets, check_rank};
 use crate::op::{Fact, INDICES, Op, OpDef, not_differentiable, take};
 use crate::operand::integers;
-use crate::{Error, Operation, Output, Result, Run};
+use crate::ops::sizes::broadcast;
+use crate::{Error, Need, Operation, Output, Result, Run};
 
 pub(crate) static BROADCAST_GRADIENT_ARGS: OpDef = OpDef {
     name: "BroadcastGradientArgs",
@@ -61,6 +62,16 @@ fn stretched(s0: &[i64], s1: &[i64]) -> Option<[Vec<i64>; 2]> {
     Some(axes)
 }
 
+fn checked(s0: &[i64], s1: &[i64]) -> Result<[Vec<i64>; 2]> {
+    stretched(s0, s1).ok_or_else(|| {
+        Error::invalid(format!(
+            "Incompatible shapes: {} vs. {}",
+            brackets(s0),
+            brackets(s1)
+        ))
+    })
+}
+
 impl Op for BroadcastGradientArgs {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let [s0, s1] = inputs else {
@@ -85,6 +96,19 @@ impl Op for BroadcastGradientArgs {
         })
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let shape = |fact: &Fact| Some(Fact::new(fact.dtype, fact.value.clone()?.to_vec()));
+        let shapes: Option<Vec<Fact>> = inputs.iter().map(shape).collect();
+        shapes.map_or_else(Vec::new, |shapes| broadcast(&shapes))
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        match (inputs[0].known_values(), inputs[1].known_values()) {
+            (Some(a), Some(b)) => checked(&a, &b).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [s0, s1] = take(inputs)?;
         for (i, shape) in [&s0, &s1].into_iter().enumerate() {
@@ -96,14 +120,8 @@ impl Op for BroadcastGradientArgs {
             }
         }
         let (a, b) = (s0.to_i64_vec()?, s1.to_i64_vec()?);
-        let axes = stretched(&a, &b).ok_or_else(|| {
-            Error::invalid(format!(
-                "Incompatible shapes: {} vs. {}",
-                brackets(&*a),
-                brackets(&*b)
-            ))
-        })?;
-        axes.iter()
+        checked(&a, &b)?
+            .iter()
             .map(|axes| integers(&[axes.len()], axes, Some(s0.dtype())))
             .collect()
     }

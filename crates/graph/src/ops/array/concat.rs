@@ -1,18 +1,19 @@
-//! `ConcatV2`, and `ConcatOffset` for its gradient.
+//! `ConcatV2`.
 
 use std::sync::Arc;
 
 use tconv_shape::{Dim, Shape};
 use tconv_tensor::{DType, Tensor};
 
-use super::check::{MOST_AXES, axis_in, brackets, check_rank, merge, single};
+use super::check::{axis_in, brackets, check_rank, merge, single};
 use super::moving::{around, scatter};
 use super::pack::too_short;
 use super::shape::shape_as;
 use super::slice::slice;
-use crate::op::{DATA, Fact, INDICES, Op, OpDef, not_differentiable};
+use crate::op::{DATA, Fact, INDICES, Op, OpDef};
 use crate::operand::{apply, integers};
-use crate::{Code, Error, Operation, Output, Result, Run};
+use crate::ops::sizes::{self, open, open_shape};
+use crate::{Code, Error, Need, Operation, Output, Result, Run, location};
 
 const SCALARS: &str = "Can't concatenate scalars (use tf.stack instead)";
 
@@ -32,7 +33,9 @@ pub(crate) static CONCAT_V2: OpDef = OpDef {
 /// # Errors
 /// `Value` for an empty list, scalars, shapes that differ in another axis, an axis that is out of range;
 /// `Type` for dtypes that differ.
+#[track_caller]
 pub fn concat(values: &[Output], axis: i64) -> Result<Output> {
+    let _from = location::caller();
     match values {
         [] => Err(too_short("values", "ConcatV2")),
         [only] => Ok(apply("Identity", "concat", &[only], |node| node)?.output(0)),
@@ -73,10 +76,15 @@ fn joined(values: &[Fact]) -> Option<Vec<Dim>> {
         }
         match &fact.value {
             Some(value) => all.extend(value.iter().cloned()),
-            None => all.extend((0..length).map(|k| Dim::unknown(format!("concat[{i}][{k}]")))),
+            None => all.extend((0..length).map(|k| open(format!("concat[{i}][{k}]")))),
         }
     }
     Some(all)
+}
+
+pub(super) fn too_large(axis: usize) -> Error {
+    let message = format!("axis {axis} of the result is too large");
+    Error::new(Code::ResourceExhausted, message)
 }
 
 /// What concatenation wants of shapes.
@@ -84,6 +92,47 @@ fn alike(axis: usize) -> String {
     format!(
         "concatenated along axis {axis}, tensors may differ only there: crop or pad the others to fit"
     )
+}
+
+/// The axis and the sizes of the result.
+fn joined_sizes<S: AsRef<[usize]>>(shapes: &[S], axis: i64) -> Result<(usize, Vec<usize>)> {
+    let Some((first, rest)) = shapes.split_first() else {
+        return Err(too_short("values", "ConcatV2"));
+    };
+    let (first, mut sizes) = (first.as_ref(), first.as_ref().to_vec());
+    let rank = sizes.len();
+    if rank == 0 {
+        return Err(Error::invalid(format!("ConcatOp : {SCALARS}")));
+    }
+    let at = axis_in(axis, rank).ok_or_else(|| {
+        Error::invalid(format!(
+            "ConcatOp : Expected concatenating dimensions in the range [-{rank}, {rank}), but got {axis}"
+        ))
+    })?;
+    for (i, value) in (1..).zip(rest) {
+        let value = value.as_ref();
+        let shapes = || {
+            let (first, value) = (brackets(first), brackets(value));
+            format!("shape[0] = {first} vs. shape[{i}] = {value}")
+        };
+        if value.len() != rank {
+            return Err(Error::invalid(format!(
+                "ConcatOp : Ranks of all input tensors should match: {}",
+                shapes()
+            )));
+        }
+        if let Some(axis) = (0..rank).find(|&k| k != at && value[k] != sizes[k]) {
+            return Err(Error::invalid(format!(
+                "ConcatOp : Dimension {axis} in both shapes must be equal: {}",
+                shapes()
+            ))
+            .help(alike(at)));
+        }
+        sizes[at] = sizes[at]
+            .checked_add(value[at])
+            .ok_or_else(|| too_large(at))?;
+    }
+    Ok((at, sizes))
 }
 
 impl Op for Concat {
@@ -101,7 +150,7 @@ impl Op for Concat {
             .iter()
             .try_for_each(|value| check_rank(&value.shape, rank))?;
         let Some(&[axis]) = axis.known_values().as_deref() else {
-            return Ok(vec![Fact::new(dtype, Shape::of_rank(rank, "concat"))]);
+            return Ok(vec![Fact::new(dtype, open_shape(rank, "concat"))]);
         };
         let Some(at) = axis_in(axis, rank) else {
             let least = if axis < 0 {
@@ -121,7 +170,7 @@ impl Op for Concat {
             let dims = match value.shape.dims() {
                 Some(dims) => dims.to_vec(),
                 None => (0..rank)
-                    .map(|axis| Dim::unknown(format!("concat[{axis}]")))
+                    .map(|axis| open(format!("concat[{axis}]")))
                     .collect(),
             };
             whole = Some(match whole {
@@ -152,53 +201,36 @@ impl Op for Concat {
         }])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let Ok((values, axis)) = split_off(inputs) else {
+            return Vec::new();
+        };
+        let rank = values.iter().find_map(|value| value.shape.rank());
+        let at = match axis.known_values().as_deref() {
+            Some(&[axis]) => rank.and_then(|rank| axis_in(axis, rank)),
+            _ => None,
+        };
+        at.map_or_else(Vec::new, |at| sizes::alike(values, Some(at)))
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let (values, axis) = split_off(inputs)?;
+        match axis.known_values().as_deref() {
+            Some(&[axis]) => joined_sizes(&sizes::all_known(values), axis).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let (values, axis) = split_off(&inputs)?;
         let first = &values[0];
-        let rank = first.rank();
         let axis = single(axis).ok_or_else(|| {
             let shape = brackets(axis.shape());
             Error::invalid(format!(
                 "ConcatOp : Expected axis to be a scalar, but got shape {shape}"
             ))
         })?;
-        if rank == 0 {
-            return Err(Error::invalid(format!("ConcatOp : {SCALARS}")));
-        }
-        let at = axis_in(axis, rank).ok_or_else(|| {
-            Error::invalid(format!(
-                "ConcatOp : Expected concatenating dimensions in the range [-{rank}, {rank}), but got {axis}"
-            ))
-        })?;
-        let mut sizes = first.shape().to_vec();
-        for (i, value) in values.iter().enumerate().skip(1) {
-            let shapes = || {
-                format!(
-                    "shape[0] = {} vs. shape[{i}] = {}",
-                    brackets(first.shape()),
-                    brackets(value.shape())
-                )
-            };
-            if value.rank() != rank {
-                return Err(Error::invalid(format!(
-                    "ConcatOp : Ranks of all input tensors should match: {}",
-                    shapes()
-                )));
-            }
-            if let Some(axis) = (0..rank).find(|&k| k != at && value.shape()[k] != sizes[k]) {
-                return Err(Error::invalid(format!(
-                    "ConcatOp : Dimension {axis} in both shapes must be equal: {}",
-                    shapes()
-                ))
-                .help(alike(at)));
-            }
-            sizes[at] = sizes[at].checked_add(value.shape()[at]).ok_or_else(|| {
-                Error::new(
-                    Code::ResourceExhausted,
-                    format!("axis {at} of the result is too large"),
-                )
-            })?;
-        }
+        let (at, sizes) = joined_sizes(&sizes::of(values), axis)?;
         let mut out = Tensor::zeros(first.dtype(), &sizes)?;
         let (outer, inner) = around(&sizes, at);
         let mut done = 0;
@@ -247,102 +279,5 @@ impl Op for Concat {
             *dx = Some(slice(dy, offset, shape)?);
         }
         Ok(dx)
-    }
-}
-
-pub(crate) static CONCAT_OFFSET: OpDef = OpDef {
-    name: "ConcatOffset",
-    inputs: &[("concat_dim", "int32"), ("shape", "N*shape_type")],
-    types: &[("shape_type", INDICES)],
-    stateful: false,
-    make: |attrs| {
-        attrs.skip("N");
-        Ok(Arc::new(ConcatOffset))
-    },
-};
-
-/// Where each of several tensors begins in their concatenation.
-struct ConcatOffset;
-
-fn axis_and_shapes<T>(inputs: &[T]) -> Result<(&T, &[T])> {
-    match inputs {
-        [axis, shapes @ ..] if !shapes.is_empty() => Ok((axis, shapes)),
-        _ => Err(too_short("shape", "ConcatOffset")),
-    }
-}
-
-impl Op for ConcatOffset {
-    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
-        let (axis, shapes) = axis_and_shapes(inputs)?;
-        check_rank(&axis.shape, 0)?;
-        let fact = |shape: &Fact| {
-            check_rank(&shape.shape, 1)?;
-            Ok(Fact::new(shape.dtype, &shape.shape))
-        };
-        shapes.iter().map(fact).collect()
-    }
-
-    fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        let (axis, shapes) = axis_and_shapes(&inputs)?;
-        let axis = single(axis).filter(|_| axis.rank() == 0).ok_or_else(|| {
-            let shape = brackets(axis.shape());
-            Error::invalid(format!(
-                "Concat dim tensor should be a scalar integer, but got shape {shape}"
-            ))
-        })?;
-        for (i, shape) in shapes.iter().enumerate() {
-            if shape.rank() != 1 {
-                return Err(Error::invalid(format!(
-                    "input {i} should be a vector, but got shape {}",
-                    brackets(shape.shape())
-                )));
-            }
-            if shape.len() != shapes[0].len() || shape.len() > MOST_AXES {
-                return Err(Error::invalid(format!(
-                    "input {i} should contain {} elements, but got {}",
-                    shapes[0].len().min(MOST_AXES),
-                    shape.len()
-                )));
-            }
-        }
-        let rank = shapes[0].len();
-        let at = axis_in(axis, rank).ok_or_else(|| {
-            Error::invalid(format!("Concat dim is out of range: {axis} vs. {rank}"))
-        })?;
-        let first = shapes[0].to_i64_vec()?;
-        let mut begin = 0i64;
-        let mut offsets = Vec::with_capacity(shapes.len());
-        for (i, shape) in shapes.iter().enumerate() {
-            let sizes = shape.to_i64_vec()?;
-            if (0..rank).any(|k| k != at && sizes[k] != first[k]) {
-                let list = |sizes: &[i64]| {
-                    sizes
-                        .iter()
-                        .map(i64::to_string)
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                };
-                return Err(Error::invalid(format!(
-                    "All dimensions except {at} must match. Input {i} has shape [{}] and doesn't match input 0 \
-                     with shape [{}].",
-                    list(&sizes),
-                    list(&first)
-                )));
-            }
-            let mut offset = vec![0; rank];
-            offset[at] = begin;
-            offsets.push(integers(&[rank], &offset, Some(shape.dtype()))?);
-            begin = begin.checked_add(sizes[at]).ok_or_else(|| {
-                Error::new(
-                    Code::ResourceExhausted,
-                    format!("axis {at} of the result is too large"),
-                )
-            })?;
-        }
-        Ok(offsets)
-    }
-
-    fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
-        not_differentiable(node)
     }
 }

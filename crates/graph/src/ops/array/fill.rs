@@ -9,7 +9,8 @@ use super::reshape::reshape;
 use super::shape::shape;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
 use crate::operand::apply;
-use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
+use crate::ops::sizes;
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch, location};
 
 pub(crate) static FILL: OpDef = OpDef {
     name: "Fill",
@@ -23,6 +24,7 @@ pub(crate) static FILL: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for a negative size or a value that is no scalar.
+#[track_caller]
 pub fn fill(dims: impl Operand, value: impl Operand) -> Result<Output> {
     Ok(apply("Fill", "Fill", &[&dims, &value], |node| node)?.output(0))
 }
@@ -31,7 +33,9 @@ pub fn fill(dims: impl Operand, value: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// None that a tensor can cause.
+#[track_caller]
 pub fn zeros_like(like: &Output) -> Result<Output> {
+    let _from = location::caller();
     like.graph().name_scope("zeros_like", || {
         fill(shape(like)?, Tensor::zeros(like.dtype(), &[])?)
     })
@@ -78,6 +82,16 @@ impl Op for Fill {
             value: repeated,
             ..fact
         }])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::not_negative(inputs, 0)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        inputs[0]
+            .known_values()
+            .map_or(Ok(()), |dims| to_sizes(&dims).map(drop))
     }
 
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

@@ -9,7 +9,8 @@ use super::check::{axis_in, brackets, check_size, merge};
 use super::fill::zeros_like;
 use super::moving::{around, gather, scatter};
 use crate::op::{DATA, Fact, Op, OpDef, take};
-use crate::{Error, Operation, Output, Result, Run};
+use crate::ops::sizes::{self, open};
+use crate::{Error, Need, Operation, Output, Result, Run};
 
 /// The most tensors that one node makes.
 const MOST_OUTPUTS: i64 = 1 << 20;
@@ -32,11 +33,13 @@ pub(crate) static PACK: OpDef = OpDef {
 /// # Errors
 /// `Value` for an empty list, shapes that differ, an axis that is out of range; `Type` for dtypes that
 /// differ.
+#[track_caller]
 pub fn pack(values: &[Output], axis: i64) -> Result<Output> {
     pack_named(values, axis, "stack")
 }
 
 /// [`pack`] under a name of the caller's.
+#[track_caller]
 pub(crate) fn pack_named(values: &[Output], axis: i64, name: &str) -> Result<Output> {
     let first = values.first().ok_or_else(|| too_short("values", "Pack"))?;
     first
@@ -87,9 +90,7 @@ impl Pack {
             .enumerate()
             .map(|(i, input)| match &input.value {
                 Some(value) => value.to_vec(),
-                None => (0..each)
-                    .map(|_| Dim::unknown(format!("stack[{i}]")))
-                    .collect(),
+                None => (0..each).map(|_| open(format!("stack[{i}]"))).collect(),
             })
             .collect();
         let outer = each.checked_div(inner).unwrap_or(0);
@@ -99,6 +100,18 @@ impl Pack {
                 .map(move |one| one.get(row * inner..(row + 1) * inner))
         });
         Some(rows.collect::<Option<Vec<_>>>()?.concat())
+    }
+}
+
+fn check_alike<S: AsRef<[usize]>>(shapes: &[S]) -> Result<()> {
+    let first = shapes.first().map_or(&[][..], AsRef::as_ref);
+    match shapes.iter().position(|shape| shape.as_ref() != first) {
+        Some(i) => Err(Error::invalid(format!(
+            "Shapes of all inputs must match: values[0].shape = {} != values[{i}].shape = {}",
+            brackets(first),
+            brackets(shapes[i].as_ref()),
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -127,16 +140,18 @@ impl Op for Pack {
         }])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::alike(inputs, None)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_alike(&sizes::all_known(inputs))
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let first = inputs.first().ok_or_else(|| too_short("values", "Pack"))?;
+        check_alike(&sizes::of(&inputs))?;
         let each = first.shape().to_vec();
-        if let Some(i) = inputs.iter().position(|input| input.shape() != each) {
-            return Err(Error::invalid(format!(
-                "Shapes of all inputs must match: values[0].shape = {} != values[{i}].shape = {}",
-                brackets(&*each),
-                brackets(inputs[i].shape()),
-            )));
-        }
         let axis = run_axis(self.axis, each.len() + 1)?;
         let mut sizes = each;
         sizes.insert(axis, inputs.len());
@@ -199,6 +214,7 @@ pub(crate) static UNPACK: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for an axis that is out of range or whose size is not known before the graph runs.
+#[track_caller]
 pub fn unpack(value: &Output, axis: i64) -> Result<Vec<Output>> {
     let shape = value.static_shape();
     let size = match shape.dims() {
@@ -219,6 +235,7 @@ pub fn unpack(value: &Output, axis: i64) -> Result<Vec<Output>> {
     unpack_into(value, count, axis)
 }
 
+#[track_caller]
 fn unpack_into(value: &Output, count: i64, axis: i64) -> Result<Vec<Output>> {
     let node = value.graph().add("Unpack").name("unstack").input(value);
     Ok(node
@@ -231,6 +248,21 @@ fn unpack_into(value: &Output, count: i64, axis: i64) -> Result<Vec<Output>> {
 struct Unpack {
     axis: i64,
     count: usize,
+}
+
+impl Unpack {
+    /// The axis, which must have the right size.
+    fn axis_of(&self, sizes: &[usize]) -> Result<usize> {
+        let axis = run_axis(self.axis, sizes.len())?;
+        match sizes[axis] == self.count {
+            true => Ok(axis),
+            false => Err(Error::invalid(format!(
+                "Input shape axis {axis} must equal {}, got shape {}",
+                self.count,
+                brackets(sizes),
+            ))),
+        }
+    }
 }
 
 impl Op for Unpack {
@@ -265,17 +297,22 @@ impl Op for Unpack {
             .collect())
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let dims = inputs[0].shape.dims().unwrap_or_default();
+        let axis = axis_in(self.axis, dims.len());
+        let need = axis
+            .and_then(|axis| sizes::exactly(inputs, 0, axis, self.count as i64, "slices are made"));
+        need.into_iter().collect()
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        self.axis_of(&sizes::known(&inputs[0])).map(drop)
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [value] = take(inputs)?;
         let sizes = value.shape();
-        let axis = run_axis(self.axis, sizes.len())?;
-        if sizes[axis] != self.count {
-            return Err(Error::invalid(format!(
-                "Input shape axis {axis} must equal {}, got shape {}",
-                self.count,
-                brackets(sizes),
-            )));
-        }
+        let axis = self.axis_of(sizes)?;
         let (outer, inner) = around(sizes, axis);
         let row = (inner * self.count) as isize;
         let mut rest = sizes.to_vec();

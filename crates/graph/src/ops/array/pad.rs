@@ -12,7 +12,8 @@ use super::slice::slice;
 use super::strided_slice::Index;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
 use crate::operand::{apply, integers};
-use crate::{Code, Error, Graph, Operand, Operation, Output, Result, Run};
+use crate::ops::sizes::{self, open};
+use crate::{Code, Error, Graph, Need, Operand, Operation, Output, Result, Run};
 
 pub(crate) static PAD: OpDef = OpDef {
     name: "Pad",
@@ -26,6 +27,7 @@ pub(crate) static PAD: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for negative paddings or not one pair for each axis.
+#[track_caller]
 pub fn pad(input: impl Operand, paddings: impl Operand) -> Result<Output> {
     Ok(apply("Pad", "Pad", &[&input, &paddings], |node| node)?.output(0))
 }
@@ -55,6 +57,36 @@ impl<const N: usize> Operand for [(i64, i64); N] {
 }
 
 struct Pad;
+
+/// The padded sizes, and the paddings before.
+fn padded(input: &[usize], paddings: &[i64]) -> Result<(Vec<usize>, Vec<usize>)> {
+    let mut padded = (Vec::new(), Vec::new());
+    for (axis, (padding, &size)) in paddings.chunks_exact(2).zip(input).enumerate() {
+        let refused = |_| {
+            Error::invalid(format!(
+                "Paddings must be non-negative: {} {}",
+                padding[0], padding[1]
+            ))
+            .help(format!("they are those of axis {axis}"))
+        };
+        let before = usize::try_from(padding[0]).map_err(refused)?;
+        let behind = usize::try_from(padding[1]).map_err(refused)?;
+        let sum = size
+            .checked_add(before)
+            .and_then(|n| n.checked_add(behind))
+            .filter(|&n| n <= i64::MAX as usize);
+        padded.0.push(sum.ok_or_else(|| {
+            Error::new(
+                Code::ResourceExhausted,
+                format!(
+                    "axis {axis} of size {size} with paddings {before} and {behind} is too large"
+                ),
+            )
+        })?);
+        padded.1.push(before);
+    }
+    Ok(padded)
+}
 
 impl Op for Pad {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
@@ -90,10 +122,29 @@ impl Op for Pad {
             }
             sizes.push(match (padding, input.shape.dims()) {
                 (Some([before, behind]), Some(dims)) => dims[axis].plus(before)?.plus(behind)?,
-                _ => Dim::unknown(format!("Pad[{axis}]")),
+                _ => open(format!("Pad[{axis}]")),
             });
         }
         Ok(vec![Fact::new(input.dtype, sizes)])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let paddings = inputs[1].value.as_deref().unwrap_or_default();
+        let one = |(i, padding): (usize, &Dim)| {
+            let own = padding.clone();
+            sizes::at_least(padding, 0, move |words| {
+                let (axis, side) = (i / 2, if i % 2 == 0 { "before" } else { "behind" });
+                format!("axis {axis}: the padding {side} is {}", words.dim(&own))
+            })
+        };
+        paddings.iter().enumerate().filter_map(one).collect()
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let paddings = inputs[1].known_values();
+        paddings.map_or(Ok(()), |paddings| {
+            padded(&sizes::known(&inputs[0]), &paddings).map(drop)
+        })
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -114,30 +165,7 @@ impl Op for Pad {
                 brackets(input.shape())
             )));
         }
-        let paddings = paddings.to_i64_vec()?;
-        let (mut sizes, mut first) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        for (axis, (padding, &size)) in paddings.chunks_exact(2).zip(input.shape()).enumerate() {
-            let refused = |_| {
-                Error::invalid(format!(
-                    "Paddings must be non-negative: {} {}",
-                    padding[0], padding[1]
-                ))
-                .help(format!("they are those of axis {axis}"))
-            };
-            let before = usize::try_from(padding[0]).map_err(refused)?;
-            let behind = usize::try_from(padding[1]).map_err(refused)?;
-            let padded = size
-                .checked_add(before)
-                .and_then(|n| n.checked_add(behind))
-                .filter(|&n| n <= i64::MAX as usize);
-            sizes.push(padded.ok_or_else(|| {
-                Error::new(
-                    Code::ResourceExhausted,
-                    format!("axis {axis} of size {size} with paddings {before} and {behind} is too large"),
-                )
-            })?);
-            first.push(before);
-        }
+        let (sizes, first) = padded(input.shape(), &paddings.to_i64_vec()?)?;
         if sizes == input.shape() {
             return Ok(vec![input]);
         }

@@ -9,7 +9,8 @@ use super::check::{MOST_AXES, axes_of, axis_in, single};
 use super::shape::shape;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
 use crate::operand::apply;
-use crate::{Error, Operand, Operation, Output, Result, Run};
+use crate::ops::sizes::{self as common, open_shape};
+use crate::{Error, Need, Operand, Operation, Output, Result, Run};
 
 mod sizes;
 
@@ -43,6 +44,7 @@ pub(crate) static RESHAPE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` when the numbers of elements are known to differ.
+#[track_caller]
 pub fn reshape(tensor: impl Operand, shape: impl Operand) -> Result<Output> {
     Ok(apply("Reshape", "Reshape", &[&tensor, &shape], |node| node)?.output(0))
 }
@@ -56,15 +58,44 @@ impl Op for Reshape {
         };
         let shape = match (&shape.value, axes_of(&shape.shape)?) {
             (Some(wanted), _) => sizes::infer(&tensor.shape, wanted)?,
-            (None, Some(rank)) => Shape::of_rank(rank, "Reshape"),
+            (None, Some(rank)) => open_shape(rank, "Reshape"),
             (None, None) => Shape::unknown(),
         };
         Ok(vec![reshaped(tensor, shape)])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let (from, wanted) = (
+            &inputs[0].shape,
+            inputs[1].value.as_deref().unwrap_or_default(),
+        );
+        if inputs[1].value.is_none() {
+            return Vec::new();
+        }
+        let mut needs = common::not_negative(inputs, 1);
+        let fits = sizes::fits(from, wanted);
+        needs.extend(fits.and_then(|(have, want)| {
+            let (from, wanted) = (from.dims()?.to_vec(), wanted.to_vec());
+            Need::equal(&have, &want, move |words| {
+                let (input, from) = (common::input(words, 0), words.shape(&from));
+                format!("{input} is {from}, to be {}", words.shape(&wanted))
+            })
+        }));
+        needs
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        sizes::check_vector(&common::known(&inputs[1]))?;
+        match inputs[1].known_values() {
+            Some(wanted) => sizes::resolve(&common::known(&inputs[0]), wanted).map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [tensor, shape] = take(inputs)?;
-        let sizes = sizes::resolve(tensor.shape(), &shape)?;
+        sizes::check_vector(shape.shape())?;
+        let sizes = sizes::resolve(tensor.shape(), shape.to_i64_vec()?)?;
         Ok(vec![tensor.reshape(&sizes)?])
     }
 
@@ -85,6 +116,7 @@ pub(crate) static EXPAND_DIMS: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for an axis that is out of range.
+#[track_caller]
 pub fn expand_dims(input: impl Operand, axis: impl Operand) -> Result<Output> {
     Ok(apply("ExpandDims", "ExpandDims", &[&input, &axis], |node| node)?.output(0))
 }
@@ -116,7 +148,7 @@ impl Op for ExpandDims {
                 dims.insert(at, Dim::Known(1));
                 Shape::new(dims)
             }
-            (Some(dims), _) => Shape::of_rank(dims.len() + 1, "ExpandDims"),
+            (Some(dims), _) => open_shape(dims.len() + 1, "ExpandDims"),
             (None, _) => Shape::unknown(),
         };
         Ok(vec![reshaped(input, shape)])
@@ -162,6 +194,7 @@ pub(crate) static SQUEEZE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for an axis that is out of range or known to be of another size than 1.
+#[track_caller]
 pub fn squeeze(input: impl Operand, axes: &[i64]) -> Result<Output> {
     Ok(apply("Squeeze", "Squeeze", &[&input], |node| {
         node.attr("squeeze_dims", axes)
@@ -174,6 +207,20 @@ struct Squeeze {
 }
 
 impl Squeeze {
+    /// Which axes are named, while the graph runs; they must have size 1.
+    fn check_named(&self, sizes: &[usize]) -> Result<Vec<bool>> {
+        let rank = sizes.len();
+        let named = self.named(rank, |_, axis| {
+            Error::invalid(format!(
+                "Tried to squeeze dim index {axis} for tensor with {rank} dimensions."
+            ))
+        })?;
+        match (0..rank).find(|&axis| named[axis] && sizes[axis] != 1) {
+            Some(axis) => Err(Error::invalid(not_one(axis, sizes[axis]))),
+            None => Ok(named),
+        }
+    }
+
     /// Which axes are named.
     fn named(&self, rank: usize, fail: impl Fn(usize, i64) -> Error) -> Result<Vec<bool>> {
         let mut named = vec![false; rank];
@@ -213,20 +260,26 @@ impl Op for Squeeze {
         Ok(vec![reshaped(&inputs[0], Shape::new(rest))])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let rank = inputs[0].shape.rank().unwrap_or(0);
+        let Ok(named) = self.named(rank, |_, _| Error::value("")) else {
+            return Vec::new();
+        };
+        let axes = (0..rank).filter(|&axis| named[axis]);
+        axes.filter_map(|axis| common::exactly(inputs, 0, axis, 1, "can be taken away"))
+            .collect()
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        self.check_named(&common::known(&inputs[0])).map(drop)
+    }
+
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [input] = take(inputs)?;
         let sizes = input.shape();
-        let rank = sizes.len();
-        let named = self.named(rank, |_, axis| {
-            Error::invalid(format!(
-                "Tried to squeeze dim index {axis} for tensor with {rank} dimensions."
-            ))
-        })?;
-        if let Some(axis) = (0..rank).find(|&axis| named[axis] && sizes[axis] != 1) {
-            return Err(Error::invalid(not_one(axis, sizes[axis])));
-        }
+        let named = self.check_named(sizes)?;
         let all = self.axes.is_empty();
-        let rest: Vec<usize> = (0..rank)
+        let rest: Vec<usize> = (0..sizes.len())
             .filter(|&axis| !(named[axis] || all && sizes[axis] == 1))
             .map(|axis| sizes[axis])
             .collect();

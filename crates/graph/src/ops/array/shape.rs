@@ -8,7 +8,7 @@ use tconv_tensor::{DType, Tensor};
 use crate::graph::graph_of;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, not_differentiable};
 use crate::operand::integers;
-use crate::{Error, Operand, Operation, Output, Result, Run};
+use crate::{Error, Operand, Operation, Output, Result, Run, location};
 
 const INPUTS: &[(&str, &str)] = &[("input", "T")];
 const TYPES: &[(&str, &[DType])] = &[("T", DATA), ("out_type", INDICES)];
@@ -49,6 +49,7 @@ pub(crate) static RANK: OpDef = OpDef {
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn shape(input: impl Operand) -> Result<Output> {
     measure(&SHAPE, &input, Some(DType::Int32))
 }
@@ -62,6 +63,7 @@ pub(crate) fn shape_as(input: &Output, dtype: DType) -> Result<Output> {
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn size(input: impl Operand) -> Result<Output> {
     measure(&SIZE, &input, Some(DType::Int32))
 }
@@ -70,11 +72,14 @@ pub fn size(input: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn rank(input: impl Operand) -> Result<Output> {
     measure(&RANK, &input, None)
 }
 
+#[track_caller]
 fn measure(def: &'static OpDef, input: &dyn Operand, out_type: Option<DType>) -> Result<Output> {
+    let _from = location::caller();
     let graph = graph_of(&[input])?;
     graph.op_scope(def.name, |own| {
         let input = input.to_output(&graph, None, "input")?;

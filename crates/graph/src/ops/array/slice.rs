@@ -12,7 +12,8 @@ use super::pad::pad;
 use super::shape::shape_as;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
 use crate::operand::apply;
-use crate::{Error, Operand, Operation, Output, Result, Run};
+use crate::ops::sizes::{self, open};
+use crate::{Error, Need, Operand, Operation, Output, Result, Run};
 
 pub(crate) static SLICE: OpDef = OpDef {
     name: "Slice",
@@ -27,22 +28,74 @@ pub(crate) static SLICE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for a `begin` or `size` of another length than the rank.
+#[track_caller]
 pub fn slice(input: impl Operand, begin: impl Operand, size: impl Operand) -> Result<Output> {
     Ok(apply("Slice", "Slice", &[&input, &begin, &size], |node| node)?.output(0))
 }
 
 struct Slice;
 
+/// An element of a vector whose elements are followed.
+fn at(fact: &Fact, axis: usize) -> Option<&Dim> {
+    fact.value.as_ref()?.get(axis)
+}
+
+/// What a run refuses.
+fn check<S: AsRef<[usize]>>(input: &[usize], begin: &S, size: &S) -> Result<()> {
+    let rank = input.len();
+    let (begin, size) = (begin.as_ref(), size.as_ref());
+    if [begin, size].iter().any(|given| **given != [rank]) {
+        return Err(Error::invalid(format!(
+            "Expected begin and size arguments to be 1-D tensors of size {rank}, but got shapes {} and {} instead.",
+            brackets(begin),
+            brackets(size)
+        )));
+    }
+    Ok(())
+}
+
+/// Where the part begins, and its sizes.
+fn part(input: &[usize], begin: &[i64], size: &[i64]) -> Result<(Vec<usize>, Vec<usize>)> {
+    let mut part = (Vec::new(), Vec::new());
+    for (axis, (&dim, (&begin, &size))) in input.iter().zip(begin.iter().zip(size)).enumerate() {
+        let dim = dim as i64;
+        let size = if size == -1 {
+            dim.saturating_sub(begin)
+        } else {
+            size
+        };
+        if dim == 0 && (begin != 0 || size != 0) {
+            return Err(Error::invalid(format!(
+                "Expected begin[{axis}] == 0 (got {begin}) and size[{axis}] == 0 (got {size}) when \
+                 input.dim_size({axis}) == 0"
+            )));
+        }
+        if !(0..=dim).contains(&begin) {
+            return Err(Error::invalid(format!(
+                "Expected begin[{axis}] in [0, {dim}], but got {begin}"
+            )));
+        }
+        if !(0..=dim - begin).contains(&size) {
+            return Err(Error::invalid(format!(
+                "Expected size[{axis}] in [0, {}], but got {size}",
+                dim - begin
+            ))
+            .help(format!(
+                "axis {axis} has size {dim}, and the slice begins at {begin}"
+            )));
+        }
+        part.0.push(begin as usize);
+        part.1.push(size as usize);
+    }
+    Ok(part)
+}
+
 impl Op for Slice {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let [input, begin, size] = inputs else {
             return Ok(Vec::new());
         };
-        let known = |fact: &Fact, axis: usize| {
-            fact.value
-                .as_ref()
-                .and_then(|value| value.get(axis)?.known())
-        };
+        let known = |fact: &Fact, axis: usize| at(fact, axis).and_then(Dim::known);
         check_rank(&begin.shape, 1)?;
         check_rank(&size.shape, 1)?;
         let length = axes_of(&merge(&begin.shape, &size.shape)?)?;
@@ -54,11 +107,9 @@ impl Op for Slice {
         };
         let mut sizes = Vec::with_capacity(rank);
         for axis in 0..rank {
-            let (from, wanted) = (
-                known(begin, axis),
-                size.value.as_ref().and_then(|value| value.get(axis)),
-            );
-            for n in [from, wanted.and_then(Dim::known)].into_iter().flatten() {
+            let (from, wanted) = (at(begin, axis), at(size, axis));
+            let numbers = [from, wanted].into_iter().flatten();
+            for n in numbers.filter_map(Dim::known) {
                 if n < -1 {
                     return Err(Error::value(format!(
                         "Invalid value in tensor used for shape: {n}"
@@ -66,20 +117,23 @@ impl Op for Slice {
                 }
             }
             let dim = input.shape.dims().map(|dims| &dims[axis]);
-            let open = || Dim::unknown(format!("Slice[{axis}]"));
+            let open = || open(format!("Slice[{axis}]"));
             sizes.push(match (wanted, from, dim) {
-                (Some(Dim::Known(-1)), Some(from @ 0..), Some(dim)) => {
+                (Some(Dim::Known(-1)), Some(from), Some(dim)) if *from != Dim::Known(-1) => {
                     let rest = dim.minus(from)?;
-                    if rest.known().is_some_and(|n| n < 0) {
-                        return Err(Error::value(format!(
-                            "Negative dimension size caused by subtracting {from} from {dim}"
-                        )));
+                    match rest.known() {
+                        Some(n) if n < 0 => {
+                            return Err(Error::value(format!(
+                                "Negative dimension size caused by subtracting {from} from {dim}"
+                            )));
+                        }
+                        // TensorFlow does not see what is the same for all sizes.
+                        Some(_) if dim.known().is_none() => open(),
+                        _ => rest,
                     }
-                    rest
                 }
-                (Some(Dim::Known(-1)), ..) => open(),
+                (Some(Dim::Known(-1)) | None, ..) => open(),
                 (Some(size), ..) => size.clone(),
-                (None, ..) => open(),
             });
         }
         let value = (rank == 1).then(|| {
@@ -102,51 +156,54 @@ impl Op for Slice {
         }])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let [input, begin, size] = inputs else {
+            return Vec::new();
+        };
+        let mut needs = Vec::new();
+        for (axis, dim) in input.shape.dims().into_iter().flatten().enumerate() {
+            let (Some(from), Some(wanted)) = (at(begin, axis), at(size, axis)) else {
+                continue;
+            };
+            let whole = *wanted == Dim::Known(-1);
+            let taken = if whole { Dim::Known(0) } else { wanted.clone() };
+            let rest = dim.minus(from).and_then(|rest| rest.minus(&taken));
+            for number in [Some(from), Some(&taken), rest.as_ref().ok()]
+                .into_iter()
+                .flatten()
+            {
+                let (dim, from, wanted) = (dim.clone(), from.clone(), wanted.clone());
+                needs.extend(sizes::at_least(number, 0, move |words| {
+                    let (input, dim, from) =
+                        (sizes::input(words, 0), words.dim(&dim), words.dim(&from));
+                    let taken = if whole {
+                        "all".into()
+                    } else {
+                        words.dim(&wanted)
+                    };
+                    format!("axis {axis}: {input} has {dim}, and {taken} from {from} on are taken")
+                }));
+            }
+        }
+        needs
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let [input, begin, size] = inputs else {
+            return Ok(());
+        };
+        let [input, first, taken] = [input, begin, size].map(sizes::known);
+        check(&input, &first, &taken)?;
+        match (begin.known_values(), size.known_values()) {
+            (Some(begin), Some(size)) => part(&input, &begin, &size).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [input, begin, size] = take(inputs)?;
-        let rank = input.rank();
-        if [&begin, &size]
-            .iter()
-            .any(|given| given.rank() != 1 || given.len() != rank)
-        {
-            return Err(Error::invalid(format!(
-                "Expected begin and size arguments to be 1-D tensors of size {rank}, but got shapes {} and {} instead.",
-                brackets(begin.shape()),
-                brackets(size.shape())
-            )));
-        }
-        let (begin, size) = (begin.to_i64_vec()?, size.to_i64_vec()?);
-        let (mut from, mut sizes) = (Vec::with_capacity(rank), Vec::with_capacity(rank));
-        for axis in 0..rank {
-            let (dim, begin, size) = (input.shape()[axis] as i64, begin[axis], size[axis]);
-            let size = if size == -1 {
-                dim.saturating_sub(begin)
-            } else {
-                size
-            };
-            if dim == 0 && (begin != 0 || size != 0) {
-                return Err(Error::invalid(format!(
-                    "Expected begin[{axis}] == 0 (got {begin}) and size[{axis}] == 0 (got {size}) when \
-                     input.dim_size({axis}) == 0"
-                )));
-            }
-            if !(0..=dim).contains(&begin) {
-                return Err(Error::invalid(format!(
-                    "Expected begin[{axis}] in [0, {dim}], but got {begin}"
-                )));
-            }
-            if !(0..=dim - begin).contains(&size) {
-                return Err(Error::invalid(format!(
-                    "Expected size[{axis}] in [0, {}], but got {size}",
-                    dim - begin
-                ))
-                .help(format!(
-                    "axis {axis} has size {dim}, and the slice begins at {begin}"
-                )));
-            }
-            from.push(begin as usize);
-            sizes.push(size as usize);
-        }
+        check(input.shape(), &begin.shape(), &size.shape())?;
+        let (from, sizes) = part(input.shape(), &begin.to_i64_vec()?, &size.to_i64_vec()?)?;
         if sizes == input.shape() {
             return Ok(vec![input]);
         }

@@ -9,12 +9,16 @@ use super::check::{brackets, check_rank, merge, to_sizes};
 use super::moving::{gather, scatter, strides};
 use super::shape::shape_as;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
-use crate::{Error, Operation, Output, Result, Run};
+use crate::ops::sizes::{self, open};
+use crate::{Error, Need, Operation, Output, Result, Run};
 
+mod count;
 mod index;
+mod layout;
 mod spec;
 
 pub use index::Index;
+use layout::{Layout, cut_of, numbers};
 use spec::{AxisSpec, Cut, MOST_ENTRIES, Masks, check_stride};
 
 pub(crate) static STRIDED_SLICE: OpDef = OpDef {
@@ -56,6 +60,8 @@ fn entries(begin: &Fact, end: &Fact, strides: &Fact) -> Result<Option<usize>> {
 struct Inferred {
     cuts: Vec<Option<Cut>>,
     shape: Shape,
+    /// The axes of which one element is picked: their size, and the index.
+    picks: Vec<(usize, Dim, Dim)>,
 }
 
 fn infer(masks: Masks, shape: &Shape, numbers: [&Fact; 3]) -> Result<Option<Inferred>> {
@@ -64,52 +70,66 @@ fn infer(masks: Masks, shape: &Shape, numbers: [&Fact; 3]) -> Result<Option<Infe
         return Ok(None);
     };
     let spec = masks.spread(entries, dims.len(), Error::value)?;
-    let (mut cuts, mut sizes) = (
-        Vec::with_capacity(dims.len()),
-        Vec::with_capacity(dims.len()),
-    );
+    let (mut cuts, mut sizes, mut picks) = (Vec::new(), Vec::new(), Vec::new());
     for (axis, (one, size)) in spec.axes.iter().zip(dims).enumerate() {
-        let number = |fact: &Fact, edge: Option<i64>| match one.entry {
-            Some(entry) => fact
-                .value
-                .as_ref()
-                .and_then(|value| value.get(entry)?.known()),
-            None => edge,
+        let number = |fact: &Fact, edge: i64, masked: bool| match one.entry {
+            Some(entry) if !masked => fact.value.as_ref()?.get(entry).cloned(),
+            _ => Some(Dim::Known(edge)),
         };
-        let stride = number(strides, Some(1));
+        let stride = number(strides, 1, false).and_then(|stride| stride.known());
         if let Some(stride) = stride {
             check_stride(axis, stride, one.shrink, Error::value)?;
         }
-        let from = number(begin, Some(0)).or((one.from_edge && !one.shrink).then_some(0));
-        let to = number(end, Some(0)).or((one.to_edge || one.shrink).then_some(0));
-        let cut = match (size.known(), from, to, stride) {
+        let from = number(begin, 0, one.from_edge && !one.shrink);
+        let to = number(end, 0, one.to_edge || one.shrink);
+        let known = |dim: &Option<Dim>| dim.as_ref().and_then(Dim::known);
+        let cut = match (size.known(), known(&from), known(&to), stride) {
             (Some(size), Some(from), Some(to), Some(stride)) => {
                 Some(one.cut(axis, size, from, to, stride, Error::value)?)
             }
             _ => None,
         };
+        let counted = || one.count(size, from.as_ref()?, to.as_ref()?, stride?);
         sizes.push(match cut {
             Some(cut) => Dim::Known(cut.count),
-            None => part(one, size, stride)
-                .unwrap_or_else(|| Dim::unknown(format!("strided_slice[{axis}]"))),
+            None if one.shrink => Dim::Known(1),
+            None => counted().unwrap_or_else(|| open(format!("strided_slice[{axis}]"))),
         });
         cuts.push(cut);
+        if let (true, Some(index)) = (one.shrink, from) {
+            picks.push((axis, size.clone(), index));
+        }
     }
     let kept = |axis: &Option<usize>| axis.map_or(Dim::Known(1), |axis| sizes[axis].clone());
     let shape = Shape::new(spec.result.iter().map(kept).collect());
-    Ok(Some(Inferred { cuts, shape }))
-}
-
-/// How many elements a stride takes of a whole axis.
-fn part(spec: &AxisSpec, size: &Dim, stride: Option<i64>) -> Option<Dim> {
-    if !spec.from_edge || !spec.to_edge || spec.shrink {
-        return None;
-    }
-    let stride = stride?.checked_abs()?;
-    size.plus(stride - 1).ok()?.floor_div(stride).ok()
+    Ok(Some(Inferred { cuts, shape, picks }))
 }
 
 impl Inferred {
+    /// That the axes of which one element is picked have it.
+    fn needs(&self) -> Vec<Need> {
+        let mut needs = Vec::new();
+        for (axis, size, index) in &self.picks {
+            // From the front, and from the end; one of the two is plain for an index that is known.
+            let ends = [size.minus(index), size.plus(index)]
+                .into_iter()
+                .zip([1, 0]);
+            for (rest, least) in ends.filter_map(|(rest, least)| Some((rest.ok()?, least))) {
+                let sign_is_other = (least == 1) == (index.known() < Some(0));
+                if index.known().is_some() && sign_is_other {
+                    continue;
+                }
+                let (axis, size, index) = (*axis, size.clone(), index.clone());
+                needs.extend(sizes::at_least(&rest, least, move |words| {
+                    let (size, index) = (words.dim(&size), words.dim(&index));
+                    let input = sizes::input(words, 0);
+                    format!("axis {axis}: {input} has {size}, and element {index} is taken")
+                }));
+            }
+        }
+        needs
+    }
+
     /// The elements that are taken of a small tensor whose elements are followed.
     fn value(&self, input: &Fact) -> Option<Vec<Dim>> {
         let (value, sizes) = (input.value.as_ref()?, input.shape.known()?);
@@ -129,68 +149,6 @@ impl Inferred {
     }
 }
 
-/// A slice of a tensor that is there, in elements.
-struct Layout {
-    offset: usize,
-    strides: Vec<isize>,
-    /// The sizes of the part, in the input's axes.
-    part: Vec<usize>,
-    /// The result's sizes.
-    result: Vec<usize>,
-}
-
-impl Layout {
-    /// `sizes` are a tensor's that is there.
-    fn new(masks: Masks, sizes: &[usize], numbers: [&Tensor; 3]) -> Result<Layout> {
-        let [begin, end, steps] = numbers;
-        let entries = steps.len();
-        if numbers
-            .iter()
-            .any(|tensor| tensor.rank() != 1 || tensor.len() != entries)
-            || entries > MOST_ENTRIES
-        {
-            return Err(Error::invalid(format!(
-                "Expected begin, end, and strides to be 1D equal size tensors, but got shapes {}, {}, and {} instead.",
-                brackets(begin.shape()),
-                brackets(end.shape()),
-                brackets(steps.shape())
-            )));
-        }
-        let (begin, end, steps) = (begin.to_i64_vec()?, end.to_i64_vec()?, steps.to_i64_vec()?);
-        let spec = masks.spread(entries, sizes.len(), Error::invalid)?;
-        let (mut cuts, mut strides) = (Vec::with_capacity(sizes.len()), strides(sizes));
-        for (axis, (one, &size)) in spec.axes.iter().zip(sizes).enumerate() {
-            let number = |values: &[i64], edge| one.entry.map_or(edge, |entry| values[entry]);
-            let (begin, end, step) = (number(&begin, 0), number(&end, 0), number(&steps, 1));
-            cuts.push(one.cut(axis, size as i64, begin, end, step, Error::invalid)?);
-        }
-        let part: Vec<usize> = cuts.iter().map(|cut| cut.count as usize).collect();
-        let result = spec
-            .result
-            .iter()
-            .map(|axis| axis.map_or(1, |axis| part[axis]))
-            .collect();
-        let mut offset = 0;
-        if !part.contains(&0) {
-            for (cut, stride) in cuts.iter().zip(&mut strides) {
-                offset += cut.start as usize * *stride as usize;
-                // Of one element the stride does not count, and need not fit.
-                *stride = if cut.count > 1 || cut.step == 1 {
-                    *stride * cut.step as isize
-                } else {
-                    0
-                };
-            }
-        }
-        Ok(Layout {
-            offset,
-            strides,
-            part,
-            result,
-        })
-    }
-}
-
 impl Op for StridedSlice {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let [input, begin, end, strides] = inputs else {
@@ -206,9 +164,27 @@ impl Op for StridedSlice {
         }])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let [input, begin, end, strides] = inputs else {
+            return Vec::new();
+        };
+        let inferred = infer(self.0, &input.shape, [begin, end, strides]);
+        inferred
+            .ok()
+            .flatten()
+            .map_or_else(Vec::new, |it| it.needs())
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let [input, begin, end, strides] = inputs else {
+            return Ok(());
+        };
+        cut_of(self.0, &sizes::known(input), [begin, end, strides]).map(drop)
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [input, begin, end, steps] = take(inputs)?;
-        let layout = Layout::new(self.0, input.shape(), [&begin, &end, &steps])?;
+        let layout = Layout::new(self.0, input.shape(), &numbers([&begin, &end, &steps])?)?;
         if layout.part == input.shape() && layout.strides == strides(input.shape()) {
             return Ok(vec![input.reshape(&layout.result)?]);
         }
@@ -251,6 +227,17 @@ pub(crate) static STRIDED_SLICE_GRAD: OpDef = OpDef {
     make: |attrs| Ok(Arc::new(StridedSliceGrad(Masks::new(attrs)?))),
 };
 
+fn check_gradient(dy: &[usize], result: &[usize]) -> Result<()> {
+    match dy == result {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "shape of dy was {} instead of {}",
+            brackets(dy),
+            brackets(result)
+        ))),
+    }
+}
+
 /// Zeros of a shape, but for a slice.
 struct StridedSliceGrad(Masks);
 
@@ -266,6 +253,45 @@ impl Op for StridedSliceGrad {
         Ok(vec![Fact::new(dy.dtype, shape)])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let [shape, begin, end, strides, dy] = inputs else {
+            return Vec::new();
+        };
+        let shape = shape.as_shape("StridedSliceGrad").unwrap_or_default();
+        let Ok(Some(inferred)) = infer(self.0, &shape, [begin, end, strides]) else {
+            return Vec::new();
+        };
+        let mut needs = inferred.needs();
+        let pairs = dy.shape.dims().into_iter().flatten();
+        for (axis, (arrives, taken)) in pairs
+            .zip(inferred.shape.dims().into_iter().flatten())
+            .enumerate()
+        {
+            let (left, right) = (arrives.clone(), taken.clone());
+            needs.extend(Need::equal(arrives, taken, move |words| {
+                let (left, right) = (words.dim(&left), words.dim(&right));
+                format!(
+                    "axis {axis}: {} has {left}, the slice {right}",
+                    sizes::input(words, 4)
+                )
+            }));
+        }
+        needs
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let [shape, begin, end, strides, dy] = inputs else {
+            return Ok(());
+        };
+        let Some(values) = shape.known_values() else {
+            return Ok(());
+        };
+        match cut_of(self.0, &to_sizes(&values)?, [begin, end, strides])? {
+            Some(result) => check_gradient(&sizes::known(dy), &result),
+            None => Ok(()),
+        }
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [shape, begin, end, strides, dy] = take(inputs)?;
         if shape.rank() != 1 {
@@ -276,14 +302,8 @@ impl Op for StridedSliceGrad {
         }
         let sizes = to_sizes(&shape.to_i64_vec()?)?;
         let mut out = Tensor::zeros(dy.dtype(), &sizes)?;
-        let layout = Layout::new(self.0, &sizes, [&begin, &end, &strides])?;
-        if dy.shape() != layout.result {
-            return Err(Error::invalid(format!(
-                "shape of dy was {} instead of {}",
-                brackets(dy.shape()),
-                brackets(&*layout.result)
-            )));
-        }
+        let layout = Layout::new(self.0, &sizes, &numbers([&begin, &end, &strides])?)?;
+        check_gradient(dy.shape(), &layout.result)?;
         scatter(
             run,
             &dy,

@@ -12,7 +12,8 @@ use super::reshape::reshape;
 use super::shape::{shape_as, size};
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
 use crate::operand::apply;
-use crate::{Code, Error, Operand, Operation, Output, Result, Run};
+use crate::ops::sizes::{self, open};
+use crate::{Code, Error, Need, Operand, Operation, Output, Result, Run};
 
 pub(crate) static TILE: OpDef = OpDef {
     name: "Tile",
@@ -26,11 +27,22 @@ pub(crate) static TILE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for not one multiple for each axis.
+#[track_caller]
 pub fn tile(input: impl Operand, multiples: impl Operand) -> Result<Output> {
     Ok(apply("Tile", "Tile", &[&input, &multiples], |node| node)?.output(0))
 }
 
 struct Tile;
+
+fn check_multiples(multiples: &[i64]) -> Result<()> {
+    match multiples.iter().position(|&n| n < 0) {
+        Some(axis) => Err(Error::invalid(format!(
+            "Expected multiples[{axis}] >= 0, but got {}",
+            multiples[axis]
+        ))),
+        None => Ok(()),
+    }
+}
 
 impl Op for Tile {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
@@ -52,7 +64,7 @@ impl Op for Tile {
         let mut sizes = Vec::with_capacity(rank);
         for axis in 0..rank {
             let multiple = multiples.value.as_ref().and_then(|value| value.get(axis));
-            let open = || Dim::unknown(format!("Tile[{axis}]"));
+            let open = || open(format!("Tile[{axis}]"));
             sizes.push(match (multiple, input.shape.dims()) {
                 (Some(Dim::Known(-1)), _) => open(),
                 (Some(Dim::Known(n)), _) if *n < 0 => {
@@ -81,6 +93,16 @@ impl Op for Tile {
         }])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::not_negative(inputs, 1)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        inputs[1]
+            .known_values()
+            .map_or(Ok(()), |multiples| check_multiples(&multiples))
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [input, multiples] = take(inputs)?;
         if multiples.rank() != 1 {
@@ -97,12 +119,7 @@ impl Op for Tile {
             )));
         }
         let multiples = multiples.to_i64_vec()?;
-        if let Some(axis) = multiples.iter().position(|&n| n < 0) {
-            return Err(Error::invalid(format!(
-                "Expected multiples[{axis}] >= 0, but got {}",
-                multiples[axis]
-            )));
-        }
+        check_multiples(&multiples)?;
         let multiples = to_sizes(&multiples)?;
         let sizes: Option<Vec<usize>> = input
             .shape()

@@ -9,6 +9,7 @@ use super::check::{axes_of, axis_in, brackets, check_rank, check_size};
 use super::moving::{gather, strides};
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, integers};
+use crate::ops::sizes::{open, open_shape};
 use crate::{Error, Operand, Operation, Output, Result, Run};
 
 pub(crate) static TRANSPOSE: OpDef = OpDef {
@@ -24,6 +25,7 @@ pub(crate) static TRANSPOSE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for a `perm` of another length than the rank or an axis that is out of range.
+#[track_caller]
 pub fn transpose(x: impl Operand, perm: impl Operand) -> Result<Output> {
     Ok(apply("Transpose", "transpose", &[&x, &perm], |node| node)?.output(0))
 }
@@ -58,12 +60,12 @@ impl Op for Transpose {
                                 "perm dim {from} is out of range of input rank {rank}"
                             ))
                         }),
-                    None => Ok(Dim::unknown(format!("transpose[{axis}]"))),
+                    None => Ok(open(format!("transpose[{axis}]"))),
                 };
                 Shape::new(perm.iter().enumerate().map(moved).collect::<Result<_>>()?)
             }
             _ if rank < 2 => x.shape.clone(),
-            _ => Shape::of_rank(rank, "transpose"),
+            _ => open_shape(rank, "transpose"),
         };
         let value = x.value.clone().filter(|_| rank < 2);
         Ok(vec![Fact {

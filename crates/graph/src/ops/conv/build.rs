@@ -1,7 +1,9 @@
+use std::panic::Location;
+
 use tconv_shape::{DataFormat, Padding};
 
 use crate::operand::apply;
-use crate::{Error, NodeBuilder, Operand, Output, Result};
+use crate::{Error, NodeBuilder, Operand, Output, Result, location};
 
 /// Strides or dilations in every form that TensorFlow takes: one number for all axes, one for each
 /// spatial axis, or all four in the data format's order.
@@ -63,9 +65,11 @@ pub struct ConvBuilder<'a> {
     dilations: Sizes,
     padding: Padding,
     format: DataFormat,
+    location: &'static Location<'static>,
 }
 
 impl<'a> ConvBuilder<'a> {
+    #[track_caller]
     fn new(op: &'static str, name: &str, operands: Vec<Box<dyn Operand + 'a>>) -> ConvBuilder<'a> {
         ConvBuilder {
             op,
@@ -75,6 +79,7 @@ impl<'a> ConvBuilder<'a> {
             dilations: 1.into(),
             padding: Padding::Same,
             format: DataFormat::ChannelsLast,
+            location: Location::caller(),
         }
     }
 
@@ -113,6 +118,7 @@ impl<'a> ConvBuilder<'a> {
     /// # Errors
     /// `Value` for sizes that do not belong together, as far as they are known; `Type` for dtypes.
     pub fn build(self) -> Result<Output> {
+        let _from = location::began(self.location);
         let strides = self.strides.expand("strides", self.format, 2)?;
         let dilations = self.dilations.expand("dilations", self.format, 2)?;
         let operands: Vec<&dyn Operand> = self
@@ -156,6 +162,7 @@ impl<'a> ConvBuilder<'a> {
 /// channels, output channels]` (`tf.nn.conv2d`).
 ///
 /// An input of a multiple of the filter's channels is convolved in that many groups.
+#[track_caller]
 pub fn conv2d<'a>(input: impl Operand + 'a, filter: impl Operand + 'a) -> ConvBuilder<'a> {
     ConvBuilder::new("Conv2D", "Conv2D", vec![Box::new(input), Box::new(filter)])
 }
@@ -165,6 +172,7 @@ pub fn conv2d<'a>(input: impl Operand + 'a, filter: impl Operand + 'a) -> ConvBu
 ///
 /// `filter` is `[height, width, output channels, input channels]`. `output_shape` is a list, a tensor,
 /// or a list that mixes numbers and scalar tensors; four values, or the two spatial ones.
+#[track_caller]
 pub fn conv2d_transpose<'a>(
     value: impl Operand + 'a,
     filter: impl Operand + 'a,
@@ -177,6 +185,7 @@ pub fn conv2d_transpose<'a>(
 
 /// The gradient of [`conv2d`] at its input (`tf.nn.conv2d_backprop_input`): the same op as
 /// [`conv2d_transpose`], arguments in the gradient's order and terms.
+#[track_caller]
 pub fn conv2d_backprop_input<'a>(
     input_sizes: impl Operand + 'a,
     filter: impl Operand + 'a,
@@ -191,6 +200,7 @@ pub fn conv2d_backprop_input<'a>(
 }
 
 /// The gradient of [`conv2d`] at its filter (`tf.nn.conv2d_backprop_filter`).
+#[track_caller]
 pub fn conv2d_backprop_filter<'a>(
     input: impl Operand + 'a,
     filter_sizes: impl Operand + 'a,

@@ -6,7 +6,7 @@ use super::geometry::Geometry;
 use crate::Error;
 use crate::ops::window::SPATIAL;
 
-const AXIS_NAMES: [&str; SPATIAL] = ["height", "width"];
+pub(super) const AXIS_NAMES: [&str; SPATIAL] = ["height", "width"];
 
 impl Geometry {
     pub(super) fn axis_name(&self, axis: usize) -> &'static str {

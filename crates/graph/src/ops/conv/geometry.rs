@@ -7,11 +7,11 @@ use crate::ops::window::{self, SPATIAL, four};
 use crate::{Error, Result};
 
 /// The attributes that the three convolutions share.
-pub(super) struct Geometry {
+pub(crate) struct Geometry {
     pub(super) strides: Vec<i64>,
     pub(super) dilations: Vec<i64>,
     pub(super) padding: Padding,
-    pub(super) format: DataFormat,
+    pub(crate) format: DataFormat,
 }
 
 impl Geometry {
@@ -38,7 +38,7 @@ impl Geometry {
         self.format.channel_axis(SPATIAL)
     }
 
-    pub(super) fn window(&self, axis: usize, kernel: &Dim) -> Result<Window> {
+    pub(crate) fn window(&self, axis: usize, kernel: &Dim) -> Result<Window> {
         Ok(Window::new(
             kernel,
             self.strides[axis],
@@ -49,7 +49,7 @@ impl Geometry {
 
     /// The forward output's shape from the input's and the filter's sizes; checks the channels.
     /// `fits` says whether a window that does not fit is refused.
-    fn forward_shape(&self, input: &[Dim], filter: &[Dim], fits: bool) -> Result<Shape> {
+    pub(super) fn forward_shape(&self, input: &[Dim], filter: &[Dim], fits: bool) -> Result<Shape> {
         let depth = &input[self.channel()];
         if let (Dim::Known(depth), Dim::Known(filter_depth)) = (depth, &filter[SPATIAL]) {
             check_groups(*depth, *filter_depth, filter[SPATIAL + 1].known())?;
@@ -90,28 +90,7 @@ impl Geometry {
             ))
             .help("the filter of conv2d_transpose is [height, width, output channels, input channels]"));
         }
-        let mut wanted = match sizes.as_shape("output_shape")?.dims() {
-            Some(dims) if dims.len() == SPATIAL => {
-                self.format
-                    .arrange(value_dims[0].clone(), filter[SPATIAL].clone(), dims)
-            }
-            Some(dims) if dims.len() == SPATIAL + 2 => dims.to_vec(),
-            // Its length is not known: it may also be two.
-            None => Shape::of_rank(SPATIAL + 2, "output_shape")
-                .dims()
-                .unwrap_or_default()
-                .to_vec(),
-            Some(_) => {
-                return Err(Error::value(format!(
-                    "output_shape must have shape (4,), got {}",
-                    sizes.shape
-                ))
-                .help(format!(
-                    "write all four sizes of the output, in {} order, or the two spatial ones",
-                    self.format.name(SPATIAL)
-                )));
-            }
-        };
+        let mut wanted = self.wanted(sizes, &filter, &value_dims)?;
         if let (Dim::Known(depth), Dim::Known(filter_depth)) = (&wanted[channel], &filter[SPATIAL])
         {
             check_transposed_groups(*depth, *filter_depth, value_dims[channel].known())?;
@@ -137,6 +116,33 @@ impl Geometry {
             wanted[0] = value_dims[0].clone();
         }
         Ok(Shape::new(wanted))
+    }
+
+    /// The shape that `conv2d_transpose` is to make: `output_shape`, with batch and channels where it
+    /// says only the two spatial sizes.
+    pub(crate) fn wanted(&self, sizes: &Fact, filter: &[Dim], value: &[Dim]) -> Result<Vec<Dim>> {
+        Ok(match sizes.as_shape("output_shape")?.dims() {
+            Some(dims) if dims.len() == SPATIAL => {
+                self.format
+                    .arrange(value[0].clone(), filter[SPATIAL].clone(), dims)
+            }
+            Some(dims) if dims.len() == SPATIAL + 2 => dims.to_vec(),
+            // Its length is not known: it may also be two.
+            None => Shape::of_rank(SPATIAL + 2, "output_shape")
+                .dims()
+                .unwrap_or_default()
+                .to_vec(),
+            Some(_) => {
+                return Err(Error::value(format!(
+                    "output_shape must have shape (4,), got {}",
+                    sizes.shape
+                ))
+                .help(format!(
+                    "write all four sizes of the output, in {} order, or the two spatial ones",
+                    self.format.name(SPATIAL)
+                )));
+            }
+        })
     }
 
     pub fn infer_backprop_filter(
@@ -342,7 +348,7 @@ impl Geometry {
 }
 
 /// The spatial part of a list of four, whose batch and channel parts must be 1.
-fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
+pub(super) fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
     if all.len() != SPATIAL + 2 {
         return Err(Error::value(format!(
             "{what} must have 4 values, got {all:?}"

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tconv_tensor::Tensor;
 
 use super::NUMBERS_AND_BYTES;
-use super::broadcast::zip;
+use super::broadcast::{zip, zip_values};
 use super::number::Number;
 use crate::op::brackets;
 use crate::op::{Fact, Op, OpDef, not_differentiable};
-use crate::{Error, Operation, Output, Result, Run, dispatch};
+use crate::ops::sizes;
+use crate::{Error, Need, Operation, Output, Result, Run, dispatch};
 
 pub(crate) static ADD_N: OpDef = OpDef {
     name: "AddN",
@@ -26,6 +27,7 @@ pub(crate) static ADD_N: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for an empty list or shapes that differ, `Type` for dtypes that differ.
+#[track_caller]
 pub fn add_n(inputs: &[Output]) -> Result<Output> {
     let Some(first) = inputs.first() else {
         return Err(Error::value(
@@ -36,6 +38,18 @@ pub fn add_n(inputs: &[Output]) -> Result<Output> {
 }
 
 struct AddN;
+
+fn check_alike<S: AsRef<[usize]>>(shapes: &[S]) -> Result<()> {
+    let first = shapes.first().map_or(&[][..], AsRef::as_ref);
+    match shapes.iter().position(|shape| shape.as_ref() != first) {
+        Some(i) => Err(Error::invalid(format!(
+            "Inputs to operation of type AddN must have the same size and shape.  Input 0: {} != input {i}: {}",
+            brackets(first),
+            brackets(shapes[i].as_ref())
+        ))),
+        None => Ok(()),
+    }
+}
 
 impl Op for AddN {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
@@ -48,22 +62,32 @@ impl Op for AddN {
                     .help("the tensors must all have the same shape: nothing is repeated here")
             })
         })?;
-        Ok(vec![Fact::new(first.dtype, shape)])
+        let sum = |sum: Fact, fact: &Fact| Fact {
+            value: zip_values(&sum, fact, |a, b| a.plus(b).ok()),
+            ..sum
+        };
+        let value = rest.iter().fold(first.clone(), sum).value;
+        Ok(vec![Fact {
+            value,
+            ..Fact::new(first.dtype, shape)
+        }])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::alike(inputs, None)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_alike(&sizes::all_known(inputs))
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        check_alike(&sizes::of(&inputs))?;
         let mut inputs = inputs.into_iter();
         let Some(mut sum) = inputs.next() else {
             return Err(Error::invalid("AddN needs at least one input"));
         };
-        for (i, input) in (1..).zip(inputs) {
-            if input.shape() != sum.shape() {
-                let (first, other) = (brackets(sum.shape()), brackets(input.shape()));
-                return Err(Error::invalid(format!(
-                    "Inputs to operation of type AddN must have the same size and shape.  Input 0: {first} != input \
-                     {i}: {other}"
-                )));
-            }
+        for input in inputs {
             sum = dispatch!(sum.dtype(), T in [f32, f64, i32, i64, u8], zip(run, sum, input, T::plus))?;
         }
         Ok(vec![sum])

@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
-use tconv_shape::Dim;
 use tconv_tensor::{DType, Tensor};
 
 use super::NUMBERS_AND_BYTES;
-use super::broadcast::{broadcast_shape, unbroadcast_both, zip, zip_values};
+use super::broadcast::{broadcast_shape, check_broadcast, unbroadcast_both, zip, zip_values};
 use super::number::{Number, Real};
 use super::{cast_named, greater, greater_equal, less_equal, log, negative, select};
 use crate::graph::graph_of;
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, number};
-use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
+use crate::ops::sizes;
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch, location};
 
 macro_rules! binary {
     ($($static:ident $name:literal $variant:ident $types:ident;)*) => {
@@ -49,6 +49,7 @@ enum Binary {
     Pow,
 }
 
+#[track_caller]
 pub(super) fn binary(op: &str, name: &str, x: &dyn Operand, y: &dyn Operand) -> Result<Output> {
     Ok(apply(op, name, &[x, y], |node| node)?.output(0))
 }
@@ -59,6 +60,7 @@ macro_rules! functions {
         ///
         /// # Errors
         /// `Type` for dtypes that differ, `Value` for shapes that do not broadcast.
+        #[track_caller]
         pub fn $function(x: impl Operand, y: impl Operand) -> Result<Output> {
             binary($op, $name, &x, &y)
         })*
@@ -89,7 +91,9 @@ functions! {
 ///
 /// # Errors
 /// `Type` for dtypes that differ, `Value` for shapes that do not broadcast.
+#[track_caller]
 pub fn divide(x: impl Operand, y: impl Operand) -> Result<Output> {
+    let _from = location::caller();
     let operands: [&dyn Operand; 2] = [&x, &y];
     let dtype = operands
         .iter()
@@ -165,24 +169,27 @@ impl Binary {
 impl Op for Binary {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let (x, y) = (&inputs[0], &inputs[1]);
-        let choose = |a: &Dim, b: &Dim, second: fn(i64, i64) -> bool| match (a.known(), b.known()) {
-            _ if a == b => Some(a.clone()),
-            (Some(m), Some(n)) => Some(if second(m, n) { b.clone() } else { a.clone() }),
-            _ => None,
-        };
         let value = zip_values(x, y, |a, b| match self {
             Binary::Add => a.plus(b).ok(),
             Binary::Sub => a.minus(b).ok(),
             Binary::Mul => a.times(b).ok(),
             Binary::FloorDiv => a.floor_div(b).ok(),
-            Binary::Maximum => choose(a, b, |m, n| n > m),
-            Binary::Minimum => choose(a, b, |m, n| n < m),
+            Binary::Maximum => Some(sizes::greater(a, b)),
+            Binary::Minimum => Some(sizes::lesser(a, b)),
             Binary::RealDiv | Binary::Pow => None,
         });
         Ok(vec![Fact {
             value,
             ..Fact::new(x.dtype, broadcast_shape(&x.shape, &y.shape)?)
         }])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::broadcast(inputs)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_broadcast(inputs)
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

@@ -8,6 +8,7 @@ use tconv_tensor::{DType, Element, Tensor, checked_len};
 
 use super::{Axes, reduce_sum_keep_dims};
 use crate::op::{Fact, brackets};
+use crate::ops::sizes;
 use crate::{Error, Output, Result, Run, array};
 
 /// The shape of an elementwise op's result.
@@ -67,6 +68,17 @@ fn broadcast_sizes(x: &[usize], y: &[usize]) -> Result<Vec<usize>> {
                 .fold(error, |error, (.., help)| error.help(help)))
         }
     }
+}
+
+/// [`broadcast_sizes`] of the first two, and of that with each next: what a run of an op of all of them
+/// refuses.
+pub(super) fn check_broadcast(inputs: &[Fact]) -> Result<()> {
+    let shapes = sizes::all_known(inputs);
+    let mut shapes = shapes.into_iter();
+    let first = shapes.next().unwrap_or_default();
+    shapes
+        .try_fold(first, |joint, shape| broadcast_sizes(&joint, &shape))
+        .map(drop)
 }
 
 /// The values of an elementwise op's result, where those of both inputs are followed and `f` knows each.

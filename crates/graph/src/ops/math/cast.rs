@@ -8,7 +8,7 @@ use tconv_tensor::{DType, Element, Tensor};
 use super::broadcast::fitting;
 use crate::graph::graph_of;
 use crate::op::{DATA, Fact, Op, OpDef, not_differentiable, take};
-use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
+use crate::{Error, Operand, Operation, Output, Result, Run, dispatch, location};
 
 pub(crate) static CAST: OpDef = OpDef {
     name: "Cast",
@@ -37,7 +37,9 @@ pub(crate) static CAST: OpDef = OpDef {
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn cast(x: impl Operand, dtype: DType) -> Result<Output> {
+    let _from = location::caller();
     let x = x.to_output(&graph_of(&[&x])?, None, "x")?;
     cast_named(&x, dtype, "Cast")
 }

@@ -6,10 +6,11 @@ use tconv_tensor::{DType, Element, Tensor};
 
 use super::NUMBERS_AND_BYTES;
 use super::binary::binary;
-use super::broadcast::{self, broadcast_shape, unbroadcast, zip_to};
+use super::broadcast::{self, broadcast_shape, check_broadcast, unbroadcast, zip_to};
 use crate::op::{DATA, Fact, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, number};
-use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
+use crate::ops::sizes;
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch};
 
 macro_rules! comparisons {
     ($($static:ident $name:literal $variant:ident $types:ident $(#[doc = $doc:literal])* $function:ident;)*) => {
@@ -31,6 +32,7 @@ macro_rules! comparisons {
         ///
         /// # Errors
         /// `Type` for dtypes that differ, `Value` for shapes that do not broadcast.
+        #[track_caller]
         pub fn $function(x: impl Operand, y: impl Operand) -> Result<Output> {
             binary($name, $name, &x, &y)
         })*
@@ -82,6 +84,14 @@ impl Op for Comparison {
         )])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::broadcast(inputs)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_broadcast(inputs)
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [x, y] = take(inputs)?;
         Ok(vec![
@@ -107,6 +117,7 @@ pub(crate) static SELECT_V2: OpDef = OpDef {
 /// # Errors
 /// `Type` for dtypes that differ or a condition that is not of booleans, `Value` for shapes that do not
 /// broadcast.
+#[track_caller]
 pub fn select(condition: impl Operand, x: impl Operand, y: impl Operand) -> Result<Output> {
     Ok(apply("SelectV2", "SelectV2", &[&condition, &x, &y], |node| node)?.output(0))
 }
@@ -120,6 +131,14 @@ impl Op for Select {
             inputs[1].dtype,
             broadcast_shape(&inputs[0].shape, &shape)?,
         )])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::broadcast(inputs)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_broadcast(inputs)
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

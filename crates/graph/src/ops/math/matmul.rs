@@ -10,7 +10,8 @@ use super::number::Number;
 use crate::op::brackets;
 use crate::op::{Fact, NUMBERS, Op, OpDef, not_differentiable, take};
 use crate::operand::apply;
-use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
+use crate::ops::sizes::{self, Place};
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch};
 
 pub(crate) static MAT_MUL: OpDef = OpDef {
     name: "MatMul",
@@ -36,6 +37,7 @@ pub(crate) static MAT_MUL: OpDef = OpDef {
 ///
 /// # Errors
 /// `Type` for dtypes that differ, `Value` for what is no matrix or for inner sizes that differ.
+#[track_caller]
 pub fn matmul(a: impl Operand, b: impl Operand) -> Result<Output> {
     matmul_with(a, false, b, false)
 }
@@ -44,6 +46,7 @@ pub fn matmul(a: impl Operand, b: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// As [`matmul`].
+#[track_caller]
 pub fn matmul_with(
     a: impl Operand,
     transpose_a: bool,
@@ -73,6 +76,7 @@ fn turned<T>([rows, columns]: [T; 2], transpose: bool) -> [T; 2] {
 
 /// An element type of which matrices are multiplied.
 trait Product: Number {
+    #[track_caller]
     fn matmul(run: &mut Run, matrices: Matrices<Self>, out: &mut [Self]) -> Result<()>;
 }
 
@@ -117,6 +121,7 @@ fn integers<T: Number>(run: &Run, matrices: Matrices<T>, out: &mut [T]) {
 macro_rules! floating {
     ($($type:ty),*) => {
         $(impl Product for $type {
+            #[track_caller]
             fn matmul(run: &mut Run, matrices: Matrices<Self>, out: &mut [Self]) -> Result<()> {
                 let Matrices { dims, a, transpose_a, b, transpose_b } = matrices;
                 let (threads, set) = (run.threads(), run.instruction_set());
@@ -131,6 +136,7 @@ floating!(f32, f64);
 macro_rules! integers {
     ($($type:ty),*) => {
         $(impl Product for $type {
+            #[track_caller]
             fn matmul(run: &mut Run, matrices: Matrices<Self>, out: &mut [Self]) -> Result<()> {
                 integers(run, matrices, out);
                 Ok(())
@@ -166,11 +172,16 @@ impl MatMul {
         }
     }
 
-    fn mend(&self, k: &str, inner: &str) -> String {
-        let (a, b) = (
+    /// Over which axis of each the product sums.
+    fn inner_axes(&self) -> (usize, usize) {
+        (
             usize::from(!self.transpose_a),
             usize::from(self.transpose_b),
-        );
+        )
+    }
+
+    fn mend(&self, k: &str, inner: &str) -> String {
+        let (a, b) = self.inner_axes();
         format!(
             "axis {a} of a has {k}, axis {b} of b has {inner}: they must be the same with transpose_a={} and \
              transpose_b={}",
@@ -224,6 +235,18 @@ impl Op for MatMul {
             );
         }
         Ok(vec![Fact::new(inputs[0].dtype, vec![m, n])])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let (a, b) = self.inner_axes();
+        let place = |input, axis| Place { input, axis };
+        let need = sizes::equal(inputs, place(0, a), place(1, b));
+        need.into_iter().collect()
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        self.dims(&sizes::known(&inputs[0]), &sizes::known(&inputs[1]))
+            .map(drop)
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::binary::{binary, divide};
 use super::negative;
-use crate::{Operand, Output, Result, Variable};
+use crate::{Operand, Output, Result, Variable, location};
 
 macro_rules! operators {
     ($($trait:ident $method:ident $compute:expr;)*) => {
@@ -19,7 +19,9 @@ macro_rules! operators {
         $(impl<R: Operand> $trait<R> for $left {
             type Output = Result<Output>;
 
+            #[track_caller]
             fn $method(self, other: R) -> Result<Output> {
+                let _from = location::caller();
                 $compute(&self, &other)
             }
         })*
@@ -29,7 +31,9 @@ macro_rules! operators {
         $(impl<R: Operand> $trait<R> for $left {
             type Output = Result<Output>;
 
+            #[track_caller]
             fn $method(self, other: R) -> Result<Output> {
+                let _from = location::caller();
                 $compute(&self.read()?, &other)
             }
         })*
@@ -44,7 +48,9 @@ macro_rules! operators {
         $(impl $trait<$right> for $left {
             type Output = Result<Output>;
 
+            #[track_caller]
             fn $method(self, other: $right) -> Result<Output> {
+                let _from = location::caller();
                 $compute(&self, &other)
             }
         })*
@@ -62,6 +68,7 @@ macro_rules! negated {
         $(impl Neg for $type {
             type Output = Result<Output>;
 
+            #[track_caller]
             fn neg(self) -> Result<Output> {
                 let $value = self;
                 $negative

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tconv_shape::Dim;
 use tconv_tensor::Tensor;
 
-use super::broadcast::fitting;
 use crate::op::{Fact, INDICES, Op, OpDef, not_differentiable};
 use crate::operand::apply;
-use crate::{Error, Operand, Operation, Output, Result, Run, dispatch};
+use crate::ops::sizes::{at_least, open};
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, dispatch};
 
 pub(crate) static RANGE: OpDef = OpDef {
     name: "Range",
@@ -22,6 +22,7 @@ pub(crate) static RANGE: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` for what is no scalar and for a `delta` of 0 or away from `limit`.
+#[track_caller]
 pub fn range(start: impl Operand, limit: impl Operand, delta: impl Operand) -> Result<Output> {
     Ok(apply("Range", "range", &[&start, &limit, &delta], |node| node)?.output(0))
 }
@@ -45,6 +46,14 @@ fn count(start: i64, limit: i64, delta: i64) -> Result<usize, Error> {
         .map_err(|_| Error::invalid(format!("a range of {count} numbers is too long")))
 }
 
+/// Start, limit and delta, where they are followed.
+fn scalars(inputs: &[Fact]) -> [Option<Dim>; 3] {
+    std::array::from_fn(|i| match inputs.get(i)?.value.as_deref() {
+        Some([value]) => Some(value.clone()),
+        _ => None,
+    })
+}
+
 impl Op for Range {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         if let Some(rank) = inputs
@@ -58,11 +67,7 @@ impl Op for Range {
             );
         }
         let dtype = inputs[0].dtype;
-        let scalar = |fact: &Fact| match fact.value.as_deref() {
-            Some([value]) => Some(value.clone()),
-            _ => None,
-        };
-        let [start, limit, delta] = [scalar(&inputs[0]), scalar(&inputs[1]), scalar(&inputs[2])];
+        let [start, limit, delta] = scalars(inputs);
         if let (Some(Dim::Known(start)), Some(Dim::Known(limit)), Some(Dim::Known(delta))) =
             (&start, &limit, &delta)
         {
@@ -82,14 +87,37 @@ impl Op for Range {
                 vec![Dim::Known(i64::try_from(count).unwrap_or(i64::MAX))],
             )]);
         }
-        let length = match (start, limit, delta) {
-            (Some(Dim::Known(0)), Some(limit), Some(Dim::Known(1))) => fitting(dtype, limit),
-            _ => None,
+        // As a number it would be what TensorFlow does not see.
+        let length = || {
+            let count = limit?.minus(start?).ok()?.ceil_div(delta?).ok()?;
+            Some(count).filter(|count| count.known().is_none())
         };
-        Ok(vec![Fact::new(
-            dtype,
-            vec![length.unwrap_or_else(|| Dim::unknown("range"))],
-        )])
+        let length = length().unwrap_or_else(|| open("range"));
+        Ok(vec![Fact::new(dtype, vec![length])])
+    }
+
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let [Some(start), Some(limit), Some(Dim::Known(delta))] = scalars(inputs) else {
+            return Vec::new();
+        };
+        let way = match delta {
+            ..0 => start.minus(&limit),
+            _ => limit.minus(&start),
+        };
+        let need = way.ok().and_then(|way| {
+            at_least(&way, 0, move |words| {
+                let (start, limit) = (words.dim(&start), words.dim(&limit));
+                format!("the range goes from {start} to {limit} by {delta}")
+            })
+        });
+        need.into_iter().collect()
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        match scalars(inputs).map(|scalar| scalar.and_then(|scalar| scalar.known())) {
+            [Some(start), Some(limit), Some(delta)] => count(start, limit, delta).map(drop),
+            _ => Ok(()),
+        }
     }
 
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {

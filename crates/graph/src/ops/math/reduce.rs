@@ -13,7 +13,8 @@ use super::{NUMBERS_AND_BYTES, cast, divide, equal, floor_div, maximum, range};
 use crate::graph::graph_of;
 use crate::op::{Fact, INDICES, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, integers, number};
-use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch};
+use crate::ops::sizes;
+use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch, location};
 
 /// Which axes a reduction runs over; a negative one counts from the last.
 #[derive(Clone, Debug)]
@@ -71,6 +72,7 @@ macro_rules! reductions {
         ///
         /// # Errors
         /// `Value` for an axis that the input does not have.
+        #[track_caller]
         pub fn $function(input: impl Operand, axes: impl Into<Axes>) -> Result<Output> {
             reduction($name, &input, axes.into(), false)
         }
@@ -79,6 +81,7 @@ macro_rules! reductions {
         ///
         /// # Errors
         #[doc = concat!("As [`", stringify!($function), "`].")]
+        #[track_caller]
         pub fn $keeping(input: impl Operand, axes: impl Into<Axes>) -> Result<Output> {
             reduction($name, &input, axes.into(), true)
         })*
@@ -98,7 +101,9 @@ reductions! {
     reduce_max reduce_max_keep_dims;
 }
 
+#[track_caller]
 fn reduction(op: &str, input: &dyn Operand, axes: Axes, keep_dims: bool) -> Result<Output> {
+    let _from = location::caller();
     let graph = graph_of(&[input])?;
     let input = input.to_output(&graph, None, "input")?;
     let axes: Box<dyn Operand> = match axes {
@@ -266,7 +271,7 @@ impl Op for Reduction {
         };
         let Some(axes) = axes.known_values() else {
             let shape = match self.keep_dims {
-                true => Shape::of_rank(dims.len(), "reduced"),
+                true => sizes::open_shape(dims.len(), "reduced"),
                 false => Shape::unknown(),
             };
             return Ok(vec![Fact::new(input.dtype, shape)]);
@@ -278,7 +283,7 @@ impl Op for Reduction {
             ))
             .help(legal_axes(rank))
         })?;
-        let sizes =
+        let kept =
             dims.iter()
                 .zip(&marks)
                 .filter_map(|(dim, &reduced)| match (reduced, self.keep_dims) {
@@ -286,20 +291,29 @@ impl Op for Reduction {
                     (true, false) => None,
                     (false, _) => Some(dim.clone()),
                 });
-        let sum = |value: &Arc<[Dim]>| {
-            let sum = value
-                .iter()
-                .try_fold(Dim::Known(0), |sum, dim| sum.plus(dim))
-                .ok()?;
-            Some([fitting(input.dtype, sum)?].into())
+        let one = |value: &[Dim]| {
+            let number = match self.kind {
+                Kind::Sum => value
+                    .iter()
+                    .try_fold(Dim::Known(0), |sum, dim| sum.plus(dim))
+                    .ok()?,
+                Kind::Max => {
+                    let (first, rest) = value.split_first()?;
+                    rest.iter()
+                        .fold(first.clone(), |most, dim| sizes::greater(&most, dim))
+                }
+                Kind::Mean => return None,
+            };
+            Some([fitting(input.dtype, number)?].into())
         };
-        let value = match (&self.kind, &input.value, marks.as_slice()) {
-            (Kind::Sum, Some(value), [true]) if axes.len() == 1 => sum(value),
+        let value = match (&input.value, marks.as_slice()) {
+            (Some(value), [true]) if axes.len() == 1 => one(value),
+            (value, marks) if !marks.contains(&true) => value.clone(),
             _ => None,
         };
         Ok(vec![Fact {
             value,
-            ..Fact::new(input.dtype, sizes.collect::<Vec<_>>())
+            ..Fact::new(input.dtype, kept.collect::<Vec<_>>())
         }])
     }
 

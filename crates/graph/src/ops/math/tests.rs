@@ -137,11 +137,11 @@ fn small_integers_are_followed() -> Result<()> {
     let scalar = |value: i32| g.constant(value);
     let least = scalar(i32::MIN)?;
     let table: Vec<(Output, Option<&str>)> = vec![
-        ((&sizes + 1)?, Some("[(x:0[0] + 1), (x:0[1] + 1), 4]")),
+        ((&sizes + 1)?, Some("[x:0[0] + 1, x:0[1] + 1, 4]")),
         ((2 * &sizes)?, Some("[2*x:0[0], 2*x:0[1], 6]")),
         (
             (&sizes - vector(&[1, 0, 5])?)?,
-            Some("[(x:0[0] - 1), x:0[1], -2]"),
+            Some("[x:0[0] - 1, x:0[1], -2]"),
         ),
         ((&sizes - &sizes)?, Some("[0, 0, 0]")),
         (
@@ -152,7 +152,11 @@ fn small_integers_are_followed() -> Result<()> {
         (floor_div(&sizes, 0)?, None),
         (maximum(vector(&[1, 5])?, 3)?, Some("[3, 5]")),
         (minimum(vector(&[1, 5])?, 3)?, Some("[1, 3]")),
-        (maximum(&sizes, 1)?, None),
+        (maximum(&sizes, 1)?, Some("[x:0[0], x:0[1], 3]")),
+        (
+            minimum(&sizes, vector(&[8, 1, 2])?)?,
+            Some("[min(8, x:0[0]), min(1, x:0[1]), 2]"),
+        ),
         (negative(vector(&[1, -5])?)?, Some("[-1, 5]")),
         (negative(&least)?, None),
         (add(vector(&[i32::MAX, 0])?, 1)?, None),

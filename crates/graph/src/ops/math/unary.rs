@@ -12,7 +12,8 @@ use super::broadcast::{fitting, zip};
 use super::number::{Number, Real};
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, number};
-use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch};
+use crate::ops::sizes;
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, array, dispatch};
 
 macro_rules! unary {
     ($($static:ident $name:literal $variant:ident $types:ident $(#[doc = $doc:literal])* $visible:vis $function:ident;)*) => {
@@ -28,6 +29,7 @@ macro_rules! unary {
         ///
         /// # Errors
         /// `Type` for a dtype that the op does not take.
+        #[track_caller]
         $visible fn $function(x: impl Operand) -> Result<Output> {
             Ok(apply($name, $name, &[&x], |node| node)?.output(0))
         })*
@@ -112,11 +114,20 @@ impl Unary {
 impl Op for Unary {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         let x = &inputs[0];
-        let negated = |dim: &Dim| fitting(x.dtype, Dim::Known(0).minus(dim).ok()?);
-        let value = match (self, &x.value) {
-            (Unary::Neg, Some(value)) => value.iter().map(negated).collect(),
-            _ => None,
+        let one = |dim: &Dim| {
+            let number = match self {
+                Unary::Neg => Dim::Known(0).minus(dim).ok()?,
+                Unary::Square => dim.times(dim).ok()?,
+                Unary::Abs => sizes::greater(dim, &Dim::Known(0).minus(dim).ok()?),
+                Unary::Sign => dim.lesser(1).greater(-1),
+                _ => return None,
+            };
+            fitting(x.dtype, number)
         };
+        let value = x
+            .value
+            .as_ref()
+            .and_then(|value| value.iter().map(one).collect());
         Ok(vec![Fact {
             value,
             ..Fact::new(x.dtype, &x.shape)
@@ -200,6 +211,16 @@ impl FromOutput {
     }
 }
 
+fn check_same(y: &[usize], dy: &[usize]) -> Result<()> {
+    match y == dy {
+        true => Ok(()),
+        false => Err(
+            Error::invalid(format!("y has shape {y:?}, but dy has {dy:?}"))
+                .help("the two must have the same shape"),
+        ),
+    }
+}
+
 impl Op for FromOutput {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         Ok(vec![Fact::new(
@@ -208,12 +229,17 @@ impl Op for FromOutput {
         )])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::alike(inputs, None)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_same(&sizes::known(&inputs[0]), &sizes::known(&inputs[1]))
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [y, dy] = take(inputs)?;
-        if y.shape() != dy.shape() {
-            let text = format!("y has shape {:?}, but dy has {:?}", y.shape(), dy.shape());
-            return Err(Error::invalid(text).help("the two must have the same shape"));
-        }
+        check_same(y.shape(), dy.shape())?;
         Ok(vec![
             dispatch!(y.dtype(), T in [f32, f64], self.eval_as::<T>(run, y, dy))?,
         ])

@@ -68,6 +68,7 @@ pub(super) const LEAKY_RELU_ALPHA: f32 = 0.2;
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn relu(features: impl Operand) -> Result<Output> {
     Ok(apply("Relu", "Relu", &[&features], |node| node)?.output(0))
 }
@@ -76,6 +77,7 @@ pub fn relu(features: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn leaky_relu(features: impl Operand, alpha: f32) -> Result<Output> {
     Ok(apply("LeakyRelu", "LeakyRelu", &[&features], |node| {
         node.attr("alpha", alpha)
@@ -87,6 +89,7 @@ pub fn leaky_relu(features: impl Operand, alpha: f32) -> Result<Output> {
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn sigmoid(x: impl Operand) -> Result<Output> {
     Ok(apply("Sigmoid", "Sigmoid", &[&x], |node| node)?.output(0))
 }
@@ -95,6 +98,7 @@ pub fn sigmoid(x: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn tanh(x: impl Operand) -> Result<Output> {
     Ok(apply("Tanh", "Tanh", &[&x], |node| node)?.output(0))
 }
@@ -103,6 +107,7 @@ pub fn tanh(x: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// Those of the operand.
+#[track_caller]
 pub fn softplus(features: impl Operand) -> Result<Output> {
     Ok(apply("Softplus", "Softplus", &[&features], |node| node)?.output(0))
 }

@@ -9,7 +9,8 @@ use tconv_tensor::{Element, Tensor};
 use super::activation::{LEAKY_RELU_ALPHA, REAL_NUMBERS, sigmoid};
 use crate::op::brackets;
 use crate::op::{FLOATS, Fact, Op, OpDef, take};
-use crate::{Error, Operation, Output, Result, Run, array, dispatch, math};
+use crate::ops::sizes;
+use crate::{Error, Need, Operation, Output, Result, Run, array, dispatch, math};
 
 pub(crate) static RELU_GRAD: OpDef = OpDef {
     name: "ReluGrad",
@@ -66,6 +67,17 @@ enum Grad {
     Softplus,
 }
 
+fn check_same(a: &[usize], b: &[usize]) -> Result<()> {
+    match a == b {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "Inputs to operation must have the same size and shape.  Input 0: {} != input 1: {}",
+            brackets(a),
+            brackets(b)
+        ))),
+    }
+}
+
 impl Op for Grad {
     fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
         Ok(vec![Fact::new(
@@ -74,15 +86,17 @@ impl Op for Grad {
         )])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        sizes::alike(inputs, None)
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        check_same(&sizes::known(&inputs[0]), &sizes::known(&inputs[1]))
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [a, b] = take(inputs)?;
-        if a.shape() != b.shape() {
-            return Err(Error::invalid(format!(
-                "Inputs to operation must have the same size and shape.  Input 0: {} != input 1: {}",
-                brackets(a.shape()),
-                brackets(b.shape())
-            )));
-        }
+        check_same(a.shape(), b.shape())?;
         let threads = run.threads();
         if let Grad::Relu = self {
             return dispatch!(a.dtype(), T in [f32, f64, i32, i64, u8], {

@@ -11,7 +11,8 @@ use crate::attrs::AttrReader;
 use crate::op::brackets;
 use crate::op::{Fact, NUMBERS, Op, OpDef, take};
 use crate::operand::apply;
-use crate::{Error, Operand, Operation, Output, Result, Run, array, dispatch};
+use crate::ops::sizes::{self, Place};
+use crate::{Error, Need, Operand, Operation, Output, Result, Run, array, dispatch};
 
 /// Elements that a thread adds to at a time.
 const PIECE: usize = 1 << 14;
@@ -37,6 +38,7 @@ pub(crate) static BIAS_ADD_GRAD: OpDef = OpDef {
 ///
 /// # Errors
 /// `Value` unless `bias` has one element for each channel, `Type` for dtypes that differ.
+#[track_caller]
 pub fn bias_add(value: impl Operand, bias: impl Operand) -> Result<Output> {
     bias_add_format(value, bias, DataFormat::ChannelsLast)
 }
@@ -45,6 +47,7 @@ pub fn bias_add(value: impl Operand, bias: impl Operand) -> Result<Output> {
 ///
 /// # Errors
 /// As [`bias_add`].
+#[track_caller]
 pub fn bias_add_format(
     value: impl Operand,
     bias: impl Operand,
@@ -87,14 +90,36 @@ impl Channels {
     }
 
     /// The channels' axis while the graph runs.
-    fn axis_of(&self, tensor: &Tensor) -> Result<usize> {
-        self.axis(tensor.rank()).map_err(|error| {
+    fn axis_of(&self, sizes: &[usize]) -> Result<usize> {
+        self.axis(sizes.len()).map_err(|error| {
             Error::invalid(format!(
                 "Input tensor must be at least 2D: {}",
-                brackets(tensor.shape())
+                brackets(sizes)
             ))
             .help(error.message())
         })
+    }
+
+    /// The channels' axis of a value that has as many as the bias has elements.
+    fn fitting_axis(&self, value: &[usize], bias: &[usize]) -> Result<usize> {
+        let axis = self.axis_of(value)?;
+        match *bias {
+            [elements] if elements == value[axis] => Ok(axis),
+            [_] => Err(Error::invalid(format!(
+                "Must provide as many biases as the last dimension of the input tensor: {} vs. {}",
+                brackets(bias),
+                brackets(value)
+            ))
+            .help(format!(
+                "data_format is {}: there are {} channels",
+                self.0.name(2),
+                value[axis]
+            ))),
+            _ => Err(Error::invalid(format!(
+                "Biases must be 1D: {}",
+                brackets(bias)
+            ))),
+        }
     }
 }
 
@@ -135,27 +160,23 @@ impl Op for BiasAdd {
         Ok(vec![Fact::new(inputs[0].dtype, Shape::new(dims))])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let rank = inputs[0].shape.rank();
+        let need = rank.and_then(|rank| {
+            let place = |input, axis| Place { input, axis };
+            sizes::equal(inputs, place(0, self.0.axis(rank).ok()?), place(1, 0))
+        });
+        need.into_iter().collect()
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let [value, bias] = [&inputs[0], &inputs[1]].map(sizes::known);
+        self.0.fitting_axis(&value, &bias).map(drop)
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [mut value, bias] = take(inputs)?;
-        let axis = self.0.axis_of(&value)?;
-        if bias.rank() != 1 {
-            return Err(Error::invalid(format!(
-                "Biases must be 1D: {}",
-                brackets(bias.shape())
-            )));
-        }
-        if bias.len() != value.shape()[axis] {
-            return Err(Error::invalid(format!(
-                "Must provide as many biases as the last dimension of the input tensor: {} vs. {}",
-                brackets(bias.shape()),
-                brackets(value.shape())
-            ))
-            .help(format!(
-                "data_format is {}: there are {} channels",
-                self.0.0.name(2),
-                value.shape()[axis]
-            )));
-        }
+        let axis = self.0.fitting_axis(value.shape(), bias.shape())?;
         let inner = value.shape()[axis + 1..].iter().product();
         dispatch!(value.dtype(), T in [f32, f64, i32, i64], {
             add_bias::<T>(run.threads(), value.make_mut()?, bias.as_slice()?, inner);
@@ -215,7 +236,7 @@ impl Op for BiasAddGrad {
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [dy] = take(inputs)?;
-        let axis = self.0.axis_of(&dy)?;
+        let axis = self.0.axis_of(dy.shape())?;
         let reduced: Vec<bool> = (0..dy.rank()).map(|other| other != axis).collect();
         let mut sum = Tensor::zeros(dy.dtype(), &[dy.shape()[axis]])?;
         dispatch!(dy.dtype(), T in [f32, f64, i32, i64], {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use tconv_kernels::pool::{self as kernels, Pool2};
-use tconv_shape::{ConvAxis, DataFormat, Dim, Padding, Shape, Window};
+use tconv_shape::{AxisPadding, ConvAxis, DataFormat, Dim, Padding, Shape, Window};
 use tconv_tensor::Tensor;
 
 use crate::attrs::AttrReader;
 use crate::op::brackets;
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, no_gradient, take};
+use crate::ops::sizes;
 use crate::ops::window::{self, SPATIAL, four};
-use crate::{Error, Operation, Output, Result, Run, array, dispatch};
+use crate::{Error, Need, Operation, Output, Result, Run, array, dispatch};
 
 mod attrs;
 mod build;
@@ -67,6 +68,15 @@ impl Kind {
             Kind::AvgGrad => "AvgPoolGrad",
         }
     }
+
+    /// The inputs behind the first, all of the pooled sizes.
+    fn given(self) -> &'static [&'static str] {
+        match self {
+            Kind::Max | Kind::Avg => &[],
+            Kind::MaxGrad => &["orig_output", "grad"],
+            Kind::AvgGrad => &["grad"],
+        }
+    }
 }
 
 struct Pool {
@@ -117,6 +127,22 @@ impl Pool {
             channels,
             &spatial,
         )))
+    }
+
+    /// That a window lies inside an axis of the input, whose place is `place`.
+    fn fits(&self, axis: usize, size: &Dim, place: usize) -> Option<Need> {
+        let (before, after) = match self.padding.axis(axis) {
+            AxisPadding::Same => return None,
+            AxisPadding::Valid => (0, 0),
+            AxisPadding::Explicit(before, after) => (before, after),
+        };
+        let window = self.ksize[axis];
+        let least = window.checked_sub(before)?.checked_sub(after)?;
+        let own = size.clone();
+        sizes::at_least(size, least, move |words| {
+            let (input, size) = (sizes::input(words, 0), words.dim(&own));
+            format!("axis {place}: {input} has {size}, and a window has {window}")
+        })
     }
 
     /// Checks what is known of a gradient.
@@ -193,6 +219,51 @@ impl Op for Pool {
         Ok(vec![Fact::new(dtype, shape)])
     }
 
+    fn needs(&self, inputs: &[Fact]) -> Vec<Need> {
+        let input = match self.kind {
+            Kind::AvgGrad => inputs[0].as_shape("orig_input_shape"),
+            _ => Ok(inputs[0].shape.clone()),
+        };
+        let mut needs = Vec::new();
+        let Ok(Ok(dims)) = input.map(|input| four("input", &input)) else {
+            return needs;
+        };
+        for axis in 0..SPATIAL {
+            let place = self.format.spatial_axis(axis);
+            needs.extend(self.fits(axis, &dims[place], place));
+        }
+        // The gradient, and for a maximum the output, come in the pooled sizes.
+        let pooled = self.pooled(&dims).unwrap_or_default();
+        for (i, given) in inputs.iter().enumerate().skip(1) {
+            let pairs = given.shape.dims().into_iter().flatten();
+            let pairs = pairs.zip(pooled.dims().into_iter().flatten());
+            needs.extend(pairs.enumerate().filter_map(|(axis, (found, pooled))| {
+                let (left, right) = (found.clone(), pooled.clone());
+                Need::equal(found, pooled, move |words| {
+                    let (left, right) = (words.dim(&left), words.dim(&right));
+                    let input = sizes::input(words, i);
+                    format!("axis {axis}: {input} has {left}, the pooled input {right}")
+                })
+            }));
+        }
+        needs
+    }
+
+    fn check(&self, inputs: &[Fact]) -> Result<()> {
+        let input = match self.kind {
+            Kind::AvgGrad => match inputs[0].known_values() {
+                Some(values) => sizes::from_values(&values)?,
+                None => return Ok(()),
+            },
+            _ => sizes::known(&inputs[0]),
+        };
+        let pool = self.sizes(&input)?;
+        let given = inputs.iter().skip(1).map(sizes::known);
+        given
+            .zip(self.kind.given())
+            .try_for_each(|(given, what)| expect(what, &pool, &given))
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let threads = run.threads();
         let out = match self.kind {
@@ -214,8 +285,9 @@ impl Op for Pool {
             Kind::MaxGrad => {
                 let [x, y, dy] = take(inputs)?;
                 let pool = self.sizes(x.shape())?;
-                expect("orig_output", &pool, &y)?;
-                expect("grad", &pool, &dy)?;
+                for (what, tensor) in self.kind.given().iter().zip([&y, &dy]) {
+                    expect(what, &pool, tensor.shape())?;
+                }
                 let mut dx = Tensor::zeros(x.dtype(), x.shape())?;
                 dispatch!(x.dtype(), T in [f32, f64, i32, i64], {
                     let (x, dy) = (x.as_slice()?, dy.as_slice()?);
@@ -225,17 +297,9 @@ impl Op for Pool {
             }
             Kind::AvgGrad => {
                 let [shape, dy] = take(inputs)?;
-                let size = |&n: &i64| {
-                    usize::try_from(n)
-                        .map_err(|_| Error::invalid(format!("Dimension {n} must be >= 0")))
-                };
-                let dims = shape
-                    .to_i64_vec()?
-                    .iter()
-                    .map(size)
-                    .collect::<Result<Vec<usize>>>()?;
+                let dims = sizes::from_values(&shape.to_i64_vec()?)?;
                 let pool = self.sizes(&dims)?;
-                expect("grad", &pool, &dy)?;
+                expect("grad", &pool, dy.shape())?;
                 let mut dx = Tensor::zeros(dy.dtype(), &dims)?;
                 dispatch!(dy.dtype(), T in [f32, f64], {
                     kernels::avg_pool_grad::<T>(threads, &pool, dy.as_slice()?, dx.make_mut()?)?;
@@ -274,12 +338,12 @@ fn pooled_dims(pool: &Pool2) -> Vec<usize> {
 }
 
 /// Refuses a gradient, or an output, that is not of the pooled sizes.
-fn expect(what: &str, pool: &Pool2, tensor: &Tensor) -> Result<()> {
+fn expect(what: &str, pool: &Pool2, found: &[usize]) -> Result<()> {
     let dims = pooled_dims(pool);
-    if tensor.shape() == dims {
+    if found == dims {
         return Ok(());
     }
-    let (expected, found) = (brackets(dims.as_slice()), brackets(tensor.shape()));
+    let (expected, found) = (brackets(dims.as_slice()), brackets(found));
     Err(Error::invalid(format!(
         "Expected {what} shape to be {expected}, but got {found}"
     )))

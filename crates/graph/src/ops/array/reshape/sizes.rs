@@ -1,7 +1,6 @@
 //! The sizes that `Reshape` makes: of a shape with a -1 in it, and of sizes that are not known yet.
 
-use tconv_shape::{Dim, Shape};
-use tconv_tensor::Tensor;
+use tconv_shape::{Dim, Shape, Unknown};
 
 use super::MOST_AXES;
 use crate::ops::array::check::brackets;
@@ -82,19 +81,21 @@ fn product(sizes: &[i64]) -> Option<i64> {
         .try_fold(1i64, |product, &size| product.checked_mul(size))
 }
 
-/// A product in its factors: the number, and the others.
-fn factors(dims: &[Dim]) -> Option<(i64, Vec<Dim>)> {
-    let (mut number, mut unknowns) = (1i64, Vec::new());
-    for dim in dims {
-        match dim.factors() {
-            Some((n, factors)) => {
-                number = number.checked_mul(n)?;
-                unknowns.extend(factors);
-            }
-            None => unknowns.push(dim.clone()),
-        }
-    }
-    Some((number, unknowns))
+/// What two products are without the unknown factors that both have.
+fn cancelled(left: &[Dim], right: &[Dim]) -> Result<(Dim, Dim)> {
+    let (mut left, mut right) = (left.to_vec(), right.to_vec());
+    right.retain(|dim| {
+        let place = left
+            .iter()
+            .position(|other| other == dim && dim.known().is_none());
+        place.map(|place| left.swap_remove(place)).is_none()
+    });
+    let product = |dims: Vec<Dim>| Shape::new(dims).elements();
+    let one = || Dim::Known(1);
+    Ok((
+        product(left)?.unwrap_or_else(one),
+        product(right)?.unwrap_or_else(one),
+    ))
 }
 
 /// What is left over of `dims` beside `others`, where that can be said: unknowns that stand on both
@@ -114,32 +115,42 @@ fn left_over(dims: &[Dim], others: &[Dim]) -> Result<Option<Dim>> {
         }
         return Ok(Some(Dim::Known(count / divisor)));
     }
-    let (Some((have, mut from)), Some((want, to))) = (factors(dims), factors(others)) else {
+    let zero = Dim::Known(0);
+    if others.contains(&zero) || dims.contains(&zero) {
+        let none = known(others).is_some() && !others.contains(&zero);
+        return Ok(none.then_some(zero));
+    }
+    let Ok((have, want)) = cancelled(dims, others) else {
         return Ok(None);
     };
-    match (have, want, to.as_slice()) {
-        (0, 1.., []) => return Ok(Some(Dim::Known(0))),
-        (0, ..) | (_, 0, _) => return Ok(None),
-        _ => {}
+    let rest = have.floor_div(&want).ok();
+    // A number that the sizes do not give is one that no run gives.
+    Ok(rest.filter(|rest| rest.known().is_none() || rest.times(&want).as_ref() == Ok(&have)))
+}
+
+/// What must hold for a tensor of `from` to have the elements of `wanted`, without factors that both
+/// have: that two numbers are equal.
+pub(super) fn fits(from: &Shape, wanted: &[Dim]) -> Option<(Dim, Dim)> {
+    let dims = from.dims()?;
+    // What is fed as a size may be -1, and without elements any size fits.
+    let fed = |unknown: &Unknown| unknown.sizes().contains(0);
+    let (is_fed, zero) = (
+        wanted.iter().any(|dim| dim.unknowns().iter().any(fed)),
+        Dim::Known(0),
+    );
+    if is_fed || dims.contains(&zero) || wanted.contains(&zero) {
+        return None;
     }
-    for unknown in to {
-        match from.iter().position(|other| *other == unknown) {
-            Some(i) => drop(from.remove(i)),
-            None => return Ok(None),
-        }
-    }
-    let rest = from
+    let others: Vec<Dim> = wanted
         .iter()
-        .try_fold(Dim::Known(1), |product, dim| product.times(dim));
-    Ok(match rest {
-        Ok(Dim::Known(1)) if have % want == 0 => Some(Dim::Known(have / want)),
-        Ok(Dim::Known(_)) | Err(_) => None,
-        Ok(rest) if have % want == 0 => rest.times(have / want).ok(),
-        Ok(rest) => rest
-            .times(have)
-            .and_then(|count| count.floor_div(want))
-            .ok(),
-    })
+        .filter(|&dim| *dim != Dim::Known(-1))
+        .cloned()
+        .collect();
+    let (have, want) = cancelled(dims, &others).ok()?;
+    match wanted.len() - others.len() {
+        0 => Some((have, want)),
+        _ => Some((have.modulo(want).ok()?, zero)),
+    }
 }
 
 fn known(dims: &[Dim]) -> Option<Vec<i64>> {
@@ -164,21 +175,22 @@ fn share(sizes: &[i64], others: &[i64]) -> Option<(i64, i64, bool)> {
     Some((kept(sizes)?, kept(others)?, whole))
 }
 
-/// The sizes that a tensor of `from` has as `wanted`.
-pub(super) fn resolve(from: &[usize], wanted: &Tensor) -> Result<Vec<usize>> {
-    if wanted.rank() != 1 {
-        return Err(Error::invalid(format!(
+/// Refuses what is no vector of sizes.
+pub(super) fn check_vector(wanted: &[usize]) -> Result<()> {
+    match *wanted {
+        [..=MOST_AXES] => Ok(()),
+        [count] => Err(Error::invalid(format!(
+            "A tensor of {count} dimensions was asked for"
+        ))),
+        _ => Err(Error::invalid(format!(
             "sizes input must be 1-D, not {}",
-            brackets(wanted.shape())
-        )));
+            brackets(wanted)
+        ))),
     }
-    if wanted.len() > MOST_AXES {
-        return Err(Error::invalid(format!(
-            "A tensor of {} dimensions was asked for",
-            wanted.len()
-        )));
-    }
-    let mut wanted = wanted.to_i64_vec()?;
+}
+
+/// The sizes that a tensor of `from` has as `wanted`.
+pub(super) fn resolve(from: &[usize], mut wanted: Vec<i64>) -> Result<Vec<usize>> {
     let mut missing = None;
     for (axis, &n) in wanted.iter().enumerate() {
         match (n, missing) {

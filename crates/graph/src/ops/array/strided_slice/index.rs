@@ -4,7 +4,7 @@ use tconv_tensor::DType;
 
 use super::spec::MOST_ENTRIES;
 use crate::operand::apply;
-use crate::{Error, Operand, Output, Result, Size};
+use crate::{Error, Operand, Output, Result, Size, location};
 
 /// One entry of what stands between the brackets of `x[...]`.
 #[derive(Clone, Debug)]
@@ -83,6 +83,7 @@ impl Output {
     ///
     /// # Errors
     /// As [`Output::slice`].
+    #[track_caller]
     pub fn at(&self, index: i64) -> Result<Output> {
         self.slice(&[Index::from(index)])
     }
@@ -101,7 +102,9 @@ impl Output {
     /// # Errors
     /// `Value` for more entries than axes, a second ellipsis, a step of 0, an index that is known to be
     /// out of range; `Type` for tensors of two dtypes among the indices.
+    #[track_caller]
     pub fn slice(&self, indices: &[Index]) -> Result<Output> {
+        let _from = location::caller();
         if indices.len() > MOST_ENTRIES {
             return Err(Error::value(format!(
                 "a slice has at most {MOST_ENTRIES} entries, not {}",

@@ -1,9 +1,11 @@
+use std::panic::Location;
+
 use tconv_shape::{DataFormat, Padding};
 
 use super::SPATIAL;
 use crate::nn::Sizes;
 use crate::operand::apply;
-use crate::{Error, NodeBuilder, Operand, Output, Result};
+use crate::{Error, NodeBuilder, Operand, Output, Result, location};
 
 /// A pooling that is being built.
 pub struct PoolBuilder<'a> {
@@ -14,12 +16,14 @@ pub struct PoolBuilder<'a> {
     strides: Sizes,
     padding: Padding,
     format: DataFormat,
+    location: &'static Location<'static>,
 }
 
 /// The greatest element of each window of `ksize` in `input`, `[batch, height, width, channels]`
 /// (`tf.nn.max_pool2d`). Sizes and strides are one number, `[height, width]`, or all four.
 ///
 /// Padding is never the greatest.
+#[track_caller]
 pub fn max_pool<'a>(
     input: impl Operand + 'a,
     ksize: impl Into<Sizes>,
@@ -40,6 +44,7 @@ pub fn max_pool<'a>(
 /// (`tf.nn.avg_pool2d`). Sizes and strides are one number, `[height, width]`, or all four.
 ///
 /// The mean is that of the elements that are no padding, which is `SAME` or `VALID`.
+#[track_caller]
 pub fn avg_pool<'a>(
     value: impl Operand + 'a,
     ksize: impl Into<Sizes>,
@@ -57,6 +62,7 @@ pub fn avg_pool<'a>(
 }
 
 impl<'a> PoolBuilder<'a> {
+    #[track_caller]
     fn new(
         op: &'static str,
         name: &str,
@@ -74,6 +80,7 @@ impl<'a> PoolBuilder<'a> {
             strides,
             padding,
             format,
+            location: Location::caller(),
         }
     }
 
@@ -94,6 +101,7 @@ impl<'a> PoolBuilder<'a> {
     /// # Errors
     /// `Value` for sizes below 1 and for a window that does not fit where that is known.
     pub fn build(self) -> Result<Output> {
+        let _from = location::began(self.location);
         let ksize = self.ksize.expand("ksize", self.format, SPATIAL)?;
         let strides = self.strides.expand("strides", self.format, SPATIAL)?;
         let (padding, explicit) = match &self.padding {
