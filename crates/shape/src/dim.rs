@@ -65,6 +65,7 @@ struct Identity {
     id: u64,
     name: String,
     sizes: SizeSet,
+    stand_in: bool,
 }
 
 impl Expr {
@@ -118,12 +119,18 @@ impl Unknown {
 
     /// Whether the name was made up, as for a `None`: the user's names have no brackets.
     pub fn is_anonymous(&self) -> bool {
-        self.0.name.contains('[') || self.0.name == "..."
+        self.0.name.contains('[') || self.0.stand_in
     }
 
     /// The sizes that it may have: at least 1, or fewer where the user said so.
     pub fn sizes(&self) -> &SizeSet {
         &self.0.sizes
+    }
+
+    /// Whether it stands for an expression that was too large to keep: its value may be any number, and what
+    /// else it depends on is not known.
+    pub fn is_stand_in(&self) -> bool {
+        self.0.stand_in
     }
 }
 
@@ -162,11 +169,21 @@ impl Dim {
 
     /// A new unknown of which it is known that only `sizes` will be given.
     pub fn unknown_in(name: impl Into<String>, sizes: SizeSet) -> Dim {
+        Dim::new_unknown(name.into(), sizes, false)
+    }
+
+    /// One that stands for an expression that is too large.
+    fn stand_in() -> Dim {
+        Dim::new_unknown("...".into(), SizeSet::at_least(0), true)
+    }
+
+    fn new_unknown(name: String, sizes: SizeSet, stand_in: bool) -> Dim {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let unknown = Unknown(Arc::new(Identity {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            name: name.into(),
+            name,
             sizes,
+            stand_in,
         }));
         unknown.into()
     }

@@ -1,21 +1,22 @@
+//! Sizes as functions of one unknown size, made from an expression; what they are equal to is read off them.
+
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
 use crate::dim::gcd;
-use crate::set::Builder;
-use crate::{Atom, Dim, SizeSet, Term};
+use crate::{Atom, Dim, Term};
 
-#[cfg(test)]
-mod tests;
+mod line;
+mod sizes;
+
+pub(crate) use line::Relation;
+use line::{Line, extreme_of_lines, floor, product, product_of_lines, push, with_ends};
+pub(crate) use sizes::Bounds;
 
 /// The longest period of an expression that is decided.
 const LONGEST_PERIOD: i64 = 1 << 20;
 
 /// The most lines of one function.
 const MOST_LINES: usize = 4 << 20;
-
-/// The most intervals that a set of sizes is made from.
-const MOST_INTERVALS: usize = 4 << 20;
 
 /// A function of one size, at least 0, that is linear from some point on, but for a period.
 ///
@@ -29,25 +30,6 @@ pub(crate) struct Piecewise {
     starts: Vec<u32>,
 }
 
-/// `value + slope * periods`, from `from` whole periods on.
-#[derive(Clone, Copy, PartialEq)]
-struct Line {
-    from: i64,
-    value: i128,
-    slope: i128,
-}
-
-/// After how many whole periods a line ends that has no end.
-const NO_END: i64 = i64::MAX;
-
-/// How a value must compare with 0.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Relation {
-    Equal,
-    AtLeast,
-    AtMost,
-}
-
 /// What is left of the lines that may be made until a proof is given up.
 pub(crate) struct Work(usize);
 
@@ -57,98 +39,14 @@ impl Work {
         Work(24 << 20)
     }
 
+    /// Enough for a few.
+    pub(crate) fn little() -> Work {
+        Work(6 << 20)
+    }
+
     fn spend(&mut self, lines: usize) -> Option<()> {
         self.0 = self.0.checked_sub(lines)?;
         Some(())
-    }
-}
-
-impl Line {
-    fn constant(value: i128) -> Line {
-        Line {
-            from: 0,
-            value,
-            slope: 0,
-        }
-    }
-
-    fn at(&self, periods: i64) -> Option<i128> {
-        self.slope
-            .checked_mul(periods.into())?
-            .checked_add(self.value)
-    }
-
-    /// The same line for a period that is `times` as long, `offset` old periods after its beginning.
-    fn stretched(&self, offset: i64, times: i64) -> Option<Line> {
-        Some(Line {
-            from: ceil(i128::from(self.from) - i128::from(offset), times.into()).max(0) as i64,
-            value: self.at(offset)?,
-            slope: self.slope.checked_mul(times.into())?,
-        })
-    }
-
-    fn plus_times(&self, other: &Line, factor: i128) -> Option<Line> {
-        Some(Line {
-            from: self.from.max(other.from),
-            value: self.value.checked_add(other.value.checked_mul(factor)?)?,
-            slope: self.slope.checked_add(other.slope.checked_mul(factor)?)?,
-        })
-    }
-
-    /// The half-open interval in `self.from..end` in which the relation holds.
-    fn truth(&self, end: i64, relation: Relation) -> Option<(i64, i64)> {
-        let (value, slope) = match relation {
-            Relation::AtMost => (self.value.checked_neg()?, self.slope.checked_neg()?),
-            _ => (self.value, self.slope),
-        };
-        let all = (self.from.into(), end.into());
-        let none = (0, 0);
-        let (from, to) = match (relation, slope) {
-            (Relation::Equal, 0) if value == 0 => all,
-            (Relation::Equal, 0) => none,
-            (Relation::Equal, _) if value.checked_rem(slope)? == 0 => {
-                let place = value.checked_div(slope)?.checked_neg()?;
-                (place, place.checked_add(1)?)
-            }
-            (Relation::Equal, _) => none,
-            (_, 0) if value >= 0 => all,
-            (_, 0) => none,
-            // The first place that is not negative, the last place that is not.
-            (_, 1..) => (ceil(value.checked_neg()?, slope), end.into()),
-            (_, _) => (
-                self.from.into(),
-                value
-                    .checked_div_euclid(slope.checked_neg()?)?
-                    .checked_add(1)?,
-            ),
-        };
-        let from = from.max(self.from.into());
-        let to = to.min(end.into());
-        Some(if from < to {
-            (from as i64, to as i64)
-        } else {
-            (0, 0)
-        })
-    }
-}
-
-/// `ceil(a / b)` for a positive `b`.
-fn ceil(a: i128, b: i128) -> i128 {
-    a.div_euclid(b) + i128::from(a.rem_euclid(b) != 0)
-}
-
-/// Where `lines` end, each with its line.
-fn with_ends(lines: &[Line]) -> impl Iterator<Item = (&Line, i64)> {
-    let ends = lines[1..].iter().map(|line| line.from).chain([NO_END]);
-    lines.iter().zip(ends)
-}
-
-/// Adds a line to those of one remainder, which begin at `start`: a later one from the same place on replaces it.
-fn push(lines: &mut Vec<Line>, start: usize, line: Line) {
-    match lines[start..].last_mut() {
-        Some(last) if last.from == line.from => *last = line,
-        Some(last) if (last.value, last.slope) == (line.value, line.slope) => {}
-        _ => lines.push(line),
     }
 }
 
@@ -172,16 +70,29 @@ impl Piecewise {
     ) -> Option<Piecewise> {
         // The largest first, so that few are kept at a time.
         terms.sort_by_cached_key(|term| Reverse(term.parts()));
-        let mut sum = Piecewise::constant(constant.into());
+        // Those whose periods go together are added first, so that few sums have the longest one.
+        let mut sums = vec![Piecewise::constant(constant.into())];
         for term in terms {
             let mut product = Piecewise::atom(&term.factors()[0], work)?;
             for factor in &term.factors()[1..] {
                 let factor = Piecewise::atom(factor, work)?;
                 product = product.combine(&factor, work, product_of_lines)?;
             }
-            sum = sum.plus_times(product, term.coefficient().into(), work)?;
+            let together = |sum: &Piecewise| {
+                sum.period % product.period == 0 || product.period % sum.period == 0
+            };
+            let place = sums.iter().position(together);
+            let sum = match place {
+                Some(place) => sums.swap_remove(place),
+                None => Piecewise::constant(0),
+            };
+            sums.push(sum.plus_times(product, term.coefficient().into(), work)?);
+            sums.iter()
+                .try_fold(1, |period, sum| sum.common_period(period))?;
         }
-        Some(sum)
+        let mut sums = sums.into_iter();
+        let first = sums.next()?;
+        sums.try_fold(first, |sum, other| sum.plus_times(other, 1, work))
     }
 
     fn atom(atom: &Atom, work: &mut Work) -> Option<Piecewise> {
@@ -243,9 +154,9 @@ impl Piecewise {
         }
     }
 
-    fn common_period(&self, other: &Piecewise) -> Option<i64> {
+    fn common_period(&self, other: i64) -> Option<i64> {
         // Both are at most 2^20.
-        let period = self.period / gcd(self.period, other.period) * other.period;
+        let period = self.period / gcd(self.period, other) * other;
         (period <= LONGEST_PERIOD).then_some(period)
     }
 
@@ -254,7 +165,7 @@ impl Piecewise {
         if times == 1 {
             return Some(self);
         }
-        let mut to = Piecewise::empty(self.period.checked_mul(times)?, self.lines.len(), work)?;
+        let mut to = Piecewise::empty(self.period.checked_mul(times)?, 0, work)?;
         for offset in 0..times {
             for remainder in 0..self.period as usize {
                 let start = to.lines.len();
@@ -268,11 +179,11 @@ impl Piecewise {
     }
 
     /// One without lines, with room for as many as there are remainders.
-    fn empty(period: i64, least: usize, work: &mut Work) -> Option<Piecewise> {
+    fn empty(period: i64, cost: usize, work: &mut Work) -> Option<Piecewise> {
         if period > LONGEST_PERIOD {
             return None;
         }
-        work.spend(least)?;
+        work.spend(cost)?;
         let mut starts = Vec::with_capacity(period as usize + 1);
         starts.push(0);
         Some(Piecewise {
@@ -299,7 +210,7 @@ impl Piecewise {
     /// `self + factor * other`.
     pub(crate) fn plus_times(
         self,
-        mut other: Piecewise,
+        other: Piecewise,
         factor: i128,
         work: &mut Work,
     ) -> Option<Piecewise> {
@@ -310,15 +221,14 @@ impl Piecewise {
             });
         }
         // The one with the longer period takes in the other.
-        let (mut sum, part, factor) = if self.period < other.period {
-            for line in &mut other.lines {
-                *line = Line::constant(0).plus_times(line, factor)?;
-            }
-            (other, self, 1)
-        } else {
-            (self, other, factor)
-        };
-        let period = sum.common_period(&part)?;
+        let (mut sum, mut part) = (self, other);
+        for line in &mut part.lines {
+            *line = Line::constant(0).plus_times(line, factor)?;
+        }
+        if sum.period < part.period {
+            (sum, part) = (part, sum);
+        }
+        let period = sum.common_period(part.period)?;
         let times = period / sum.period;
         sum = sum.stretched(times, work)?;
         work.spend(sum.lines.len() / 4)?;
@@ -326,7 +236,9 @@ impl Piecewise {
         let chunks = sum.lines.chunks_mut(part.lines.len());
         for (offset, chunk) in (0..times).zip(chunks) {
             for (line, other) in chunk.iter_mut().zip(&part.lines) {
-                *line = line.plus_times(&other.stretched(offset, times)?, factor)?;
+                line.value = line.value.checked_add(other.at(offset)?)?;
+                let slope = product(other.slope, times.into())?;
+                line.slope = line.slope.checked_add(slope)?;
             }
         }
         Some(sum)
@@ -340,8 +252,9 @@ impl Piecewise {
         work: &mut Work,
         each: impl Fn(&Line, &Line, i64, &mut dyn FnMut(Line)) -> Option<()>,
     ) -> Option<Piecewise> {
-        let period = self.common_period(other)?;
-        let mut to = Piecewise::empty(period, 0, work)?;
+        let period = self.common_period(other.period)?;
+        // Two lines at a time take longer than one.
+        let mut to = Piecewise::empty(period, 2 * period as usize, work)?;
         let (mut left, mut right) = (Vec::new(), Vec::new());
         for remainder in 0..period {
             for (from, lines) in [(self, &mut left), (other, &mut right)] {
@@ -375,189 +288,17 @@ impl Piecewise {
             divisor = divisor.checked_neg()?;
         }
         let mut shared = i64::try_from(divisor).ok().filter(|&n| n > 0)?;
+        let mut last = None;
         for line in &self.lines {
-            if shared == 1 {
-                break;
-            }
-            shared = gcd(shared, (line.slope % i128::from(shared)) as i64);
-        }
-        let mut floor = self.stretched((divisor / i128::from(shared)) as i64, work)?;
-        for line in &mut floor.lines {
-            line.value = line.value.div_euclid(divisor);
-            line.slope /= divisor;
-        }
-        Some(floor)
-    }
-
-    /// The sizes, at least 0, where its value is so related to 0; `None` where these are too many to write down.
-    pub(crate) fn truth(&self, relation: Relation) -> Option<SizeSet> {
-        // For each remainder in or out from the beginning; then the places where that changes.
-        let mut edges: Vec<i64> = Vec::new();
-        let mut changes: Vec<(i64, i64)> = Vec::new();
-        for remainder in 0..self.period {
-            let mut inside = (0, 0);
-            let mut add = |(from, end): (i64, i64)| {
-                if from == end {
-                    return;
-                }
-                if from > 0 {
-                    changes.push((from, remainder));
-                } else if edges.last() == Some(&remainder) {
-                    edges.pop();
-                    edges.push(remainder + 1);
-                } else {
-                    edges.extend([remainder, remainder + 1]);
-                }
-                if end < NO_END {
-                    changes.push((end, remainder));
-                }
-            };
-            for (line, end) in with_ends(self.lines_of(remainder as usize)) {
-                let next = line.truth(end, relation)?;
-                if next.0 == inside.1 && next.0 < next.1 && inside.0 < inside.1 {
-                    inside.1 = next.1;
-                } else if next.0 < next.1 {
-                    add(inside);
-                    inside = next;
-                }
-            }
-            add(inside);
-        }
-        let mut set = Builder::default();
-        let mut intervals = MOST_INTERVALS;
-        let mut add = |from: i64, end: i64, spans: Vec<(i64, i64)>| {
-            intervals = intervals.checked_sub(spans.len())?;
-            let (from, end) = (
-                from.checked_mul(self.period),
-                end.saturating_mul(self.period),
-            );
-            if let Some(from) = from.filter(|&from| from < end) {
-                set.pattern(from, end, self.period, spans);
-            }
-            Some(())
-        };
-        changes.sort_unstable();
-        let first = changes.first().map_or(NO_END, |change| change.0);
-        add(0, first, pairs(edges.iter()))?;
-        let mut edges: BTreeSet<i64> = match changes.is_empty() {
-            true => return Some(set.finish()),
-            false => edges.into_iter().collect(),
-        };
-        let groups: Vec<&[(i64, i64)]> = changes.chunk_by(|a, b| a.0 == b.0).collect();
-        for (group, next) in groups
-            .iter()
-            .zip(groups[1..].iter().map(Some).chain([None]))
-        {
-            for &(_, remainder) in *group {
-                for edge in [remainder, remainder + 1] {
-                    if !edges.remove(&edge) {
-                        edges.insert(edge);
-                    }
-                }
-            }
-            let end = next.map_or(NO_END, |next| next[0].0);
-            add(group[0].0, end, pairs(edges.iter()))?;
-        }
-        Some(set.finish())
-    }
-
-    /// The least and the greatest value for sizes within `least..=greatest`, where it has such.
-    pub(crate) fn bounds(&self, least: i64, greatest: Option<i64>) -> Bounds {
-        let mut bounds: Option<Bounds> = None;
-        for remainder in 0..self.period {
-            for (line, end) in with_ends(self.lines_of(remainder as usize)) {
-                let from = ceil(
-                    i128::from(least) - i128::from(remainder),
-                    self.period.into(),
-                );
-                let from = from.max(line.from.into()) as i64;
-                let last = match greatest {
-                    Some(greatest) => (greatest - remainder).div_euclid(self.period),
-                    None => NO_END,
-                };
-                let last = if end == NO_END {
-                    last
-                } else {
-                    last.min(end - 1)
-                };
-                if from > last {
-                    continue;
-                }
-                let first = line.at(from);
-                let last = match (last, line.slope) {
-                    (NO_END, 0) => first,
-                    (NO_END, _) => None,
-                    (last, _) => line.at(last),
-                };
-                let (low, high) = match line.slope < 0 {
-                    true => (last, first),
-                    false => (first, last),
-                };
-                bounds = Some(match bounds {
-                    None => Bounds { low, high },
-                    Some(all) => Bounds {
-                        low: all.low.zip(low).map(|(a, b)| a.min(b)),
-                        high: all.high.zip(high).map(|(a, b)| a.max(b)),
-                    },
-                });
+            if last.replace(line.slope) != Some(line.slope) {
+                shared = gcd(shared, (line.slope % i128::from(shared)) as i64);
             }
         }
-        bounds.unwrap_or(Bounds {
-            low: None,
-            high: None,
-        })
+        let mut quotient = self.stretched((divisor / i128::from(shared)) as i64, work)?;
+        for line in &mut quotient.lines {
+            line.value = floor(line.value, divisor);
+            line.slope = floor(line.slope, divisor);
+        }
+        Some(quotient)
     }
-}
-
-/// Between which values something lies; `None` where no bound is known.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Bounds {
-    pub(crate) low: Option<i128>,
-    pub(crate) high: Option<i128>,
-}
-
-/// Two neighbours each.
-fn pairs<'a>(mut edges: impl Iterator<Item = &'a i64>) -> Vec<(i64, i64)> {
-    std::iter::from_fn(|| Some((*edges.next()?, *edges.next()?))).collect()
-}
-
-fn product_of_lines(a: &Line, b: &Line, _end: i64, push: &mut dyn FnMut(Line)) -> Option<()> {
-    let (line, factor) = match (a.slope, b.slope) {
-        (_, 0) => (a, b.value),
-        (0, _) => (b, a.value),
-        _ => return None,
-    };
-    let mut product = Line::constant(0).plus_times(line, factor)?;
-    product.from = a.from.max(b.from);
-    push(product);
-    Some(())
-}
-
-/// The lesser or the greater of two lines, from where both have begun to `end`: they cross at most once.
-fn extreme_of_lines(
-    a: &Line,
-    b: &Line,
-    end: i64,
-    greatest: bool,
-    push: &mut dyn FnMut(Line),
-) -> Option<()> {
-    let from = a.from.max(b.from);
-    let (a, b) = (Line { from, ..*a }, Line { from, ..*b });
-    let difference = match greatest {
-        true => a.plus_times(&b, -1)?,
-        false => b.plus_times(&a, -1)?,
-    };
-    let first = difference.truth(end, Relation::AtLeast)?;
-    if first.0 == first.1 {
-        push(b);
-        return Some(());
-    }
-    if first.0 > from {
-        push(b);
-    }
-    push(Line { from: first.0, ..a });
-    if first.1 < end {
-        push(Line { from: first.1, ..b });
-    }
-    Some(())
 }

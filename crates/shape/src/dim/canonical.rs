@@ -69,7 +69,7 @@ impl Sum {
                 terms,
                 parts,
             })),
-            false => Dim::unknown("..."),
+            false => Dim::stand_in(),
         }
     }
 }
@@ -149,8 +149,8 @@ impl Dim {
                 .map(Dim::Known)
                 .ok_or_else(|| overflow(self, "*", &other)),
             (Dim::Known(0), _) | (_, Dim::Known(0)) => Ok(Dim::Known(0)),
-            _ if self.parts() * other.parts() > 4 * Expr::LARGEST => Ok(Dim::unknown("...")),
-            _ => Ok(self.product(&other).unwrap_or_else(|| Dim::unknown("..."))),
+            _ if self.parts() * other.parts() > 4 * Expr::LARGEST => Ok(Dim::stand_in()),
+            _ => Ok(self.product(&other).unwrap_or_else(Dim::stand_in)),
         }
     }
 

@@ -30,9 +30,8 @@ pub(super) fn bounds(dim: &Dim, sizes: &Sizes, work: &mut Work) -> Bounds {
     for (mut unknowns, terms) in parts {
         let only = unknowns.pop_first().filter(|_| unknowns.is_empty());
         let exact = only.and_then(|unknown| {
-            let (least, greatest) = sizes.hull(&unknown);
-            let function = Piecewise::of_terms(0, terms.clone(), work)?;
-            Some(function.bounds(least, greatest))
+            let (least, greatest) = sizes.hull(&unknown)?;
+            Piecewise::of_terms(0, terms.clone(), work)?.bounds(least, greatest, work)
         });
         let part = exact.unwrap_or_else(|| {
             let each = terms.iter().map(|term| product(term, sizes, work));
@@ -55,10 +54,10 @@ fn bounds_of_atom(atom: &Atom, sizes: &Sizes, work: &mut Work) -> Bounds {
         |dims: &[Dim]| -> Vec<Bounds> { dims.iter().map(|dim| bounds(dim, sizes, work)).collect() };
     match atom {
         Atom::Unknown(unknown) => {
-            let (least, greatest) = sizes.hull(unknown);
+            let hull = sizes.hull(unknown);
             Bounds {
-                low: Some(least.into()),
-                high: greatest.map(i128::from),
+                low: hull.map(|(least, _)| least.into()),
+                high: hull.and_then(|(_, greatest)| greatest).map(i128::from),
             }
         }
         Atom::Floor(a, b) => bounds(a, sizes, work).floor_div(bounds(b, sizes, work)),

@@ -43,44 +43,67 @@ pub(super) fn tries(tree: &Tree) -> usize {
 
 /// Small sizes from these domains, none of which is empty, tried from the smallest on.
 pub(super) fn examples(tree: &Tree, unknowns: &[Unknown], domains: &[SizeSet]) -> Examples {
-    const MOST_OF_ONE: usize = 256;
     let mut found = Examples::default();
     let mut left = tries(tree);
-    let members: Vec<Vec<i64>> = domains
-        .iter()
-        .map(|domain| domain.members().take(MOST_OF_ONE).collect())
-        .collect();
-    let mut greatest: Vec<i64> = members.concat();
-    greatest.sort_unstable();
-    greatest.dedup();
-    let smallest: Vec<i64> = members.iter().map(|members| members[0]).collect();
-    let begin = smallest.iter().copied().max().unwrap_or(0);
-    for greatest in greatest.into_iter().filter(|&size| size >= begin) {
-        let Some(mut group) = with_greatest(&members, greatest, left) else {
-            break;
-        };
-        left -= group.len();
-        group.sort_by(|a, b| order(a).cmp(&order(b)));
-        for sizes in &group {
-            found.try_one(tree, unknowns, sizes);
-            if found.both() {
-                return found;
-            }
+    let first = |most: usize| -> Vec<Vec<i64>> {
+        let each = domains.iter();
+        each.map(|domain| domain.members().take(most).collect())
+            .collect()
+    };
+    // Most are found among the first few.
+    for most in [4, 256] {
+        let members = first(most);
+        let cut = members.iter().filter(|members| members.len() == most);
+        let known = cut.filter_map(|members| members.last()).min();
+        let known = known.filter(|_| most == 4).copied().unwrap_or(i64::MAX);
+        by_greatest(tree, unknowns, &members, known, &mut left, &mut found);
+        if found.both() {
+            return found;
         }
     }
     // Too many at once: one after the other is changed.
-    for place in 0..unknowns.len() {
-        for &size in members[place].iter().take(32) {
-            let Some(fewer) = left.checked_sub(1) else {
-                return found;
-            };
-            left = fewer;
+    let members = first(32);
+    let smallest: Vec<i64> = members.iter().map(|members| members[0]).collect();
+    for (place, members) in members.iter().enumerate() {
+        for &size in members.iter().take(left) {
+            left -= 1;
             let mut sizes = smallest.clone();
             sizes[place] = size;
             found.try_one(tree, unknowns, &sizes);
         }
     }
     found
+}
+
+/// Tries all sizes of these up to `known` and up to as many as are `left`, by the greatest of them.
+fn by_greatest(
+    tree: &Tree,
+    unknowns: &[Unknown],
+    members: &[Vec<i64>],
+    known: i64,
+    left: &mut usize,
+    found: &mut Examples,
+) {
+    let mut greatest: Vec<i64> = members.concat();
+    greatest.sort_unstable();
+    greatest.dedup();
+    let begin = members.iter().map(|members| members[0]).max().unwrap_or(0);
+    let greatest = greatest
+        .into_iter()
+        .filter(|size| (begin..=known).contains(size));
+    for greatest in greatest {
+        let Some(mut group) = with_greatest(members, greatest, *left) else {
+            return;
+        };
+        *left -= group.len();
+        group.sort_by(|a, b| order(a).cmp(&order(b)));
+        for sizes in &group {
+            found.try_one(tree, unknowns, sizes);
+            if found.both() {
+                return;
+            }
+        }
+    }
 }
 
 /// All choices of which this is the greatest size; `None` where there are more than `most`.

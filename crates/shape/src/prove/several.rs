@@ -15,7 +15,7 @@ pub(super) fn prove(
     sizes: &Sizes,
     exact: bool,
 ) -> Verdict {
-    let (decided, alone) = decide(tree, unknowns, domains, sizes, &mut Work::new());
+    let (decided, alone) = decide(tree, unknowns, domains, sizes, &mut Work::little());
     match decided {
         Some(true) => return Verdict::Always,
         Some(false) => return Verdict::Never,
@@ -73,6 +73,7 @@ pub(super) fn decide(
 ) -> (Option<bool>, Alone) {
     let (all, any) = match tree {
         Tree::Known(known) => return (Some(*known), Alone::new()),
+        Tree::Open => return (None, Alone::new()),
         Tree::Leaf(leaf) => return (by_bounds(leaf, sizes, work), Alone::new()),
         Tree::All(all) => (all, false),
         Tree::Any(all) => (all, true),

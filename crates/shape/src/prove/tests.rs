@@ -1,292 +1,332 @@
 use super::*;
+use crate::Dim;
+use crate::condition::Condition;
 
-/// Numbers without a pattern.
-struct Noise(u64);
+mod brute_force;
+mod hard;
 
-impl Noise {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 33) % n
-    }
-
-    fn range(&mut self, from: i64, to: i64) -> i64 {
-        from + self.below((to - from + 1) as u64) as i64
-    }
-
-    /// An expression in these unknowns, as networks make them and as they do not.
-    fn dim(&mut self, of: &[Dim], depth: u64) -> Dim {
-        if depth == 0 || self.below(6) == 0 {
-            return match self.below(5) {
-                0 => Dim::Known(self.range(-3, 9)),
-                n => of[n as usize % of.len()].clone(),
-            };
-        }
-        let a = self.dim(of, depth - 1);
-        let by = self.range(1, 7);
-        match self.below(10) {
-            0 => a.plus(self.dim(of, depth - 1)),
-            1 => a.minus(self.dim(of, depth - 1)),
-            2 => a.times(self.range(-2, 4)),
-            3 | 4 => a.floor_div(by),
-            5 | 6 => a.ceil_div(by),
-            7 => Ok(a.greater(self.dim(of, depth - 1))),
-            8 => Ok(a.lesser(self.dim(of, depth - 1))),
-            _ => a.plus(self.range(-4, 4)),
-        }
-        .unwrap()
-    }
-
-    fn sizes(&mut self) -> SizeSet {
-        let (least, by) = (self.range(1, 9), self.range(2, 6));
-        let rest = self.range(0, 5);
-        match self.below(5) {
-            0 => SizeSet::at_least(least),
-            1 => SizeSet::congruent(by, rest).intersect(&SizeSet::at_least(1)),
-            2 => SizeSet::range(least..=least + 20),
-            3 => SizeSet::congruent(by, rest).intersect(&SizeSet::range(least..=200)),
-            _ => SizeSet::at_least(1),
-        }
-    }
-
-    fn condition(&mut self, of: &[Dim]) -> Condition {
-        let depth = 1 + self.below(4);
-        let (a, b) = (self.dim(of, depth), self.dim(of, depth));
-        match self.below(6) {
-            0 => {
-                let low = self.range(-2, 9);
-                let span = self.range(0, 20);
-                Condition::within(a, low..=low + span)
-            }
-            1 => Condition::broadcast(a, b),
-            2 => Condition::AtLeast(a, self.range(-2, 40)),
-            3 => Condition::All(vec![
-                Condition::Equal(a.clone(), b),
-                Condition::AtMost(a, self.range(0, 40)),
-            ]),
-            _ => Condition::Equal(a, b),
-        }
-    }
+fn h() -> (Dim, Unknown) {
+    let dim = Dim::unknown("H");
+    let unknown = dim.bare().unwrap().clone();
+    (dim, unknown)
 }
 
-/// A hundred thousand random conditions on one unknown against every size tried.
-#[test]
-fn one_unknown_is_decided_as_trying_decides() {
-    const MOST: i64 = 300;
-    let mut noise = Noise(1);
-    let mut seen = [0; 3];
-    for _ in 0..100_000 {
-        let sizes = noise.sizes();
-        let h = Dim::unknown_in("H", sizes.clone());
-        let condition = noise.condition(std::slice::from_ref(&h));
-        let tried: Vec<(i64, bool)> = (1..=MOST)
-            .filter(|&n| sizes.contains(n))
-            .map(|n| (n, condition.holds(&|_| Some(n)).unwrap()))
-            .collect();
-        let fails = tried.iter().find(|(_, holds)| !holds).map(|(n, _)| *n);
-        let holds = tried.iter().any(|(_, holds)| *holds);
-        match condition.prove() {
-            Verdict::Always => {
-                assert_eq!(fails, None, "{condition:?} {sizes:?}");
-                seen[0] += 1;
-            }
-            Verdict::Never => {
-                assert!(!holds, "{condition:?} {sizes:?}");
-                seen[1] += 1;
-            }
-            Verdict::Sometimes {
-                fails_at,
-                holds: Some(set),
-            } => {
-                let least = fails_at[0].1;
-                assert!(
-                    fails == Some(least) || (fails.is_none() && least > MOST),
-                    "{condition:?} {sizes:?}: {least} {fails:?}"
-                );
-                for (n, holds) in tried {
-                    assert_eq!(
-                        set.contains(n),
-                        holds,
-                        "{condition:?} {sizes:?}: {n} {set:?}"
-                    );
-                }
-                assert!(set.is_subset(&sizes) && !set.is_empty());
-                seen[2] += 1;
-            }
-            other => panic!("{condition:?} {sizes:?}: {other:?}"),
-        }
-    }
-    // All of them happen, and often.
-    assert!(seen.iter().all(|&n| n > 2_000), "{seen:?}");
+fn up(dim: &Dim, by: i64) -> Dim {
+    dim.ceil_div(by).unwrap()
 }
 
-/// With two unknowns: no wrong always or never, and every example is one.
-#[test]
-fn two_unknowns_are_never_decided_wrongly() {
-    let mut noise = Noise(2);
-    let mut seen = [0; 4];
-    for _ in 0..20_000 {
-        let (h, w) = (
-            Dim::unknown_in("H", noise.sizes()),
-            Dim::unknown_in("W", noise.sizes()),
-        );
-        let of = |dim: &Dim| dim.bare().unwrap().clone();
-        let (first, second) = (of(&h), of(&w));
-        let condition = noise.condition(&[h, w]);
-        let at = |a: i64, b: i64| {
-            condition
-                .holds(&|unknown| Some(if *unknown == first { a } else { b }))
-                .unwrap()
-        };
-        let (mut holds, mut fails) = (false, false);
-        for a in (1..=14).filter(|&a| first.sizes().contains(a)) {
-            for b in (1..=14).filter(|&b| second.sizes().contains(b)) {
-                match at(a, b) {
-                    true => holds = true,
-                    false => fails = true,
-                }
-            }
-        }
-        let check = |example: &[(Unknown, i64)]| {
-            let size = |unknown: &Unknown| {
-                let found = example.iter().find(|(other, _)| other == unknown);
-                found.map(|(_, n)| *n)
-            };
-            assert!(
-                example
-                    .iter()
-                    .all(|(unknown, n)| unknown.sizes().contains(*n))
-            );
-            assert_eq!(
-                condition.holds(&size),
-                Some(false),
-                "{condition:?} {example:?}"
-            );
-        };
-        match condition.prove() {
-            Verdict::Always => {
-                assert!(!fails, "{condition:?}");
-                seen[0] += 1;
-            }
-            Verdict::Never => {
-                assert!(!holds, "{condition:?}");
-                seen[1] += 1;
-            }
-            Verdict::Sometimes { fails_at, .. } => {
-                check(&fails_at);
-                seen[2] += 1;
-            }
-            Verdict::Undecided { fails_at } => {
-                fails_at.iter().for_each(|example| check(example));
-                seen[3] += 1;
-            }
-        }
-    }
-    assert!(
-        seen[..3].iter().all(|&n| n > 500) && seen[3] < 2_000,
-        "{seen:?}"
-    );
+fn down(dim: &Dim, by: i64) -> Dim {
+    dim.floor_div(by).unwrap()
 }
 
-/// What is at most one period of a million is decided, what is beyond is not, and all of it at once.
-#[test]
-fn large_periods_and_numbers_end_soon() {
-    let h = Dim::unknown("H");
-    let floor = |by: i64| h.floor_div(by).unwrap();
-    let times = |by: i64| floor(by).times(by).unwrap();
-    let equal = |a: &Dim, b: &Dim| Condition::Equal(a.clone(), b.clone()).prove();
-    let holds = |verdict: &Verdict| match verdict {
-        Verdict::Sometimes {
-            holds: Some(set), ..
-        } => set.describe("H"),
-        other => format!("{other:?}"),
+fn times(dim: &Dim, by: i64) -> Dim {
+    dim.times(by).unwrap()
+}
+
+fn plus(dim: &Dim, by: i64) -> Dim {
+    dim.plus(by).unwrap()
+}
+
+fn equal(a: &Dim, b: &Dim) -> Condition {
+    Condition::Equal(a.clone(), b.clone())
+}
+
+/// The verdict as one line: for which it fails first, where it holds.
+fn text(condition: &Condition) -> String {
+    let sizes = |fails: &[(Unknown, i64)]| {
+        let each = fails
+            .iter()
+            .map(|(unknown, size)| format!("{unknown:?}={size}"));
+        each.collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(
-        holds(&equal(&h, &Dim::Known(1_000_000_007))),
-        "H == 1000000007"
-    );
-    assert_eq!(holds(&equal(&times(999_983), &h)), "H mod 999983 == 0");
-    assert_eq!(
-        holds(&Condition::AtLeast(h.lesser(1_000_000_000_000), 7).prove()),
-        "H >= 7"
-    );
-    let clipped = h.lesser(1_000_000_000_000);
-    assert_eq!(holds(&equal(&clipped, &h)), "1 <= H <= 1000000000000");
-    // 999,983 * 2 is beyond.
-    let mixed = times(999_983).plus(times(2)).unwrap();
-    assert!(matches!(
-        equal(&mixed, &h.times(2).unwrap()),
-        Verdict::Undecided { fails_at: Some(_) }
-    ));
-    let square = h.times(&h).unwrap();
-    assert_eq!(
-        equal(&square, &h.times(2).unwrap()),
-        equal(&h, &Dim::Known(2))
-    );
-    assert!(matches!(
-        equal(&square, &h.plus(6).unwrap()),
-        Verdict::Sometimes { .. }
-    ));
-    // Coefficients near the largest number, and deep nests.
-    let huge = h.times(i64::MAX / 3).unwrap();
-    let _ = equal(&huge, &huge.plus(1).unwrap().floor_div(2).unwrap());
-    let mut nest = h.clone();
-    for i in 0..60 {
-        nest = nest
-            .times(3)
-            .unwrap()
-            .plus(1)
-            .unwrap()
-            .floor_div(2 + i % 3)
-            .unwrap()
-            .greater(h.minus(i).unwrap());
+    match condition.prove() {
+        Verdict::Always => "always".into(),
+        Verdict::Never => "never".into(),
+        Verdict::Sometimes { fails_at, holds } => {
+            let holds = holds.map_or(String::new(), |holds| {
+                format!(", {}", holds.describe(fails_at[0].0.name()))
+            });
+            format!("fails {}{holds}", sizes(&fails_at))
+        }
+        Verdict::Undecided { fails_at } => match fails_at {
+            Some(fails_at) => format!("undecided, fails {}", sizes(&fails_at)),
+            None => "undecided".into(),
+        },
     }
-    let _ = equal(&nest, &h);
 }
 
 #[test]
-fn several_unknowns() {
-    let (n, h, w) = (Dim::unknown("N"), Dim::unknown("H"), Dim::unknown("W"));
-    let equal = |a: &Dim, b: &Dim| Condition::Equal(a.clone(), b.clone()).prove();
-    let area = |h: &Dim, w: &Dim| n.times(h).unwrap().times(w).unwrap();
-    let twice = |dim: &Dim| dim.ceil_div(2).unwrap().times(2).unwrap();
-    assert_eq!(equal(&area(&h, &w), &area(&w, &h)), Verdict::Always);
+fn one_unknown_is_decided() {
+    let (h, _) = h();
+    let doubled = times(&up(&up(&up(&h, 2), 2), 2), 8);
+    let vast = 1_000_000_000_000;
+    for (condition, said) in [
+        // The notes' program 3.
+        (
+            equal(&up(&h, 4), &up(&h, 3)),
+            "fails H=4, H in {1, 2, 3, 5, 6, 9}",
+        ),
+        (equal(&up(&up(&h, 2), 2), &up(&h, 4)), "always"),
+        (equal(&doubled, &h), "fails H=1, H mod 8 == 0"),
+        (
+            Condition::broadcast(doubled.clone(), h.clone()),
+            "fails H=2, H in {1} or H mod 8 == 0",
+        ),
+        (equal(&times(&h, 2), &plus(&times(&h, 2), 1)), "never"),
+        (
+            equal(&plus(&times(&up(&h, 2), 2), 1), &times(&h, 2)),
+            "never",
+        ),
+        (
+            equal(&plus(&times(&h, 2), 1), &times(&down(&h, 2), 4)),
+            "never",
+        ),
+        (
+            equal(&h, &Dim::Known(1_000_000_007)),
+            "fails H=1, H == 1000000007",
+        ),
+        (
+            equal(&h.lesser(vast), &h),
+            "fails H=1000000000001, 1 <= H <= 1000000000000",
+        ),
+        (Condition::AtLeast(h.clone(), 3), "fails H=1, H >= 3"),
+        (Condition::AtMost(h.clone(), 0), "never"),
+        (Condition::within(h.clone(), 0..=i64::MAX), "always"),
+        (
+            Condition::within(times(&up(&h, 2), 2), 3..=9),
+            "fails H=1, 3 <= H <= 8",
+        ),
+        (
+            equal(&plus(&down(&h, 2), 0), &down(&plus(&h, 1), 2)),
+            "fails H=1, H mod 2 == 0",
+        ),
+        (
+            equal(&down(&h, 2).plus(down(&plus(&h, 1), 2)).unwrap(), &h),
+            "always",
+        ),
+        // What all terms share is taken out.
+        (
+            equal(&h.times(&h).unwrap(), &times(&h, 4)),
+            "fails H=1, H == 4",
+        ),
+        (equal(&h.times(&h).unwrap(), &Dim::Known(0)), "never"),
+        // Nothing shows that no square is 2.
+        (
+            equal(&h.times(&h).unwrap(), &Dim::Known(2)),
+            "undecided, fails H=1",
+        ),
+        (equal(&h.times(&h).unwrap(), &Dim::Known(49)), "fails H=1"),
+        (Condition::All(vec![]), "always"),
+        (Condition::Any(vec![]), "never"),
+        (
+            Condition::Any(vec![
+                equal(&times(&up(&h, 2), 2), &h),
+                equal(&times(&down(&h, 2), 2), &plus(&h, -1)),
+            ]),
+            "always",
+        ),
+        (
+            Condition::All(vec![
+                Condition::AtLeast(h.clone(), 30),
+                equal(&times(&up(&h, 16), 16), &h),
+            ]),
+            "fails H=1, H >= 32 and H mod 16 == 0",
+        ),
+        (
+            equal(
+                &h.times(i64::MAX).unwrap(),
+                &plus(&times(&down(&h, 2), i64::MAX), i64::MAX),
+            ),
+            "fails H=3, H in {1, 2}",
+        ),
+    ] {
+        assert_eq!(text(&condition), said, "{condition:?}");
+    }
+}
+
+#[test]
+fn several_unknowns_are_decided_where_that_can_be_shown() {
+    let [n, h, w] = ["N", "H", "W"].map(Dim::unknown);
+    let eights = |dim: &Dim| equal(&times(&up(dim, 8), 8), dim);
+    let product = |dims: &[&Dim]| {
+        let dims = dims.iter();
+        dims.fold(Dim::Known(1), |product, dim| product.times(*dim).unwrap())
+    };
+    let bound = |least: i64| Condition::AtLeast(h.plus(&w).unwrap(), least);
+    for (condition, said) in [
+        (equal(&h, &w), "fails H=1 W=2"),
+        // One is left, and the other is at its least.
+        (
+            equal(&h.plus(&w).unwrap(), &plus(&w, 5)),
+            "fails H=1 W=1, H == 5",
+        ),
+        (
+            equal(
+                &product(&[&n, &h, &w]),
+                &product(&[&n, &w, &times(&up(&h, 4), 4)]),
+            ),
+            "fails H=1 N=1 W=1, H mod 4 == 0",
+        ),
+        (equal(&product(&[&n, &h]), &Dim::Known(0)), "never"),
+        (
+            equal(&product(&[&n, &h, &w]), &product(&[&w, &n, &h])),
+            "always",
+        ),
+        (
+            equal(&product(&[&n, &h]), &times(&product(&[&h, &n]), 2)),
+            "never",
+        ),
+        // The common factor of all terms does not divide the number.
+        (equal(&times(&h, 6), &plus(&times(&w, 4), 3)), "never"),
+        // Bounds, each part exactly.
+        (bound(2), "always"),
+        (bound(3), "fails H=1 W=1"),
+        (
+            Condition::within(
+                h.modulo(4).unwrap().plus(w.modulo(3).unwrap()).unwrap(),
+                0..=5,
+            ),
+            "always",
+        ),
+        (
+            Condition::AtMost(h.modulo(4).unwrap().minus(w.modulo(3).unwrap()).unwrap(), 2),
+            "fails H=3 W=3",
+        ),
+        (equal(&product(&[&h, &w]), &Dim::Known(0)), "never"),
+        (Condition::AtLeast(h.lesser(&w), 1), "always"),
+        (Condition::AtMost(h.greater(&w), 0), "never"),
+        (Condition::AtLeast(w.floor_div(&h).unwrap(), 0), "always"),
+        // Each unknown by itself.
+        (
+            Condition::All(vec![eights(&h), eights(&w)]),
+            "fails H=1 W=1",
+        ),
+        (
+            Condition::All(vec![
+                Condition::AtLeast(h.clone(), 1_000_000),
+                Condition::AtMost(w.clone(), 1_000_000),
+            ]),
+            "fails H=1 W=1",
+        ),
+        (
+            Condition::Any(vec![
+                Condition::AtMost(h.clone(), 1_000_000),
+                Condition::AtMost(w.clone(), 2_000_000),
+            ]),
+            "fails H=1000001 W=2000001",
+        ),
+        (
+            Condition::All(vec![
+                Condition::AtLeast(h.clone(), 3),
+                equal(&h, &w),
+                Condition::AtMost(h.clone(), 2),
+            ]),
+            "never",
+        ),
+        (
+            Condition::Any(vec![
+                Condition::AtLeast(h.clone(), 3),
+                equal(&h, &w),
+                Condition::AtMost(h.clone(), 2),
+            ]),
+            "always",
+        ),
+        (Condition::broadcast(h.clone(), w.clone()), "fails H=2 W=3"),
+        // True, but nothing here shows it.
+        (
+            Condition::AtLeast(product(&[&h, &w]).minus(h.lesser(&w)).unwrap(), 0),
+            "undecided",
+        ),
+    ] {
+        assert_eq!(text(&condition), said, "{condition:?}");
+    }
+}
+
+#[test]
+fn what_is_given_narrows_the_sizes() {
+    let (h, unknown) = h();
+    let eights = equal(&times(&up(&h, 8), 8), &h);
+    let given = |sizes: SizeSet| Given::from([(unknown.clone(), sizes)]);
+    let sixteens = SizeSet::congruent(16, 0);
     assert_eq!(
-        equal(&area(&h, &w), &area(&h, &w).times(2).unwrap()),
-        Verdict::Never
-    );
-    assert_eq!(equal(&h.plus(&w).unwrap(), &Dim::Known(1)), Verdict::Never);
-    assert_eq!(
-        Condition::AtLeast(h.plus(&w).unwrap(), 2).prove(),
+        eights.prove_given(&given(sixteens.clone())),
         Verdict::Always
     );
-    // Only the height decides, and only in one factor.
-    match equal(&area(&twice(&h), &w), &area(&h, &w)) {
+    assert_eq!(
+        eights.prove_given(&given(SizeSet::congruent(16, 1))),
+        Verdict::Never
+    );
+    let small = SizeSet::range(15..=40);
+    assert_eq!(
+        eights.prove_given(&given(small)),
         Verdict::Sometimes {
-            holds: Some(set),
-            fails_at,
-        } => {
-            assert_eq!(set.describe("H"), "H mod 2 == 0");
-            assert_eq!(fails_at.len(), 3);
+            fails_at: vec![(unknown.clone(), 15)],
+            holds: Some(SizeSet::of([16, 24, 32, 40])),
         }
-        other => panic!("{other:?}"),
+    );
+    // Where there are no sizes everything holds of them.
+    let none = sixteens.intersect(&SizeSet::congruent(2, 1));
+    let never = Condition::AtMost(h.clone(), 0);
+    assert_eq!(never.prove_given(&given(none)), Verdict::Always);
+    let unknown = Dim::unknown_in("H", SizeSet::congruent(32, 0));
+    let even = equal(&times(&down(&unknown, 2), 2), &unknown);
+    assert_eq!(even.prove(), Verdict::Always);
+    // A size of 0 is one where the user said so.
+    let zero = Dim::unknown_in("H", SizeSet::at_least(0));
+    assert_eq!(
+        text(&equal(&zero.times(&h).unwrap(), &Dim::Known(0))),
+        "fails H=1 H=1, H == 0"
+    );
+}
+
+#[test]
+fn the_sizes_of_a_condition_are_those_where_it_holds() {
+    let (h, unknown) = h();
+    let w = Dim::unknown_in("W", SizeSet::congruent(8, 0));
+    let sizes = |condition: &Condition| condition.sizes().map(|(_, sizes)| sizes.describe("H"));
+    let fours = equal(&times(&up(&h, 4), 4), &h);
+    assert_eq!(fours.sizes().map(|(which, _)| which), Some(unknown));
+    assert_eq!(sizes(&fours).as_deref(), Some("H mod 4 == 0"));
+    // All of at least 1, whatever is known of the unknown.
+    assert_eq!(
+        sizes(&Condition::AtLeast(w.clone(), 0)).as_deref(),
+        Some("any H")
+    );
+    assert_eq!(
+        sizes(&Condition::AtMost(w.clone(), 0)).as_deref(),
+        Some("no H")
+    );
+    assert_eq!(sizes(&equal(&h, &w)), None);
+    assert_eq!(sizes(&equal(&h, &h)), None);
+    assert_eq!(sizes(&equal(&h.times(&h).unwrap(), &Dim::Known(4))), None);
+}
+
+#[test]
+fn nothing_is_said_of_what_was_too_large_to_keep() {
+    let (h, unknown) = h();
+    let mut large = h.clone();
+    while !large.unknowns().iter().any(Unknown::is_stand_in) {
+        large = times(&large, 3)
+            .lesser(plus(&h, 7))
+            .greater(plus(&up(&large, 7), -9));
     }
-    match equal(&h, &w) {
-        Verdict::Sometimes {
-            holds: None,
-            fails_at,
-        } => {
-            assert_eq!(fails_at.iter().map(|(_, n)| *n).collect::<Vec<_>>(), [1, 2]);
+    for condition in [
+        Condition::AtLeast(large.clone(), 0),
+        Condition::AtMost(large.clone(), 0),
+        equal(&large, &h),
+        Condition::AtMost(large.lesser(&h), 0),
+    ] {
+        assert_eq!(text(&condition), "undecided", "{condition:?}");
+        assert_eq!(condition.sizes(), None);
+    }
+    // What does not rest on it is said.
+    let both = |other: Condition| Condition::All(vec![equal(&large, &h), other]);
+    assert_eq!(text(&both(Condition::AtMost(h.clone(), 0))), "never");
+    assert_eq!(
+        both(Condition::AtLeast(h.clone(), 3)).prove(),
+        Verdict::Undecided {
+            fails_at: Some(vec![(unknown, 1)])
         }
-        other => panic!("{other:?}"),
-    }
-    // A given set is part of what is known.
-    let of = |dim: &Dim| dim.bare().unwrap().clone();
-    let even = Given::from([(of(&h), SizeSet::congruent(2, 0))]);
-    let condition = Condition::Equal(twice(&h), h.clone());
-    assert_eq!(condition.prove_given(&even), Verdict::Always);
-    let odd = Given::from([(of(&h), SizeSet::congruent(2, 1))]);
-    assert_eq!(condition.prove_given(&odd), Verdict::Never);
+    );
+    assert_eq!(text(&equal(&large, &plus(&large, 1))), "never");
 }
