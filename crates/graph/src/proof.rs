@@ -150,9 +150,9 @@ impl Proof {
         let verdict = need.condition.prove_given(&self.given);
         match verdict {
             Verdict::Always => return Ok(()),
-            // A size that is left open may be 0 where 0 is wanted: the length of an empty list.
+            // Where 0 is wanted a size may be 0, which is outside what is proved.
             Verdict::Never
-                if is_declared(&need.condition)
+                if wants_zero(&need.condition)
                     && need.condition.holds(&|_| Some(0)) == Some(true) =>
             {
                 return Ok(());
@@ -181,6 +181,14 @@ fn restrict(given: &mut Given, unknown: &Unknown, sizes: &tconv_shape::SizeSet) 
         .entry(unknown.clone())
         .and_modify(|known| *known = known.intersect(sizes))
         .or_insert_with(|| sizes.clone());
+}
+
+/// Whether a size must be 0, as far as is known.
+fn wants_zero(condition: &Condition) -> bool {
+    match condition {
+        Condition::Equal(a, b) => *a == Dim::Known(0) || *b == Dim::Known(0),
+        _ => false,
+    }
 }
 
 /// Whether a size that the user left open must be a number: what `None` is for.

@@ -64,16 +64,23 @@ impl Says for Compared {
     fn legal(&self, words: &Words) -> Option<String> {
         let (axis, window) = (self.axis?, self.window.as_ref()?);
         let (low, high) = window.input_bounds(&self.given).ok()?;
-        let given = words.dim(&self.given);
-        let legal = match low == high {
-            true => words.dim(&low),
-            false => format!("{} to {}", words.dim(&low), words.dim(&high)),
-        };
-        Some(format!(
-            "a value {given} {} goes with a {} of {legal}",
-            ["high", "wide"][axis],
-            AXIS_NAMES[axis]
-        ))
+        let (name, given) = (AXIS_NAMES[axis], words.dim(&self.given));
+        Some(match (low.known(), high.known()) {
+            (Some(low), Some(high)) if low > high => {
+                format!("no {name} goes with a value of {given}")
+            }
+            _ if low == high => {
+                format!(
+                    "a value of {given} goes with a {name} of {}",
+                    words.dim(&low)
+                )
+            }
+            _ => format!(
+                "a value of {given} goes with a {name} of {} to {}",
+                words.dim(&low),
+                words.dim(&high)
+            ),
+        })
     }
 }
 
