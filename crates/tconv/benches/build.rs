@@ -1,7 +1,6 @@
 //! How long it takes to build networks of 200 layers whose sizes are unknown, proofs included.
 
 use tconv::prelude::*;
-use tconv::shape;
 
 fn main() {
     divan::main();

@@ -40,6 +40,6 @@ pub mod prelude {
     pub use crate::{
         DType, DataFormat, Error, Feed, Graph, Initializer, Operation, Output, Padding, Result,
         Reuse, Session, Shape, Tensor, Variable, array, feed, gradients, gradients_with, math, nn,
-        random, sizes, slim,
+        random, shape, sizes, slim,
     };
 }

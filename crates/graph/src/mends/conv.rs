@@ -40,16 +40,22 @@ impl Patient<'_> {
         mends
     }
 
-    /// The first other stride with which it fits.
+    /// The nearest other stride with which it fits, of one axis or of both.
     fn strides(&self, node: usize, geometry: &Geometry, place: &str) -> Option<Help> {
-        (1..=LARGEST).find_map(|stride| {
-            let all = geometry.format.arrange(1, 1, &[stride, stride]);
-            let value = AttrValue::Ints(all);
-            if self.nodes[node].attrs.get("strides") == Some(&value) {
-                return None;
-            }
-            let change = Change::Attr(node, "strides", value);
-            self.try_out(format!("stride {stride} {place}"), &[change])
+        let [height, width] = geometry.strides[..] else {
+            return None;
+        };
+        let both = nearest(height).map(|stride| [stride, stride]);
+        let one = nearest(height)
+            .map(|stride| [stride, width])
+            .chain(nearest(width).map(|stride| [height, stride]));
+        one.chain(both).find_map(|strides| {
+            let text = match strides {
+                [height, width] if height == width => format!("stride {height} {place}"),
+                [height, width] => format!("strides {height} and {width} {place}"),
+            };
+            let all = AttrValue::Ints(geometry.format.arrange(1, 1, &strides));
+            self.try_out(text, &[Change::Attr(node, "strides", all)])
         })
     }
 
@@ -64,12 +70,9 @@ impl Patient<'_> {
     fn kernel(&self, own: &str) -> Option<Help> {
         let filter = self.fact(self.target, 1);
         let dims = filter.shape.dims().filter(|dims| dims.len() == 4)?;
-        (1..=LARGEST).find_map(|kernel| {
+        nearest(dims[0].known()?).find_map(|kernel| {
             let kernels = [Dim::Known(kernel), Dim::Known(kernel)];
             let shape = Shape::new([&kernels[..], &dims[2..]].concat());
-            if shape == filter.shape {
-                return None;
-            }
             let change = Change::Input(self.target, 1, Fact::new(filter.dtype, shape));
             self.try_out(format!("a kernel of {kernel}x{kernel} in {own}"), &[change])
         })
@@ -111,4 +114,10 @@ impl Patient<'_> {
         let fact = Fact::vector_value(sizes.dtype, wanted);
         self.try_out(text, &[Change::Input(self.target, 0, fact)])
     }
+}
+
+/// The sizes to try instead of one, the nearest first.
+fn nearest(size: i64) -> impl Iterator<Item = i64> {
+    let around = (1..LARGEST).flat_map(move |by| [size.saturating_add(by), size - by]);
+    around.filter(|size| (1..=LARGEST).contains(size))
 }

@@ -121,14 +121,13 @@ impl Patient<'_> {
                 };
                 changes[place].1[axis] = padded.clone();
             }
-            said.push(format!("{} a multiple of {by}", self.words.size(&unknown)));
+            said.push((self.words.size(&unknown), by));
         }
-        said.dedup();
         let names: Vec<String> = changes.iter().map(|(node, _)| self.name(*node)).collect();
         let text = format!(
             "{} padded (array::pad) so that {}",
             names.join(" and "),
-            join(&said)
+            multiples(&said)
         );
         let changes: Vec<Change> = changes
             .into_iter()
@@ -138,10 +137,17 @@ impl Patient<'_> {
     }
 }
 
-fn join(said: &[String]) -> String {
-    match said {
-        [] => String::new(),
-        [one] => format!("{one} is"),
-        _ => said.join(" and "),
-    }
+/// `H is a multiple of 8`, `H and W are multiples of 8`.
+fn multiples(said: &[(String, i64)]) -> String {
+    let groups = said.chunk_by(|a, b| a.1 == b.1);
+    let each: Vec<String> = groups
+        .map(|group| match group {
+            [(name, by)] => format!("{name} is a multiple of {by}"),
+            group => {
+                let names: Vec<&str> = group.iter().map(|(name, _)| name.as_str()).collect();
+                format!("{} are multiples of {}", names.join(" and "), group[0].1)
+            }
+        })
+        .collect();
+    each.join(" and ")
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use tconv::prelude::*;
-use tconv::{Condition, Diagnostic, SizeSet, shape};
+use tconv::{Condition, Diagnostic, SizeSet};
 
 mod cases;
 mod grid;

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// The attributes that the three convolutions share.
 pub(crate) struct Geometry {
-    pub(super) strides: Vec<i64>,
+    pub(crate) strides: Vec<i64>,
     pub(super) dilations: Vec<i64>,
     pub(super) padding: Padding,
     pub(crate) format: DataFormat,
