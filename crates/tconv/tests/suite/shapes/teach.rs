@@ -183,6 +183,35 @@ fn one_name_means_one_size() {
 }
 
 #[test]
+fn a_size_may_be_an_expression_in_another() {
+    let g = Graph::new();
+    let twice = tconv::Dim::from("H").times(2).unwrap();
+    let small = g
+        .placeholder_named::<f32>("small", shape!["N", "H"])
+        .unwrap();
+    let large = g
+        .placeholder_named::<f32>("large", shape!["N", &twice])
+        .unwrap();
+    let both = array::concat(&[small.clone(), small.clone()], 1).unwrap();
+    let sum = (&both + &large).unwrap();
+    assert!(g.diagnostics().is_empty() && g.requirements(&sum).is_empty());
+    let session = Session::new(&g);
+    let of = |width: usize| Tensor::full(&[3, width], 1.0f32).unwrap();
+    session
+        .run_with(&sum, feed![small => of(5), large => of(10)])
+        .unwrap();
+    let error = session
+        .run_with(&sum, feed![small => of(5), large => of(9)])
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("axis 1 is 9, it must be 2*H, which is 10"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_is_promised_of_a_size_is_used_and_checked() {
     let eights = || SizeSet::congruent(8, 0).intersect(&SizeSet::range(32..=4096));
     let promised = |name: &str| tconv::Dim::unknown_in(name, eights());
