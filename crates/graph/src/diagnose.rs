@@ -13,7 +13,6 @@ use crate::need::Need;
 use crate::node::Node;
 use crate::op::OpDef;
 use crate::proof::{Open, Vocabulary};
-use crate::requirements::FORMAT;
 use crate::{Error, Graph};
 
 impl Graph {
@@ -61,7 +60,7 @@ fn vocabulary(
     });
     let format = match node.attrs.get("data_format") {
         Some(AttrValue::String(format)) => format,
-        _ => FORMAT,
+        _ => state.format(),
     };
     Vocabulary::new(state, inputs.collect(), unknowns, format)
 }
@@ -96,10 +95,11 @@ fn diagnose(state: &State, nodes: &[Arc<Node>], node: &Node, level: Level) -> Di
         };
         // The second of two axes that are the same is said shortly.
         if let Some((unknown, holds)) = alone(open) {
+            let key = format!("{holds} {}", without_axis(&clause, &words.size(&unknown)));
             let same = said
                 .iter()
-                .any(|(other, set)| *other != unknown && *set == holds);
-            said.push((unknown.clone(), holds));
+                .any(|(other, said)| *other != unknown && *said == key);
+            said.push((unknown.clone(), key));
             if let (true, Some((axis, _))) = (same, clause.split_once(": ")) {
                 notes.push(format!("{axis}: the same, with {}", words.size(&unknown)));
                 continue;
@@ -124,6 +124,22 @@ fn diagnose(state: &State, nodes: &[Arc<Node>], node: &Node, level: Level) -> Di
         Diagnostic::new(level, title(node.def)).at(&node.name, node.def.name, node.location);
     let found = notes.into_iter().fold(found, Diagnostic::note);
     patient.mends().into_iter().fold(found, Diagnostic::help)
+}
+
+/// A clause without the words for its axis and the name of its size, to tell whether two axes are alike.
+fn without_axis(clause: &str, name: &str) -> String {
+    let (_, clause) = clause.split_once(": ").unwrap_or(("", clause));
+    let words = clause.split_inclusive(|c: char| !c.is_alphanumeric());
+    let plain = words.map(|word| {
+        let letters = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+        match letters {
+            "height" | "width" => word.replacen(letters, "size", 1),
+            "high" | "wide" => word.replacen(letters, "large", 1),
+            _ if letters == name => word.replacen(letters, "_", 1),
+            _ => word.to_string(),
+        }
+    });
+    plain.collect()
 }
 
 /// Where a need holds, and the smallest size that breaks it.

@@ -109,9 +109,15 @@ impl Patient<'_> {
                     // What was no mistake before may stay open: two batches that must be equal.
                     let agree = |open: &&Open| open.need.kind == Kind::Agree;
                     let count = |proof: &Proof| proof.open.iter().filter(agree).count();
-                    let suspect = node.proof.open.iter().filter(|open| open.suspect).count();
+                    let suspects =
+                        |proof: &Proof| proof.open.iter().filter(|open| open.suspect).count();
+                    let suspect = suspects(&node.proof);
                     match node.id == self.target {
-                        true if count(&proof) > count(&node.proof) - suspect => return None,
+                        true if suspects(&proof) > 0
+                            || count(&proof) > count(&node.proof) - suspect =>
+                        {
+                            return None;
+                        }
                         false if count(&proof) > count(&node.proof) => {
                             consequences.push(self.worse(node, &proof));
                         }
@@ -158,6 +164,7 @@ impl Patient<'_> {
         for need in op.needs(&inputs) {
             proof.add(self.sources, need).map_err(drop)?;
         }
+        proof.settle(&mut made);
         Ok((made, proof))
     }
 
@@ -200,7 +207,7 @@ impl Patient<'_> {
     }
 }
 
-/// The sizes but for batch and channels, of a tensor of four axes.
+/// The sizes but for the batch, of a tensor of four axes.
 fn spatial(fact: &Fact) -> Option<Vec<Dim>> {
     let dims = fact.shape.dims()?;
     (dims.len() == 4).then(|| dims[1..].to_vec())

@@ -56,6 +56,8 @@ impl<F: Fn(&Words) -> String + Send + Sync> Says for F {
 pub struct Words<'a> {
     /// The names of the op's inputs, each in quotation marks.
     pub inputs: &'a [String],
+    /// The order of an image's axes: `NHWC` or `NCHW`.
+    pub format: &'a str,
     /// The name of an unknown size.
     pub size: &'a dyn Fn(&Unknown) -> String,
 }

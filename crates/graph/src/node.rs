@@ -191,6 +191,7 @@ impl NodeBuilder {
                 return Err(diagnose::refused(&state, node, Some(&need)));
             }
         }
+        proof.settle(&mut node.facts);
         if node.derived {
             // What it is the gradient of has said it.
             proof.open.iter_mut().for_each(|open| open.suspect = false);

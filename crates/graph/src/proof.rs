@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tconv_shape::{Condition, Dim, Given, Unknown, Verdict};
+use tconv_shape::{Condition, Dim, Given, Shape, Unknown, Verdict};
 
+use crate::attrs::AttrValue;
 use crate::graph::State;
 use crate::need::{Kind, Need, Words};
 use crate::node::Node;
+use crate::op::Fact;
 use crate::{Error, Result};
 
 /// What is known of the sizes that reach a node.
@@ -176,6 +178,43 @@ impl Proof {
     }
 }
 
+impl Proof {
+    /// Sizes of what the node makes in their simplest form: where two broadcast and are equal whenever the
+    /// node runs, that one size.
+    pub fn settle(&self, facts: &mut [Fact]) {
+        // What inference gave for two sizes, and the one of them that it is whenever the node runs.
+        let mut known: Vec<(Dim, Dim)> = Vec::new();
+        for open in &self.open {
+            let Some(Condition::Equal(a, b)) = &open.need.meant else {
+                continue;
+            };
+            let one = |size: &Dim| Shape::new(vec![size.clone()]);
+            let joined = Shape::broadcast(&one(a), &one(b));
+            let joined = joined.ok().and_then(|shape| shape.dims()?.first().cloned());
+            let stays = |size: &Dim, other: &Dim| {
+                let repeated = Condition::Equal(other.clone(), Dim::Known(1));
+                let equal = Condition::Equal(size.clone(), other.clone());
+                Condition::Any(vec![equal, repeated]).prove_given(&self.given) == Verdict::Always
+            };
+            match joined {
+                Some(joined) if stays(a, b) => known.push((joined, a.clone())),
+                Some(joined) if stays(b, a) => known.push((joined, b.clone())),
+                _ => {}
+            }
+        }
+        for fact in facts.iter_mut().filter(|_| !known.is_empty()) {
+            let Some(dims) = fact.shape.dims() else {
+                continue;
+            };
+            let simple = |dim: &Dim| known.iter().find(|(joined, _)| joined == dim);
+            let dims = dims
+                .iter()
+                .map(|dim| simple(dim).map_or(dim, |(_, size)| size).clone());
+            fact.shape = Shape::new(dims.collect());
+        }
+    }
+}
+
 fn restrict(given: &mut Given, unknown: &Unknown, sizes: &tconv_shape::SizeSet) {
     given
         .entry(unknown.clone())
@@ -203,6 +242,21 @@ fn is_declared(condition: &Condition) -> bool {
 }
 
 impl State {
+    /// The order of an image's axes in this graph: `NCHW` where all ops that say one say that.
+    pub(crate) fn format(&self) -> &'static str {
+        let formats = self
+            .nodes()
+            .iter()
+            .filter_map(|node| match node.attrs.get("data_format") {
+                Some(AttrValue::String(format)) => Some(format == "NCHW"),
+                _ => None,
+            });
+        match formats.reduce(|all, one| all && one) {
+            Some(true) => "NCHW",
+            _ => "NHWC",
+        }
+    }
+
     /// The name of an unknown size for people: the user's, or that of its axis (`H`) where a placeholder
     /// of four axes gives it, or the tensor's (`x:0[1]`).
     pub(crate) fn size_name(&self, unknown: &Unknown, format: &str) -> String {
@@ -221,6 +275,7 @@ impl State {
 /// The words for an op's sizes: short names for the unknowns, and what each stands for.
 pub(crate) struct Vocabulary {
     pub inputs: Vec<String>,
+    pub format: String,
     names: BTreeMap<Unknown, String>,
 }
 
@@ -248,7 +303,11 @@ impl Vocabulary {
                 *name = unknown.name().to_string();
             }
         }
-        Vocabulary { inputs, names }
+        Vocabulary {
+            inputs,
+            format: format.to_string(),
+            names,
+        }
     }
 
     pub fn size(&self, unknown: &Unknown) -> String {
@@ -262,6 +321,7 @@ impl Vocabulary {
     pub fn say<T>(&self, f: impl FnOnce(&Words) -> T) -> T {
         f(&Words {
             inputs: &self.inputs,
+            format: &self.format,
             size: &|unknown| self.size(unknown),
         })
     }

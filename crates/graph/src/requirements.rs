@@ -90,7 +90,7 @@ impl Graph {
 
 impl State {
     /// The nodes that run for `roots`, in the order in which they were added.
-    fn before(&self, roots: impl Iterator<Item = usize>) -> Vec<Arc<Node>> {
+    pub(crate) fn before(&self, roots: impl Iterator<Item = usize>) -> Vec<Arc<Node>> {
         let mut stack: Vec<usize> = roots.collect();
         let mut seen = HashSet::new();
         while let Some(id) = stack.pop() {
@@ -106,9 +106,6 @@ impl State {
     }
 }
 
-/// Short names for the sizes in a graph: those of a batch of images.
-pub(crate) const FORMAT: &str = "NHWC";
-
 /// The requirements of `nodes`, gathered by the sizes of which they speak.
 pub(crate) fn collect(state: &State, nodes: &[Arc<Node>]) -> Vec<Requirement> {
     let open: Vec<(&Open, &str)> = nodes
@@ -123,7 +120,7 @@ pub(crate) fn collect(state: &State, nodes: &[Arc<Node>]) -> Vec<Requirement> {
     let unknowns = open
         .iter()
         .flat_map(|(open, _)| open.need.condition.unknowns());
-    let words = Vocabulary::new(state, Vec::new(), unknowns, FORMAT);
+    let words = Vocabulary::new(state, Vec::new(), unknowns, state.format());
     let mut alone: BTreeMap<Unknown, Gathered> = BTreeMap::new();
     let mut together: Vec<Requirement> = Vec::new();
     for (open, node) in open {

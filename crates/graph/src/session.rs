@@ -38,13 +38,14 @@ pub struct Session {
 /// Where a variable's value lives.
 type Slot = Arc<Mutex<Option<Tensor>>>;
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct PlanKey {
     feeds: Vec<(usize, usize)>,
     values: Vec<(usize, usize)>,
     operations: Vec<usize>,
-    /// Whether a value without elements is fed: what inference says holds for sizes of at least 1.
-    empty: bool,
+    /// Whether nothing that inference concluded may be used: a size of 0 is fed, or one with which an op does
+    /// run but that its proof does not speak of.
+    unproved: bool,
 }
 
 /// A lock that a panic elsewhere does not poison: what it guards is replaced whole.
@@ -132,7 +133,7 @@ impl Session {
             feeds: Vec::new(),
             values: Vec::new(),
             operations: Vec::new(),
-            empty: false,
+            unproved: false,
         };
         for fetch in fetches {
             match fetch {
@@ -155,10 +156,13 @@ impl Session {
             fed.insert((output.node_id(), output.slot()), value);
         }
         key.feeds.extend(fed.keys());
-        key.empty = fed.values().any(Tensor::is_empty);
+        key.unproved = fed.values().any(Tensor::is_empty);
         let plan = self.plan(key)?;
         let fed: Vec<Tensor> = fed.into_values().collect();
-        plan.sizes.check(self, &fed, &plan.snapshots)?;
+        if plan.sizes.check(self, &fed, &plan.snapshots)? {
+            return Run::new(self).execute(&plan, fed);
+        }
+        let plan = self.plan(plan.sizes.unproved())?;
         Run::new(self).execute(&plan, fed)
     }
 

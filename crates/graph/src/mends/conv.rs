@@ -49,7 +49,9 @@ impl Patient<'_> {
         let one = nearest(height)
             .map(|stride| [stride, width])
             .chain(nearest(width).map(|stride| [height, stride]));
-        one.chain(both).find_map(|strides| {
+        let all =
+            nearest(height).flat_map(|height| nearest(width).map(move |width| [height, width]));
+        one.chain(both).chain(all).find_map(|strides| {
             let text = match strides {
                 [height, width] if height == width => format!("stride {height} {place}"),
                 [height, width] => format!("strides {height} and {width} {place}"),

@@ -36,8 +36,13 @@ impl Patient<'_> {
     }
 
     /// The axes on which `of` may be cut or grown to `to`: those of an image.
-    fn differing(a: &[Dim], b: &[Dim]) -> Vec<usize> {
-        (1..3).filter(|&axis| a[axis] != b[axis]).collect()
+    fn differing(&self, a: &[Dim], b: &[Dim]) -> Vec<usize> {
+        let is_spatial =
+            |&axis: &usize| matches!(self.words.format.as_bytes().get(axis), Some(b'H' | b'W'));
+        (0..4)
+            .filter(is_spatial)
+            .filter(|&axis| a[axis] != b[axis])
+            .collect()
     }
 
     /// A transposed convolution before input `of` that makes the sizes of input `to`.
@@ -48,7 +53,7 @@ impl Patient<'_> {
         })?;
         let dims = self.nodes[made].facts[0].shape.dims()?;
         let mut wanted = dims.to_vec();
-        for axis in Self::differing(&a, &b) {
+        for axis in self.differing(&a, &b) {
             wanted[axis] = b[axis].clone();
         }
         let (id, slot) = self.nodes[self.target].inputs[to];
@@ -72,7 +77,7 @@ impl Patient<'_> {
         let inputs = self.nodes[self.target].inputs.iter();
         let before = Proof::of_inputs(inputs.map(|&(id, _)| &self.nodes[id].proof.given));
         let mut dims = a.clone();
-        for axis in Self::differing(&a, &b) {
+        for axis in self.differing(&a, &b) {
             let larger = a[axis].minus(&b[axis]).ok()?;
             let proof = Condition::AtLeast(larger, 0).prove_given(&before.given);
             if proof != Verdict::Always {

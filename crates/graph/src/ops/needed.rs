@@ -102,6 +102,7 @@ impl Case {
             .map(|input| format!("'{}'", input.op().name()))
             .collect();
         let words = Words {
+            format: "NHWC",
             inputs: &names,
             size: &|unknown| unknown.name().replace(":0", ""),
         };

@@ -79,9 +79,16 @@ pub(super) fn input<'w>(words: &'w Words, index: usize) -> &'w str {
 }
 
 /// An axis as people call it.
-pub(super) fn axis_name(axis: usize, rank: usize) -> String {
-    match (rank, ["batch", "height", "width", "channels"].get(axis)) {
-        (4, Some(name)) => format!("{name} (axis {axis})"),
+fn axis_name(axis: usize, rank: usize, format: &str) -> String {
+    let name = match format.chars().nth(axis) {
+        Some('N') => "batch",
+        Some('H') => "height",
+        Some('W') => "width",
+        Some('C') => "channels",
+        _ => "",
+    };
+    match (rank, name) {
+        (4, "height" | "width" | "batch" | "channels") => format!("{name} (axis {axis})"),
         _ => format!("axis {axis}"),
     }
 }
@@ -101,14 +108,17 @@ fn compare(inputs: &[Fact], a: Place, b: Place, compare: Compare) -> Option<Need
     let (left, right) = (size(a)?.clone(), size(b)?.clone());
     let rank = |place: Place| inputs[place.input].shape.rank().unwrap_or(0);
     // The same place in both: people's name for it is right.
-    let shared = (a.axis == b.axis && rank(a) == rank(b)).then(|| axis_name(a.axis, rank(a)));
+    let shared = (a.axis == b.axis && rank(a) == rank(b)).then(|| rank(a));
     let says = {
         let (left, right) = (left.clone(), right.clone());
         move |words: &Words| {
             let [first, second] = [a, b].map(|place| input(words, place.input));
             let (left, right) = (words.dim(&left), words.dim(&right));
             match &shared {
-                Some(axis) => format!("{axis}: {first} has {left}, {second} has {right}"),
+                Some(rank) => {
+                    let axis = axis_name(a.axis, *rank, words.format);
+                    format!("{axis}: {first} has {left}, {second} has {right}")
+                }
                 None => format!(
                     "axis {} of {first} has {left}, axis {} of {second} has {right}",
                     a.axis, b.axis

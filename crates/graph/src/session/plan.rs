@@ -70,7 +70,7 @@ impl Plan {
             next_place: 0,
             constants: HashMap::new(),
             fed: key.feeds.iter().copied().collect(),
-            facts_hold: !key.empty
+            facts_hold: !key.unproved
                 && key
                     .feeds
                     .iter()
@@ -94,7 +94,7 @@ impl Plan {
             }
         }
         let (order, snapshots) = order_variables(std::mem::take(&mut planner.order));
-        let sizes = Sizes::new(session, key, order.iter(), planner.facts_hold);
+        let sizes = Sizes::new(session, key, planner.facts_hold);
         let mut steps: Vec<Step> = order
             .into_iter()
             .map(|node| Step {

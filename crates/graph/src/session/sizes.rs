@@ -11,16 +11,15 @@ use super::{PlanKey, Session, lock};
 use crate::node::Node;
 use crate::op::Fact;
 use crate::proof::Vocabulary;
-use crate::requirements::{self, FORMAT};
+use crate::requirements;
 use crate::{Error, Result};
 
 /// What the feeds of one plan must be.
 pub(super) struct Sizes {
     /// Each unknown size of a fed placeholder: the feed's place, its axis, the size.
     fed: Vec<(usize, usize, Dim)>,
-    /// The node and slot of each feed.
-    feeds: Vec<(usize, usize)>,
-    /// Nodes of the plan with a need that some sizes break, in the plan's order.
+    key: PlanKey,
+    /// Nodes before the fetches with a need that some sizes break, in the order in which they were added.
     open: Vec<(Arc<Node>, usize)>,
 }
 
@@ -33,13 +32,8 @@ fn lookup(bound: &Bound, unknown: &Unknown) -> Option<i64> {
 }
 
 impl Sizes {
-    /// What the feeds of `key` must be for `order` to run.
-    pub fn new<'n>(
-        session: &Session,
-        key: &PlanKey,
-        order: impl Iterator<Item = &'n Arc<Node>>,
-        facts_hold: bool,
-    ) -> Sizes {
+    /// What the feeds of `key` must be for its fetches to run.
+    pub fn new(session: &Session, key: &PlanKey, facts_hold: bool) -> Sizes {
         let mut fed = Vec::new();
         for (place, &(node, slot)) in key.feeds.iter().enumerate() {
             let node = session.graph.node(node);
@@ -52,43 +46,59 @@ impl Sizes {
                 fed.extend(open.map(|(axis, dim)| (place, axis, dim.clone())));
             }
         }
-        let open = |node: &Arc<Node>| {
-            let node = node.clone();
-            (0..node.proof.open.len()).map(move |i| (node.clone(), i))
-        };
+        let mut open = Vec::new();
+        if facts_hold {
+            // Those that a run leaves out too, since what they make is known: it is known of sizes that fit.
+            let roots = key.values.iter().map(|&(node, _)| node);
+            let nodes = session
+                .graph
+                .read()
+                .before(roots.chain(key.operations.iter().copied()));
+            for node in nodes {
+                open.extend((0..node.proof.open.len()).map(|i| (node.clone(), i)));
+            }
+        }
         Sizes {
             fed,
-            feeds: key.feeds.clone(),
-            open: match facts_hold {
-                true => order.flat_map(open).collect(),
-                false => Vec::new(),
-            },
+            key: key.clone(),
+            open,
         }
     }
 
-    /// Refuses sizes with which some node of the plan would fail.
+    /// The key of the plan that uses nothing of what was proved.
+    pub fn unproved(&self) -> PlanKey {
+        PlanKey {
+            unproved: true,
+            ..self.key.clone()
+        }
+    }
+
+    /// Refuses sizes with which some node would fail; says whether all that was proved holds of the others.
     ///
     /// # Errors
     /// `Value` for sizes that one name does not allow together; what the first failing op would say.
-    pub fn check(&self, session: &Session, feeds: &[Tensor], reads: &Snapshots) -> Result<()> {
+    pub fn check(&self, session: &Session, feeds: &[Tensor], reads: &Snapshots) -> Result<bool> {
         if self.fed.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let bound = self.bind(session, feeds)?;
         let size = |unknown: &Unknown| lookup(&bound, unknown).filter(|&size| size > 0);
+        let mut proved = true;
         for (node, i) in &self.open {
-            if node.proof.open[*i].need.condition.holds(&size) == Some(false)
-                && let Some(error) = self.refuse(session, node, *i, &bound)
-            {
+            if node.proof.open[*i].need.condition.holds(&size) != Some(false) {
+                continue;
+            }
+            proved = false;
+            if let Some(error) = self.refuse(session, node, *i, &bound) {
                 // What runs before it fails first where a variable has no value.
                 let has_value = |name| lock(&session.variable(name)).is_some();
                 return match reads.iter().all(|(_, name)| has_value(name)) {
                     true => Err(error),
-                    false => Ok(()),
+                    false => Ok(false),
                 };
             }
         }
-        Ok(())
+        Ok(proved)
     }
 
     /// The unknown sizes that the feeds give.
@@ -173,7 +183,7 @@ impl Sizes {
         let condition = &node.proof.open[i].need.condition;
         let state = graph.read();
         let unknowns = condition.unknowns();
-        let words = Vocabulary::new(&state, Vec::new(), unknowns.clone(), FORMAT);
+        let words = Vocabulary::new(&state, Vec::new(), unknowns.clone(), state.format());
         let nodes: Vec<Arc<Node>> = self.open.iter().map(|(node, _)| node.clone()).collect();
         for requirement in requirements::collect(&state, &once(nodes)) {
             let Some(sizes) = requirement.sizes() else {
@@ -224,12 +234,12 @@ impl Sizes {
     }
 
     fn name(&self, session: &Session, place: usize) -> String {
-        let (node, slot) = self.feeds[place];
+        let (node, slot) = self.key.feeds[place];
         format!("{}:{slot}", session.graph.node(node).name)
     }
 
     fn unfit(&self, session: &Session, place: usize, feeds: &[Tensor]) -> Error {
-        let (node, slot) = self.feeds[place];
+        let (node, slot) = self.key.feeds[place];
         let node = session.graph.node(node);
         Error::value(format!(
             "Cannot feed value of shape {} for Tensor {}:{slot}, which has shape {}",

@@ -53,7 +53,10 @@ impl Says for Compared {
     }
 
     fn refusal(&self, words: &Words) -> Option<String> {
-        let shape = |dims: &[Dim]| words.shape(dims).replace('[', "(").replace(']', ")");
+        let shape = |dims: &[Dim]| {
+            let sizes: Vec<String> = dims.iter().map(|dim| words.dim(dim)).collect();
+            format!("({})", sizes.join(", "))
+        };
         Some(format!(
             "Shapes {} and {} are not compatible",
             shape(&self.forward),

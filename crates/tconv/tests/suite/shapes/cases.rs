@@ -201,6 +201,19 @@ pub(super) fn all() -> Vec<Case> {
             Fits(&["H >= 16", "W >= 16"]),
         ),
         case(
+            "FCN-8s as it is: sums with what was before, VALID pools",
+            |n| {
+                let pool = |x: &Output| nn::max_pool(x, 2, 2, Valid).build();
+                let one = pool(&n.x)?;
+                let two = pool(&one)?;
+                let three = pool(&two)?;
+                let up = (&n.double(&three)? + &two)?;
+                let up = (&n.double(&up)? + &one)?;
+                &n.double(&up)? + &n.x
+            },
+            Only("H mod 8 == 0", &["H mod 8 == 0", "W mod 8 == 0"]),
+        ),
+        case(
             "ladder with strides 2 and 3",
             |n| {
                 let down = n.conv(&n.conv(&n.x, 3, 2, Same)?, 3, 3, Same)?;

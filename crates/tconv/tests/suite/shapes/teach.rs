@@ -266,3 +266,86 @@ fn conditions_are_decided() {
     );
     assert_eq!(equal(&h, &h.plus(1).unwrap()), tconv::Verdict::Never);
 }
+
+#[test]
+fn unequal_strides_are_explained_and_mended() {
+    let net = Net::new(shape![None, None, None, 2]).unwrap();
+    let small = nn::conv2d(&net.x, net.filter(3, 2, 2).unwrap())
+        .strides([2, 3])
+        .padding(Same);
+    let small = small.build().unwrap();
+    let back = nn::conv2d_transpose(&small, net.filter(3, 2, 2).unwrap(), net.x.shape().unwrap());
+    back.strides([3, 2]).padding(Same).build().unwrap();
+    let text = net.g.diagnostics()[0].to_string();
+    for part in [
+        "height: 'Conv2D' is ceil(H/2) high, but going back from a height of H with stride 3 needs ceil(H/3)",
+        "width: 'Conv2D' is ceil(W/3) wide, but going back from a width of W with stride 2 needs ceil(W/2)",
+        "strides 2 and 3 in 'conv2d_transpose'",
+        "strides 3 and 2 in 'Conv2D'",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn channels_first_are_called_so() {
+    let g = Graph::new();
+    let x = g
+        .placeholder_named::<f32>("x", shape![None, 2, None, None])
+        .unwrap();
+    let ones = |sizes: [usize; 4]| g.constant(Tensor::full(&sizes, 1.0f32).unwrap()).unwrap();
+    let first = DataFormat::ChannelsFirst;
+    let small = nn::conv2d(&x, ones([3, 3, 2, 2]))
+        .strides(2)
+        .padding(Same)
+        .data_format(first);
+    let small = small.build().unwrap();
+    let s = small.shape().unwrap();
+    let (h, w) = (
+        (&s.at(2).unwrap() * 2).unwrap(),
+        (&s.at(3).unwrap() * 2).unwrap(),
+    );
+    let back = nn::conv2d_transpose(
+        &small,
+        ones([2, 2, 6, 2]),
+        sizes![s.at(0).unwrap(), 6, h, w],
+    );
+    let back = back
+        .strides(2)
+        .padding(Same)
+        .data_format(first)
+        .build()
+        .unwrap();
+    let both = array::concat(&[back, x], 1).unwrap();
+    let text = g.diagnostics()[0].to_string();
+    for part in [
+        "height (axis 2): 'conv2d_transpose' has 2*ceil(H/2), 'x' has H",
+        "H is x:0[2], W is x:0[3]",
+        "'conv2d_transpose' cut to [N, 6, H, W] by array::slice",
+        "'x' padded (array::pad) so that H and W are multiples of 2",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert_eq!(requirements(&g, &both), ["H mod 2 == 0", "W mod 2 == 0"]);
+}
+
+/// A size that breaks a need, with which the op runs all the same, is not computed from what was proved.
+#[test]
+fn what_was_proved_is_not_used_where_it_does_not_hold() {
+    let g = Graph::new();
+    let x = g.placeholder_named::<f32>("x", shape!["H", 1]).unwrap();
+    let inner = (&x * 1.0f32).unwrap();
+    let h = inner.shape().unwrap().at(0).unwrap();
+    // With H = 1 the size is -1: what is left over.
+    let sizes = sizes![(&h - 2).unwrap(), 1];
+    let slice = array::slice(&inner, [0, 0], sizes).unwrap();
+    let difference = (&h - &slice.shape().unwrap().at(0).unwrap()).unwrap();
+    let session = Session::new(&g);
+    for (size, expected) in [(5, 2), (1, 0), (3, 2)] {
+        let fed = Tensor::full(&[size, 1], 1.0f32).unwrap();
+        let difference = session
+            .run_with(&difference, feed![x => fed.clone()])
+            .unwrap();
+        assert_eq!(difference.to_i64_vec().unwrap(), [expected], "{size}");
+    }
+}
