@@ -13,7 +13,7 @@ use crate::{Error, NodeBuilder, Operand, Operation, Output, Result};
 /// A graph of ops: built first, run later by a [`crate::Session`].
 ///
 /// A cheap handle: clones share the graph, and so do the [`Output`]s in it. Threads may share it too;
-/// open scopes belong to the graph, so build named parts from one thread at a time.
+/// but scopes, also those that ops open for their parts, belong to the graph: build from one thread at a time.
 #[derive(Clone)]
 pub struct Graph(Arc<RwLock<State>>);
 

@@ -61,13 +61,21 @@ impl Sources {
     /// user did not name.
     ///
     /// # Errors
-    /// `Value` for a name that has stood for other sizes.
+    /// `Value` for a name that is none, or has stood for other sizes.
     pub fn own(&mut self, dim: &Dim, place: &str) -> Result<Dim> {
         for unknown in dim
             .unknowns()
             .iter()
             .filter(|unknown| !unknown.is_anonymous())
         {
+            let name = unknown.name();
+            let letter = |c: char| c.is_alphanumeric() || c == '_';
+            if name.is_empty() || !name.chars().all(letter) || name.starts_with(char::is_numeric) {
+                let message = format!("'{name}' is no name of a size");
+                return Err(Error::value(message).help(
+                    "a name is letters, digits and _; an expression is made of one: Dim::from(\"H\").times(2)?",
+                ));
+            }
             let known = self
                 .named
                 .entry(unknown.name().to_string())

@@ -212,6 +212,19 @@ fn a_size_may_be_an_expression_in_another() {
 }
 
 #[test]
+fn a_name_is_no_expression() {
+    let g = Graph::new();
+    let error = g
+        .placeholder_named::<f32>("x", shape!["N", "2*H"])
+        .unwrap_err();
+    assert_eq!(error.message(), "'2*H' is no name of a size");
+    assert!(
+        error.to_string().contains("Dim::from(\"H\").times(2)"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_is_promised_of_a_size_is_used_and_checked() {
     let eights = || SizeSet::congruent(8, 0).intersect(&SizeSet::range(32..=4096));
     let promised = |name: &str| tconv::Dim::unknown_in(name, eights());
