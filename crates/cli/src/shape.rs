@@ -110,6 +110,19 @@ fn parse_bounds(text: &str) -> Result<String, String> {
 /// # Errors
 /// Shapes that do not go together, for any size.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    let (Command::Conv2dTranspose { options, .. } | Command::Conv2d { options, .. }) = &args.op;
+    match answer(args) {
+        Ok(answer) if options.json => say(&answer.json.to_string()),
+        Ok(answer) => say(answer.text.trim_end()),
+        Err(Failure::Error(message)) if options.json => {
+            say(&json!({ "error": message }).to_string())?;
+            Err(Failure::Error(message))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn answer(args: &Args) -> Result<Answer, Failure> {
     let (op, input, filter, options) = match &args.op {
         Command::Conv2dTranspose {
             value,
@@ -148,10 +161,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         (Some(filter), output) => answer.add(&question, filter, output.as_deref())?,
         (None, _) => {}
     }
-    say(&match options.json {
-        true => answer.json.to_string(),
-        false => answer.text.trim_end().to_string(),
-    })
+    Ok(answer)
 }
 
 /// A bound of a name that no size has is a mistake.

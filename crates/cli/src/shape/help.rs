@@ -32,7 +32,9 @@ Keys of --json; a size is a number or an expression:
       it makes, what is wanted, verdict, holds, fails_at
   solutions
       with --solve: height, width, and square for what both have; each a list of padding, stride,
-      dilation, kernels [least, greatest], even_kernels";
+      dilation, kernels [least, greatest], even_kernels
+  error
+      alone, with exit status 1: what standard error says too";
 
 pub const CONV2D: &str = "\
 Examples:

@@ -393,3 +393,32 @@ fn nothing_loops_over_a_size_and_nothing_overflows() {
         contains(&refused(2, &args), &[message]);
     }
 }
+
+#[test]
+fn programs_read_a_refusal_too() {
+    let run = Command::new(env!("CARGO_BIN_EXE_tconv"))
+        .args([
+            "shape",
+            "conv2d_transpose",
+            "--value",
+            "N,H,W,20",
+            "--filter",
+            "3,3,3,20",
+        ])
+        .args([
+            "--strides",
+            "2",
+            "--output-shape",
+            "N,2*H+9,2*W,3",
+            "--json",
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(1));
+    let json: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let error = json["error"].as_str().unwrap();
+    assert!(
+        error.contains("a value of H goes with 2*H - 1 to 2*H"),
+        "{error}"
+    );
+}
