@@ -165,7 +165,7 @@ impl NodeBuilder {
             .iter()
             .map(|output| output.fact().clone())
             .collect();
-        let needs = op.needs(&facts);
+        let (made, needs) = (op.infer(&facts)?, op.needs(&facts));
         let inputs = self.inputs.iter();
         let mut proof = Proof::of_inputs(inputs.map(|output| &output.op().node().proof.given));
         let state = self.graph.read();
@@ -173,7 +173,7 @@ impl NodeBuilder {
             id: state.nodes().len(),
             name: name.trim_end_matches('/').to_string(),
             def,
-            facts: op.infer(&facts)?,
+            facts: made,
             op,
             attrs: self.attrs.clone(),
             inputs: self
