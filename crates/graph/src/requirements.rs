@@ -9,7 +9,7 @@ use tconv_shape::{Condition, SizeSet, Unknown};
 use crate::graph::State;
 use crate::node::Node;
 use crate::proof::{Open, Vocabulary};
-use crate::{Fetch, Fetched, Graph};
+use crate::{Fetch, Fetched, Graph, Result};
 
 /// A condition on sizes of placeholders without which part of a graph does not run.
 ///
@@ -75,16 +75,25 @@ impl Graph {
     ///
     /// A window that must fit (`VALID`) counts as a requirement, though TensorFlow runs some sizes below as
     /// empty tensors, and so does a session here. Sizes of 0 are left to the run.
-    pub fn requirements<F: Fetch>(&self, fetches: F) -> Vec<Requirement> {
+    ///
+    /// # Errors
+    /// `Value` for a fetch of another graph.
+    pub fn requirements<F: Fetch>(&self, fetches: F) -> Result<Vec<Requirement>> {
         let mut list = Vec::new();
         fetches.list(&mut list);
+        for fetched in &list {
+            match fetched {
+                Fetched::Value(output) => self.check_own(output.graph(), &output.name())?,
+                Fetched::Run(operation) => self.check_own(operation.graph(), operation.name())?,
+            }
+        }
         let roots = list.iter().map(|fetched| match fetched {
             Fetched::Value(output) => output.node_id(),
             Fetched::Run(operation) => operation.id(),
         });
         let state = self.read();
         let nodes = state.before(roots);
-        collect(&state, &nodes)
+        Ok(collect(&state, &nodes))
     }
 }
 
@@ -94,7 +103,7 @@ impl State {
         let mut stack: Vec<usize> = roots.collect();
         let mut seen = HashSet::new();
         while let Some(id) = stack.pop() {
-            if id < self.nodes().len() && seen.insert(id) {
+            if seen.insert(id) {
                 let node = &self.nodes()[id];
                 stack.extend(node.inputs.iter().map(|&(id, _)| id));
                 stack.extend(&node.control);

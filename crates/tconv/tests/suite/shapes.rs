@@ -98,6 +98,7 @@ fn spatial(x: &Output) -> Result<[Output; 2]> {
 /// The requirement's text of each size alone.
 fn requirements(g: &Graph, fetch: &Output) -> Vec<String> {
     g.requirements(fetch)
+        .unwrap()
         .iter()
         .map(|one| one.condition().to_string())
         .collect()
@@ -108,7 +109,7 @@ fn requirements(g: &Graph, fetch: &Output) -> Vec<String> {
 #[track_caller]
 fn compare_with_runs(name: &str, net: &Net, y: &Output, most: i64) {
     let session = Session::new(&net.g);
-    let all = net.g.requirements(y);
+    let all = net.g.requirements(y).unwrap();
     for size in 1..=most {
         let x = Tensor::full(&[2, size as usize, size as usize, 2], 1.0f32).unwrap();
         let ran = session.run_with(y, feed![net.x => x]);
