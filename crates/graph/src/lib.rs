@@ -43,6 +43,7 @@ pub use fetch::{Fetch, Fetched};
 pub use gradients::{Source, gradients, gradients_with};
 pub use graph::Graph;
 pub use initializer::{Fan, Initializer, RandomInitializer};
+pub use location::{Location, located};
 pub use need::{Kind, Need, Says, Words};
 pub use node::NodeBuilder;
 pub use op::{Fact, Op, OpDef};

@@ -7,8 +7,6 @@ mod fully_connected;
 #[cfg(test)]
 mod tests;
 
-use std::panic::Location;
-
 use tconv_shape::{DataFormat, Dim, Shape};
 
 pub use conv2d::{Conv2d, conv2d};
@@ -16,7 +14,7 @@ pub use conv2d_transpose::{Conv2dTranspose, conv2d_transpose};
 pub use fully_connected::{FullyConnected, fully_connected};
 
 use crate::nn::{self, Sizes};
-use crate::{Error, Initializer, Output, Result, Reuse, Variable};
+use crate::{Error, Initializer, Location, Output, Result, Reuse, Variable, location};
 
 /// What a layer does with its sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -59,7 +57,7 @@ struct Layer {
     trainable: bool,
     reuse: Reuse,
     scope: Option<String>,
-    location: &'static Location<'static>,
+    location: Location,
 }
 
 impl Layer {
@@ -74,7 +72,7 @@ impl Layer {
             trainable: true,
             reuse: Reuse::No,
             scope: None,
-            location: Location::caller(),
+            location: location::here(),
         }
     }
 

@@ -1,11 +1,9 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::Location;
-
 use tconv_shape::Shape;
 use tconv_tensor::DType;
 
-use crate::{Error, Graph, Initializer, Operand, Operation, Output, Result, location};
+use crate::{Error, Graph, Initializer, Location, Operand, Operation, Output, Result, location};
 
 /// A variable: its value lives in a session and outlasts a run.
 ///
@@ -165,7 +163,7 @@ pub struct VariableBuilder<'a> {
     dtype: DType,
     initializer: Option<Initializer>,
     trainable: bool,
-    location: &'static Location<'static>,
+    location: Location,
 }
 
 impl VariableBuilder<'_> {
@@ -299,7 +297,7 @@ impl Graph {
             dtype: DType::Float32,
             initializer: None,
             trainable: true,
-            location: Location::caller(),
+            location: location::here(),
         }
     }
 
