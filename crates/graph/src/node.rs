@@ -119,7 +119,8 @@ impl NodeBuilder {
             )
             .located(location)
         })?;
-        let node_name = self.name.clone().unwrap_or_else(|| def.name.to_string());
+        let given = self.graph.take_name().or_else(|| self.name.clone());
+        let node_name = given.unwrap_or_else(|| def.name.to_string());
         let draft = self.draft(def, &node_name, location).map_err(|error| {
             let argument =
                 |(i, output)| format!("{}: {output}", def.argument(i, self.inputs.len()));
