@@ -98,6 +98,10 @@ impl Operand for Variable {
         Some(self.value.dtype())
     }
 
+    fn rank(&self) -> Option<usize> {
+        self.static_shape().rank()
+    }
+
     fn to_output(&self, graph: &Graph, _: Option<DType>, _: &str) -> Result<Output> {
         graph.check_own(self.handle.graph(), self.name())?;
         self.read()

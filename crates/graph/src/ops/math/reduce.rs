@@ -105,17 +105,16 @@ reductions! {
 fn reduction(op: &str, input: &dyn Operand, axes: Axes, keep_dims: bool) -> Result<Output> {
     let _from = location::caller();
     let graph = graph_of(&[input])?;
-    let input = input.to_output(&graph, None, "input")?;
     let axes: Box<dyn Operand> = match axes {
-        Axes::All => match input.static_shape().rank() {
-            Some(rank) => Box::new(graph.constant((0..rank as i32).collect::<Vec<_>>())?),
-            None => Box::new(range(0, array::rank(&input)?, 1)?),
-        },
+        Axes::All => Box::new(graph.unnamed(|| match input.rank() {
+            Some(rank) => graph.constant((0..rank as i32).collect::<Vec<_>>()),
+            None => range(0, array::rank(input)?, 1),
+        })?),
         Axes::One(axis) => Box::new(axis),
         Axes::List(axes) => Box::new(axes),
         Axes::Tensor(axes) => Box::new(axes),
     };
-    Ok(apply(op, op, &[&input, &*axes], |node| {
+    Ok(apply(op, op, &[input, &*axes], |node| {
         node.attr("keep_dims", keep_dims)
     })?
     .output(0))
