@@ -123,29 +123,30 @@ pub trait Element:
 }
 
 pub(crate) mod storage {
-    use super::{Arc, DType, Element, Handle};
+    use super::{DType, Element, Handle};
+    use crate::owner::Elements;
 
     /// The elements of a tensor, in row-major order, shared between its clones.
     #[derive(Clone, PartialEq)]
     pub enum Storage {
-        Float32(Arc<Vec<f32>>),
-        Float64(Arc<Vec<f64>>),
-        Int32(Arc<Vec<i32>>),
-        Int64(Arc<Vec<i64>>),
-        Uint8(Arc<Vec<u8>>),
-        Bool(Arc<Vec<bool>>),
-        Resource(Arc<Vec<Handle>>),
+        Float32(Elements<f32>),
+        Float64(Elements<f64>),
+        Int32(Elements<i32>),
+        Int64(Elements<i64>),
+        Uint8(Elements<u8>),
+        Bool(Elements<bool>),
+        Resource(Elements<Handle>),
     }
 
     /// How a Rust type goes into and comes out of [`Storage`]; `None` means that it holds another type.
     pub trait Stored: Sized {
-        fn store(data: Arc<Vec<Self>>) -> Storage;
-        fn get(storage: &Storage) -> Option<&Arc<Vec<Self>>>;
-        fn get_mut(storage: &mut Storage) -> Option<&mut Arc<Vec<Self>>>;
-        fn take(storage: Storage) -> Option<Arc<Vec<Self>>>;
+        fn store(data: Elements<Self>) -> Storage;
+        fn get(storage: &Storage) -> Option<&Elements<Self>>;
+        fn get_mut(storage: &mut Storage) -> Option<&mut Elements<Self>>;
+        fn take(storage: Storage) -> Option<Elements<Self>>;
     }
 
-    /// Runs `$body` with `$data` bound to the `&Arc<Vec<T>>` inside a storage, whatever its type.
+    /// Runs `$body` with `$data` bound to the `Elements<T>` inside a storage, whatever its type.
     macro_rules! for_each_type {
         ($storage:expr, $data:ident => $body:expr) => {
             match $storage {
@@ -164,22 +165,22 @@ pub(crate) mod storage {
     macro_rules! stored {
         ($($rust:ty => $variant:ident),*) => {$(
             impl Stored for $rust {
-                fn store(data: Arc<Vec<Self>>) -> Storage {
+                fn store(data: Elements<Self>) -> Storage {
                     Storage::$variant(data)
                 }
-                fn get(storage: &Storage) -> Option<&Arc<Vec<Self>>> {
+                fn get(storage: &Storage) -> Option<&Elements<Self>> {
                     match storage {
                         Storage::$variant(data) => Some(data),
                         _ => None,
                     }
                 }
-                fn get_mut(storage: &mut Storage) -> Option<&mut Arc<Vec<Self>>> {
+                fn get_mut(storage: &mut Storage) -> Option<&mut Elements<Self>> {
                     match storage {
                         Storage::$variant(data) => Some(data),
                         _ => None,
                     }
                 }
-                fn take(storage: Storage) -> Option<Arc<Vec<Self>>> {
+                fn take(storage: Storage) -> Option<Elements<Self>> {
                     match storage {
                         Storage::$variant(data) => Some(data),
                         _ => None,
@@ -205,15 +206,20 @@ pub(crate) mod storage {
     impl Storage {
         /// The element type.
         pub fn dtype(&self) -> DType {
-            fn of<T: Element>(_: &Arc<Vec<T>>) -> DType {
+            fn of<T: Element>(_: &Elements<T>) -> DType {
                 T::DTYPE
             }
             for_each_type!(self, data => of(data))
         }
 
-        /// How many owners the elements have.
-        pub fn owners(&self) -> usize {
-            for_each_type!(self, data => Arc::strong_count(data))
+        /// Whether a write copies nothing.
+        pub fn is_unique(&self) -> bool {
+            for_each_type!(self, data => data.is_unique())
+        }
+
+        /// Whether somebody else owns the memory.
+        pub fn is_borrowed(&self) -> bool {
+            for_each_type!(self, data => data.is_borrowed())
         }
 
         /// How many elements there are.
