@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use half::{bf16, f16};
+
 use crate::dtype::storage::{Storage, for_each_type};
 use crate::owner::Elements;
 use crate::{DType, Element, Handle, Owner, TensorError};
@@ -81,6 +83,8 @@ impl Tensor {
     /// [`TensorError::TooLarge`], as [`checked_len`].
     pub fn zeros(dtype: DType, shape: &[usize]) -> Result<Tensor, TensorError> {
         match dtype {
+            DType::Float16 => Tensor::full(shape, f16::ZERO),
+            DType::Bfloat16 => Tensor::full(shape, bf16::ZERO),
             DType::Float32 => Tensor::full(shape, 0f32),
             DType::Float64 => Tensor::full(shape, 0f64),
             DType::Int32 => Tensor::full(shape, 0i32),
