@@ -72,9 +72,10 @@ impl<'s> Run<'s> {
         plan.fetches
             .iter()
             .map(|&place| {
-                places[place]
-                    .clone()
-                    .ok_or_else(|| Error::new(Code::Internal, "a fetch has no value"))
+                let value = places[place].clone();
+                let value =
+                    value.ok_or_else(|| Error::new(Code::Internal, "a fetch has no value"))?;
+                Ok(value.into_owned()?)
             })
             .collect()
     }
@@ -162,7 +163,8 @@ impl<'s> Run<'s> {
     /// Gives a variable a value.
     ///
     /// # Errors
-    /// `InvalidArgument` for a value of another shape than the handle at the node's first input says.
+    /// `InvalidArgument` for a value of another shape than the handle at the node's first input says;
+    /// `ResourceExhausted` when a borrowed value cannot be copied.
     pub fn assign_variable(&self, handle: &Handle, value: Tensor) -> Result<()> {
         if let Some((_, shape)) = self.declared() {
             check_assigned(&shape, value.shape())?;
@@ -176,7 +178,7 @@ impl<'s> Run<'s> {
                 value.dtype()
             )));
         }
-        *slot = Some(value);
+        *slot = Some(value.into_owned()?);
         Ok(())
     }
 
