@@ -49,7 +49,8 @@ pub use location::{Location, located};
 pub use need::{Kind, Need, Says, Words};
 pub use node::NodeBuilder;
 pub use op::{Fact, Op, OpDef};
-pub use operand::{Operand, Size};
+pub use operand::{Operand, Size, apply};
+pub use ops::find as op_def;
 pub use ops::{array, math, nn};
 pub use output::{Operation, Output};
 pub use requirements::Requirement;
@@ -58,8 +59,9 @@ pub use session::{Run, Session};
 pub use tconv_kernels::Threads;
 pub use tconv_kernels::simd::InstructionSet;
 pub use tconv_shape::{
-    Condition, DataFormat, Dim, Padding, Shape, SizeSet, Unknown, Verdict, shape,
+    Condition, DataFormat, Dim, Names as SizeNames, Padding, Shape, ShapeError, SizeSet, Unknown,
+    Verdict, shape,
 };
-pub use tconv_tensor::{DType, Element, Handle, Tensor, TensorError, read_npy, write_npy};
+pub use tconv_tensor::{DType, Element, Handle, Owner, Tensor, TensorError, read_npy, write_npy};
 pub use variable::{Variable, VariableBuilder};
 pub use variable_scope::{Reuse, ScopeDefaults, VariableScope};

@@ -153,6 +153,12 @@ impl NodeBuilder {
         for operation in &self.control {
             self.graph.check_own(operation.graph(), operation.name())?;
         }
+        for value in self.attrs.values_mut() {
+            // A graph outlives the memory that a borrowed tensor reads, or its present elements.
+            if let AttrValue::Tensor(tensor) = value {
+                *tensor = std::mem::take(tensor).into_owned()?;
+            }
+        }
         self.check_types(def)?;
         let mut reader = AttrReader::new(&self.attrs);
         for &(name, _) in def.types {

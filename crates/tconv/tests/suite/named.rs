@@ -53,7 +53,7 @@ fn one_node_and_its_parts() -> Result<()> {
     named(g, || g.add("Square").name("square").input(&x).build());
     named(g, || g.group(&[x.op()]));
     named(g, || v.read());
-    named(g, || v.assign(&known));
+    named(g, || v.assign(Tensor::full(&[2, 2], 1.0f32)?));
     named(g, || Ok(g.global_variables_initializer()));
     named(g, || random::normal(g, [2]).mean(1.0).build());
     named(g, || random::truncated_normal(g, &s).build());

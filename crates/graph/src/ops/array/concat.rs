@@ -11,7 +11,7 @@ use super::pack::too_short;
 use super::shape::shape_as;
 use super::slice::slice;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef};
-use crate::operand::{apply, integers};
+use crate::operand::integers;
 use crate::ops::sizes::{self, open, open_shape};
 use crate::{Code, Error, Need, Operation, Output, Result, Run, location};
 
