@@ -11,6 +11,7 @@ mod fetch;
 mod finite_differences;
 mod gradients;
 mod graph;
+mod halves;
 mod initializer;
 mod location;
 mod mends;
@@ -56,5 +57,7 @@ pub use tconv_kernels::simd::InstructionSet;
 pub use tconv_shape::{
     Condition, DataFormat, Dim, Padding, Shape, SizeSet, Unknown, Verdict, shape,
 };
-pub use tconv_tensor::{DType, Element, Handle, Owner, Tensor, TensorError, read_npy, write_npy};
+pub use tconv_tensor::{
+    DType, Element, Handle, Owner, Tensor, TensorError, bf16, f16, read_npy, write_npy,
+};
 pub use variable::{Reuse, Variable, VariableBuilder};
