@@ -242,6 +242,9 @@ const OF_VALUE: f64 = 4.0;
 /// The same, times the sum of magnitudes of a sum or the largest incoming gradient: 1e-6 in float32.
 const OF_MAGNITUDE: f64 = 8.0;
 
+/// Both, of float16 and bfloat16: TensorFlow also rounds partial sums, here a result is rounded once.
+const OF_HALVES: (f64, f64) = (2.0, 1.0);
+
 fn without_signs(tensor: &Tensor) -> Tensor {
     match tensor.dtype() {
         DType::Float16 => {
@@ -329,7 +332,11 @@ fn difference(ours: &Tensor, theirs: &Tensor, magnitudes: Option<&Tensor>) -> Op
             .as_ref()
             .map_or(0.0, |all| all.get(i).copied().unwrap_or_default().abs());
         // TensorFlow flushes what is smaller than the smallest normal number.
-        let allowed = epsilon * (OF_VALUE * b.abs() + OF_MAGNITUDE * magnitude) + least;
+        let (of_value, of_magnitude) = match theirs.dtype().is_half() {
+            true => OF_HALVES,
+            false => (OF_VALUE, OF_MAGNITUDE),
+        };
+        let allowed = epsilon * (of_value * b.abs() + of_magnitude * magnitude) + least;
         !(a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= allowed)
     };
     let i = (0..a.len()).find(|&i| differs(i))?;
