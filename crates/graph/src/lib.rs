@@ -11,6 +11,7 @@ mod fetch;
 mod finite_differences;
 mod gradients;
 mod graph;
+mod halves;
 mod initializer;
 mod location;
 mod mends;
@@ -62,6 +63,8 @@ pub use tconv_shape::{
     Condition, DataFormat, Dim, Names as SizeNames, Padding, Shape, ShapeError, SizeSet, Unknown,
     Verdict, shape,
 };
-pub use tconv_tensor::{DType, Element, Handle, Owner, Tensor, TensorError, read_npy, write_npy};
+pub use tconv_tensor::{
+    DType, Element, Handle, Owner, Tensor, TensorError, bf16, f16, read_npy, write_npy,
+};
 pub use variable::{Variable, VariableBuilder};
 pub use variable_scope::{Reuse, ScopeDefaults, VariableScope};

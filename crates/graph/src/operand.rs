@@ -1,4 +1,4 @@
-use tconv_tensor::{DType, Tensor};
+use tconv_tensor::{DType, Tensor, bf16, f16};
 
 use crate::graph::graph_of;
 use crate::{Error, Graph, NodeBuilder, Operation, Output, Result, array, location, ops};
@@ -69,6 +69,14 @@ impl Operand for Tensor {
 pub(crate) fn integers(shape: &[usize], values: &[i64], wanted: Option<DType>) -> Result<Tensor> {
     let narrow: Option<Vec<i32>> = values.iter().map(|&n| i32::try_from(n).ok()).collect();
     Ok(match (wanted, narrow) {
+        (Some(DType::Float16), _) => Tensor::new(
+            shape,
+            values.iter().map(|&n| f16::from_f32(n as f32)).collect(),
+        )?,
+        (Some(DType::Bfloat16), _) => Tensor::new(
+            shape,
+            values.iter().map(|&n| bf16::from_f32(n as f32)).collect(),
+        )?,
         (Some(DType::Float32), _) => {
             Tensor::new(shape, values.iter().map(|&n| n as f32).collect())?
         }
@@ -89,6 +97,8 @@ pub(crate) fn integers(shape: &[usize], values: &[i64], wanted: Option<DType>) -
 pub(crate) fn number(value: f64, wanted: Option<DType>) -> Result<Tensor> {
     match wanted {
         None | Some(DType::Float32) => Ok(Tensor::scalar(value as f32)),
+        Some(DType::Float16) => Ok(Tensor::scalar(f16::from_f32(value as f32))),
+        Some(DType::Bfloat16) => Ok(Tensor::scalar(bf16::from_f32(value as f32))),
         Some(DType::Float64) => Ok(Tensor::scalar(value)),
         Some(dtype) => Err(Error::type_(format!(
             "Expected {dtype}, but got {value} of type 'float'."

@@ -12,7 +12,7 @@ use super::{Session, lock};
 use crate::node::Node;
 use crate::ops::state::check_assigned;
 use crate::random::Philox;
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, halves};
 
 /// What an op is given while it runs: threads, the instruction set, scratch, the session's variables and
 /// random streams.
@@ -99,16 +99,17 @@ impl<'s> Run<'s> {
     ) -> Result<Vec<Tensor>> {
         self.node = node.id;
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
-        let outputs = node.op.eval(self, inputs).map_err(|error| {
-            let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
-            error
-                .at(
-                    &node.name,
-                    node.def.name,
-                    describe(self.session, node, &shapes),
-                )
-                .located(node.location)
-        })?;
+        let outputs =
+            halves::eval(node.def, &*node.op, &node.facts, self, inputs).map_err(|error| {
+                let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
+                error
+                    .at(
+                        &node.name,
+                        node.def.name,
+                        describe(self.session, node, &shapes),
+                    )
+                    .located(node.location)
+            })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(
                 node,
