@@ -14,6 +14,11 @@ pub trait Operand {
         None
     }
 
+    /// Its rank, where that is known already.
+    fn rank(&self) -> Option<usize> {
+        None
+    }
+
     /// The tensor in `graph`; what is none yet becomes a constant called `name`. Numbers take the dtype
     /// that is wanted, without one TensorFlow's own: int32 and float32.
     ///
@@ -31,6 +36,10 @@ impl Operand for Output {
         Some(Output::dtype(self))
     }
 
+    fn rank(&self) -> Option<usize> {
+        self.static_shape().rank()
+    }
+
     fn to_output(&self, graph: &Graph, _: Option<DType>, _: &str) -> Result<Output> {
         graph.check_own(Output::graph(self), &self.name())?;
         Ok(self.clone())
@@ -44,6 +53,10 @@ impl<T: Operand + ?Sized> Operand for &T {
 
     fn dtype(&self) -> Option<DType> {
         T::dtype(self)
+    }
+
+    fn rank(&self) -> Option<usize> {
+        T::rank(self)
     }
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {

@@ -1,6 +1,7 @@
 //! The ops: one family a file, one line of this table each.
 
 pub mod array;
+mod assign;
 pub mod basic;
 pub(crate) mod conv;
 #[cfg(test)]
@@ -26,6 +27,8 @@ pub(crate) static OPS: &[&OpDef] = &[
     &conv::CONV_2D,
     &conv::CONV_2D_BACKPROP_FILTER,
     &conv::CONV_2D_BACKPROP_INPUT,
+    &assign::ASSIGN_ADD_VARIABLE_OP,
+    &assign::ASSIGN_SUB_VARIABLE_OP,
     &state::ASSIGN_VARIABLE_OP,
     &state::READ_VARIABLE_OP,
     &state::VAR_HANDLE_OP,

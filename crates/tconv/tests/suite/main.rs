@@ -3,6 +3,7 @@
 
 mod errors;
 mod locations;
+mod named;
 mod names;
 mod programs;
 mod properties;
