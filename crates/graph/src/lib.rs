@@ -4,6 +4,7 @@
 pub mod attrs;
 mod diagnose;
 pub mod diagnostic;
+mod eager;
 mod error;
 mod feed;
 mod fetch;
@@ -37,6 +38,7 @@ mod variable;
 
 pub use attrs::{AttrValue, Attrs};
 pub use diagnostic::Diagnostic;
+pub use eager::Eager;
 pub use error::{Code, Error, Result};
 pub use feed::Feed;
 pub use fetch::{Fetch, Fetched};

@@ -16,6 +16,7 @@ mod training;
 mod window;
 
 use crate::op::OpDef;
+use crate::{Code, Error, Result};
 
 /// Every op that a graph may hold.
 pub(crate) static OPS: &[&OpDef] = &[
@@ -107,6 +108,12 @@ pub(crate) static OPS: &[&OpDef] = &[
 ];
 
 /// The op registered under a name.
-pub(crate) fn find(name: &str) -> Option<&'static OpDef> {
-    OPS.iter().copied().find(|def| def.name == name)
+pub(crate) fn find(name: &str) -> Result<&'static OpDef> {
+    let found = OPS.iter().copied().find(|def| def.name == name);
+    found.ok_or_else(|| {
+        Error::new(
+            Code::NotFound,
+            format!("Op type not registered '{name}'"),
+        )
+    })
 }
