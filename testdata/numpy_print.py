@@ -8,16 +8,19 @@ Elements are kept as bit patterns in hexadecimal and repeated cyclically to fill
 import json
 import sys
 
+import ml_dtypes
 import numpy as np
 
-BITS = {"float32": np.uint32, "float64": np.uint64, "int32": np.uint32, "int64": np.uint64, "uint8": np.uint8}
+BITS = {"float16": np.uint16, "bfloat16": np.uint16, "float32": np.uint32, "float64": np.uint64, "int32": np.uint32, "int64": np.uint64, "uint8": np.uint8}
+FINITE = np.arange(0x7c00, dtype=np.uint16).view(np.float16)
 cases = []
 
 
 def record(dtype, shape, values):
-    values = np.asarray(values, dtype).ravel()
+    numpy_dtype = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
+    values = np.asarray(values, numpy_dtype).ravel()
     bits = values.astype(np.uint8) if dtype == "bool" else values.view(BITS[dtype])
-    array = np.resize(values, shape).astype(dtype)
+    array = np.resize(values, shape).astype(numpy_dtype)
     cases.append({
         "dtype": dtype,
         "shape": list(shape),
@@ -57,6 +60,21 @@ def chosen():
         record(dtype, (1001,), np.arange(17) / 16)
         record(dtype, (40, 30), np.arange(-18, 19) * 0.37)
         record(dtype, (2, 8, 9, 8), np.arange(-18, 19) * 1.1)
+    for scalar in (0, -0.0, 1, -2.5, 0.1, 1e-4, 9.99e-5, 999, 1000, 2049, 65504, 2.0**-24, np.pi, np.nan, np.inf, -np.inf):
+        record("float16", (), [scalar])
+    for exponent in range(31):
+        record("float16", (64,), FINITE[1024 * exponent:][:1024:16])
+    for values in ([np.nan, np.inf, -np.inf], [1.5, np.nan, -np.inf], [1e-5, np.nan], [1, 1000], [1, 1001], [0.5, 999],
+                   [1e-4, 1e-3], [9.99e-5, 1e-3], [65504, 2.0**-24], [0, -0.0, 1, -1], [0.1, 0.2, 0.3], [2.0**-5, 2.0**9]):
+        record("float16", (len(values),), values)
+    record("float16", (2, 3, 2, 2), np.arange(-7, 8) * 0.37)
+    record("float16", (40, 30), np.arange(-18, 19) * 0.37)
+    for values in ([0, -0.0, 1, -2.5], [1e-5, 300, 123456], [1e6, 3e38], [1e-4, 9.99e-5], [np.nan, np.inf, -np.inf],
+                   [0.1, 0.2, 0.3, 1234.5]):
+        record("bfloat16", (len(values),), values)
+    record("bfloat16", (), [0.1])
+    record("bfloat16", (2, 3, 2, 2), np.arange(-7, 8) * 0.37)
+    record("bfloat16", (40, 30), np.arange(-18, 19) * 0.37)
     # Two texts of the least length are equally near: the even one.
     record("float32", (2,), [4031759.25, -131072.125])
     record("float32", (), [131072.125])

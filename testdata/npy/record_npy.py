@@ -5,7 +5,7 @@
 
 import numpy as np
 
-for dtype in ("f4", "f8", "i4", "i8", "u1", "?"):
+for dtype in ("f2", "f4", "f8", "i4", "i8", "u1", "?"):
     values = np.array([[0, 1, 2], [3, 4, 100]]).astype(dtype)
     np.save({"?": "bool"}.get(dtype, dtype) + ".npy", values)
 np.save("big_endian_f4.npy", np.array([[0, 1, 2], [3, 4, 100]], ">f4"))

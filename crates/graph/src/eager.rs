@@ -70,7 +70,9 @@ impl Eager {
     pub fn run(&self, op: &str, attrs: Attrs, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let def = ops::find(op)?;
         self.evaluate(def, attrs, inputs, def.make, |op, run, inputs| {
-            op.eval(run, inputs)
+            let outputs = op.eval(run, inputs)?.into_iter();
+            // The outputs outlive memory that an input only borrows.
+            Ok(outputs.map(Tensor::into_owned).collect::<Result<_, _>>()?)
         })
     }
 

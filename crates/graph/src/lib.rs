@@ -58,5 +58,5 @@ pub use tconv_kernels::simd::InstructionSet;
 pub use tconv_shape::{
     Condition, DataFormat, Dim, Padding, Shape, SizeSet, Unknown, Verdict, shape,
 };
-pub use tconv_tensor::{DType, Element, Handle, Tensor, TensorError, read_npy, write_npy};
+pub use tconv_tensor::{DType, Element, Handle, Owner, Tensor, TensorError, read_npy, write_npy};
 pub use variable::{Reuse, Variable, VariableBuilder};

@@ -147,6 +147,12 @@ impl NodeBuilder {
         for operation in &self.control {
             self.graph.check_own(operation.graph(), operation.name())?;
         }
+        for value in self.attrs.values_mut() {
+            // A graph outlives the memory that a borrowed tensor reads, or its present elements.
+            if let AttrValue::Tensor(tensor) = value {
+                *tensor = std::mem::take(tensor).into_owned()?;
+            }
+        }
         let dtypes: Vec<DType> = self.inputs.iter().map(Output::dtype).collect();
         check_types(def, &dtypes, &mut self.attrs)?;
         let op = make(def, &self.attrs, def.make)?;
@@ -223,9 +229,7 @@ pub(crate) fn check_types(def: &OpDef, inputs: &[DType], attrs: &mut Attrs) -> R
     }
     if list.is_some() {
         let count = AttrValue::Int((given - single) as i64);
-        let stated = attrs
-            .entry("N".into())
-            .or_insert_with(|| count.clone());
+        let stated = attrs.entry("N".into()).or_insert_with(|| count.clone());
         if *stated != count {
             return Err(Error::value(format!(
                 "N is {stated:?}, but {} inputs are given",

@@ -110,10 +110,5 @@ pub(crate) static OPS: &[&OpDef] = &[
 /// The op registered under a name.
 pub(crate) fn find(name: &str) -> Result<&'static OpDef> {
     let found = OPS.iter().copied().find(|def| def.name == name);
-    found.ok_or_else(|| {
-        Error::new(
-            Code::NotFound,
-            format!("Op type not registered '{name}'"),
-        )
-    })
+    found.ok_or_else(|| Error::new(Code::NotFound, format!("Op type not registered '{name}'")))
 }

@@ -1,5 +1,6 @@
 //! Tensors from Rust values and `ndarray` arrays, and back.
 
+use half::{bf16, f16};
 use ndarray::{Array, ArrayBase, ArrayD, ArrayView, ArrayViewD, Data, Dimension, IxDyn};
 
 use crate::{Element, Handle, Tensor, TensorError};
@@ -14,7 +15,7 @@ macro_rules! from_scalar {
         }
     )*};
 }
-from_scalar!(f32, f64, i32, i64, u8, bool, Handle);
+from_scalar!(f16, bf16, f32, f64, i32, i64, u8, bool, Handle);
 
 /// A clone, which shares the elements.
 impl From<&Tensor> for Tensor {

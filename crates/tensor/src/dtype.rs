@@ -4,11 +4,17 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use half::{bf16, f16};
+
 use crate::TensorError;
 
 /// The element type of a tensor; the subset of TensorFlow's `DataType` that is computed with here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DType {
+    /// 16-bit IEEE floating point, `DT_HALF`.
+    Float16,
+    /// The upper half of a `Float32`, `DT_BFLOAT16`.
+    Bfloat16,
     /// 32-bit IEEE floating point, `DT_FLOAT`.
     Float32,
     /// 64-bit IEEE floating point, `DT_DOUBLE`.
@@ -27,7 +33,9 @@ pub enum DType {
 
 impl DType {
     /// Every element type.
-    pub const ALL: [DType; 7] = [
+    pub const ALL: [DType; 9] = [
+        DType::Float16,
+        DType::Bfloat16,
         DType::Float32,
         DType::Float64,
         DType::Int32,
@@ -40,6 +48,7 @@ impl DType {
     /// The bytes that one element takes; a resource counts as a pointer.
     pub fn size(self) -> usize {
         match self {
+            DType::Float16 | DType::Bfloat16 => 2,
             DType::Float32 | DType::Int32 => 4,
             DType::Float64 | DType::Int64 => 8,
             DType::Uint8 | DType::Bool => 1,
@@ -47,9 +56,14 @@ impl DType {
         }
     }
 
-    /// Whether this is `Float32` or `Float64` (TensorFlow's `DType.is_floating`).
+    /// Whether this is `Float16`, `Bfloat16`, `Float32` or `Float64` (TensorFlow's `DType.is_floating`).
     pub fn is_floating(self) -> bool {
-        matches!(self, DType::Float32 | DType::Float64)
+        self.is_half() || matches!(self, DType::Float32 | DType::Float64)
+    }
+
+    /// Whether this is `Float16` or `Bfloat16`: kept in 16 bits, computed with in 32.
+    pub fn is_half(self) -> bool {
+        matches!(self, DType::Float16 | DType::Bfloat16)
     }
 
     /// Whether this is `Int32`, `Int64` or `Uint8` (TensorFlow's `DType.is_integer`, where booleans are not integers).
@@ -60,6 +74,8 @@ impl DType {
     /// TensorFlow's Python name: `float32`, `int64`, `bool`, `resource`, ...; what [`fmt::Display`] writes.
     pub fn name(self) -> &'static str {
         match self {
+            DType::Float16 => "float16",
+            DType::Bfloat16 => "bfloat16",
             DType::Float32 => "float32",
             DType::Float64 => "float64",
             DType::Int32 => "int32",
@@ -70,9 +86,10 @@ impl DType {
         }
     }
 
-    /// The word of TensorFlow's C++ messages (`DataTypeString`): `float` and `double`, otherwise as [`DType::name`].
+    /// The word of TensorFlow's C++ messages (`DataTypeString`): `half`, `float` and `double`, otherwise as [`DType::name`].
     pub fn c_name(self) -> &'static str {
         match self {
+            DType::Float16 => "half",
             DType::Float32 => "float",
             DType::Float64 => "double",
             other => other.name(),
@@ -114,7 +131,8 @@ impl fmt::Display for Handle {
     }
 }
 
-/// A Rust type that a tensor can hold: `f32`, `f64`, `i32`, `i64`, `u8`, `bool` and [`Handle`]. Sealed.
+/// A Rust type that a tensor can hold: `f16`, `bf16`, `f32`, `f64`, `i32`, `i64`, `u8`, `bool` and
+/// [`Handle`]. Sealed.
 pub trait Element:
     storage::Stored + Clone + Send + Sync + Default + PartialEq + fmt::Debug + 'static
 {
@@ -123,32 +141,37 @@ pub trait Element:
 }
 
 pub(crate) mod storage {
-    use super::{Arc, DType, Element, Handle};
+    use super::{DType, Element, Handle, bf16, f16};
+    use crate::owner::Elements;
 
     /// The elements of a tensor, in row-major order, shared between its clones.
     #[derive(Clone, PartialEq)]
     pub enum Storage {
-        Float32(Arc<Vec<f32>>),
-        Float64(Arc<Vec<f64>>),
-        Int32(Arc<Vec<i32>>),
-        Int64(Arc<Vec<i64>>),
-        Uint8(Arc<Vec<u8>>),
-        Bool(Arc<Vec<bool>>),
-        Resource(Arc<Vec<Handle>>),
+        Float16(Elements<f16>),
+        Bfloat16(Elements<bf16>),
+        Float32(Elements<f32>),
+        Float64(Elements<f64>),
+        Int32(Elements<i32>),
+        Int64(Elements<i64>),
+        Uint8(Elements<u8>),
+        Bool(Elements<bool>),
+        Resource(Elements<Handle>),
     }
 
     /// How a Rust type goes into and comes out of [`Storage`]; `None` means that it holds another type.
     pub trait Stored: Sized {
-        fn store(data: Arc<Vec<Self>>) -> Storage;
-        fn get(storage: &Storage) -> Option<&Arc<Vec<Self>>>;
-        fn get_mut(storage: &mut Storage) -> Option<&mut Arc<Vec<Self>>>;
-        fn take(storage: Storage) -> Option<Arc<Vec<Self>>>;
+        fn store(data: Elements<Self>) -> Storage;
+        fn get(storage: &Storage) -> Option<&Elements<Self>>;
+        fn get_mut(storage: &mut Storage) -> Option<&mut Elements<Self>>;
+        fn take(storage: Storage) -> Option<Elements<Self>>;
     }
 
-    /// Runs `$body` with `$data` bound to the `&Arc<Vec<T>>` inside a storage, whatever its type.
+    /// Runs `$body` with `$data` bound to the `Elements<T>` inside a storage, whatever its type.
     macro_rules! for_each_type {
         ($storage:expr, $data:ident => $body:expr) => {
             match $storage {
+                $crate::dtype::storage::Storage::Float16($data) => $body,
+                $crate::dtype::storage::Storage::Bfloat16($data) => $body,
                 $crate::dtype::storage::Storage::Float32($data) => $body,
                 $crate::dtype::storage::Storage::Float64($data) => $body,
                 $crate::dtype::storage::Storage::Int32($data) => $body,
@@ -164,22 +187,22 @@ pub(crate) mod storage {
     macro_rules! stored {
         ($($rust:ty => $variant:ident),*) => {$(
             impl Stored for $rust {
-                fn store(data: Arc<Vec<Self>>) -> Storage {
+                fn store(data: Elements<Self>) -> Storage {
                     Storage::$variant(data)
                 }
-                fn get(storage: &Storage) -> Option<&Arc<Vec<Self>>> {
+                fn get(storage: &Storage) -> Option<&Elements<Self>> {
                     match storage {
                         Storage::$variant(data) => Some(data),
                         _ => None,
                     }
                 }
-                fn get_mut(storage: &mut Storage) -> Option<&mut Arc<Vec<Self>>> {
+                fn get_mut(storage: &mut Storage) -> Option<&mut Elements<Self>> {
                     match storage {
                         Storage::$variant(data) => Some(data),
                         _ => None,
                     }
                 }
-                fn take(storage: Storage) -> Option<Arc<Vec<Self>>> {
+                fn take(storage: Storage) -> Option<Elements<Self>> {
                     match storage {
                         Storage::$variant(data) => Some(data),
                         _ => None,
@@ -193,6 +216,8 @@ pub(crate) mod storage {
         )*};
     }
     stored!(
+        f16 => Float16,
+        bf16 => Bfloat16,
         f32 => Float32,
         f64 => Float64,
         i32 => Int32,
@@ -205,15 +230,20 @@ pub(crate) mod storage {
     impl Storage {
         /// The element type.
         pub fn dtype(&self) -> DType {
-            fn of<T: Element>(_: &Arc<Vec<T>>) -> DType {
+            fn of<T: Element>(_: &Elements<T>) -> DType {
                 T::DTYPE
             }
             for_each_type!(self, data => of(data))
         }
 
-        /// How many owners the elements have.
-        pub fn owners(&self) -> usize {
-            for_each_type!(self, data => Arc::strong_count(data))
+        /// Whether a write copies nothing.
+        pub fn is_unique(&self) -> bool {
+            for_each_type!(self, data => data.is_unique())
+        }
+
+        /// Whether somebody else owns the memory.
+        pub fn is_borrowed(&self) -> bool {
+            for_each_type!(self, data => data.is_borrowed())
         }
 
         /// How many elements there are.
@@ -233,16 +263,20 @@ mod tests {
             assert_eq!(dtype.to_string().parse::<DType>(), Ok(dtype));
         }
         assert_eq!(
-            "float16".parse::<DType>().unwrap_err().to_string(),
-            "unknown element type 'float16'; known are float32, float64, int32, int64, uint8, bool, resource"
+            "float8".parse::<DType>().unwrap_err().to_string(),
+            "unknown element type 'float8'; known are float16, bfloat16, float32, float64, int32, int64, uint8, bool, resource"
         );
     }
 
     #[test]
     fn kinds_and_sizes() {
-        assert_eq!(DType::ALL.map(DType::size), [4, 8, 4, 8, 1, 1, 8]);
-        assert_eq!(DType::ALL.map(DType::c_name)[..2], ["float", "double"]);
+        assert_eq!(DType::ALL.map(DType::size), [2, 2, 4, 8, 4, 8, 1, 1, 8]);
+        assert_eq!(
+            DType::ALL.map(DType::c_name)[..4],
+            ["half", "bfloat16", "float", "double"]
+        );
         assert!(DType::Uint8.is_integer() && !DType::Bool.is_integer());
+        assert!(DType::Bfloat16.is_floating() && !DType::Float32.is_half());
         assert!(DType::Float64.is_floating() && !DType::Int32.is_floating());
     }
 }

@@ -78,7 +78,7 @@ pub enum TensorError {
         problem: String,
     },
     /// A `.npy` file is sound and holds elements of a type that no tensor has.
-    #[error("{}: element type {found} is not one of float32, float64, int32, int64, uint8, bool", path.display())]
+    #[error("{}: element type {found} is not one of float16, float32, float64, int32, int64, uint8, bool", path.display())]
     NpyDType {
         /// The file.
         path: PathBuf,
@@ -86,7 +86,7 @@ pub enum TensorError {
         found: String,
     },
     /// A tensor of this element type cannot be written to a `.npy` file.
-    #[error("{}: tensors of {dtype} cannot be written to a .npy file", path.display())]
+    #[error("{}: tensors of {dtype} cannot be written to a .npy file{}", path.display(), unwritable(*dtype))]
     NpyUnwritable {
         /// The file.
         path: PathBuf,
@@ -102,6 +102,14 @@ impl TensorError {
             path: path.to_owned(),
             problem: problem.to_string(),
         }
+    }
+}
+
+/// Why NumPy's format has no such elements, and what to do.
+fn unwritable(dtype: DType) -> &'static str {
+    match dtype {
+        DType::Bfloat16 => ", because NumPy has no such type: cast them to float32",
+        _ => "",
     }
 }
 

@@ -10,12 +10,15 @@ mod arrays;
 mod dtype;
 mod error;
 mod npy;
+mod owner;
 mod print;
 mod replace;
 mod tensor;
 
 pub use dtype::{DType, Element, Handle};
 pub use error::TensorError;
+pub use half::{bf16, f16};
 pub use npy::{read_npy, write_npy};
+pub use owner::Owner;
 pub use replace::replace_file;
 pub use tensor::{Tensor, checked_len};

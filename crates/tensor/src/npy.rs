@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
+use half::f16;
 use ndarray::{Array, IxDyn, ShapeBuilder};
 use npyz::{
     AutoSerialize, Deserialize, NpyFile, NpyHeader, Order, TypeChar, WriteOptions, WriterBuilder,
@@ -25,7 +26,7 @@ const MAX_NESTING: usize = 32;
 /// The bytes for which room is made at first when it is not known how many will come.
 const FIRST_ROOM: usize = 64 << 10;
 
-/// Reads a `.npy` file or pipe: `f32`, `f64`, `i32`, `i64`, `u8` or `bool`, either byte order, rows or
+/// Reads a `.npy` file or pipe: `f16`, `f32`, `f64`, `i32`, `i64`, `u8` or `bool`, either byte order, rows or
 /// columns first, format versions 1 to 3. What follows the elements is ignored, as NumPy does.
 ///
 /// # Errors
@@ -46,7 +47,7 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<Tensor, TensorError> {
 /// Writes a `.npy` file, row-major; it takes the place of `path` only when it is complete.
 ///
 /// # Errors
-/// [`TensorError::NpyUnwritable`] for resources; [`TensorError::File`] when the file cannot be written.
+/// [`TensorError::NpyUnwritable`] for resources and for bfloat16, which NumPy does not have; [`TensorError::File`] when the file cannot be written.
 pub fn write_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), TensorError> {
     let path = path.as_ref();
     check_writable(path, tensor)?;
@@ -100,13 +101,16 @@ impl Source<'_> {
         }
         checked_len(dtype, &shape)?;
         match dtype {
+            DType::Float16 => self.elements::<f16>(header, &shape, &mut reader),
             DType::Float32 => self.elements::<f32>(header, &shape, &mut reader),
             DType::Float64 => self.elements::<f64>(header, &shape, &mut reader),
             DType::Int32 => self.elements::<i32>(header, &shape, &mut reader),
             DType::Int64 => self.elements::<i64>(header, &shape, &mut reader),
             DType::Uint8 => self.elements::<u8>(header, &shape, &mut reader),
             DType::Bool => self.elements::<bool>(header, &shape, &mut reader),
-            DType::Resource => Err(self.damaged("resources are not in NumPy's format")),
+            DType::Bfloat16 | DType::Resource => {
+                Err(self.damaged(format!("elements of {dtype} are not in NumPy's format")))
+            }
         }
     }
 
@@ -161,6 +165,7 @@ impl Source<'_> {
     fn dtype(&self, header: &NpyHeader) -> Result<DType, TensorError> {
         if let npyz::DType::Plain(plain) = header.dtype() {
             match (plain.type_char(), plain.size_field()) {
+                (TypeChar::Float, 2) => return Ok(DType::Float16),
                 (TypeChar::Float, 4) => return Ok(DType::Float32),
                 (TypeChar::Float, 8) => return Ok(DType::Float64),
                 (TypeChar::Int, 4) => return Ok(DType::Int32),
@@ -255,9 +260,9 @@ fn unsafe_header(text: &str) -> Option<&'static str> {
 
 fn check_writable(path: &Path, tensor: &Tensor) -> Result<(), TensorError> {
     match tensor.dtype() {
-        DType::Resource => Err(TensorError::NpyUnwritable {
+        dtype @ (DType::Bfloat16 | DType::Resource) => Err(TensorError::NpyUnwritable {
             path: path.to_owned(),
-            dtype: DType::Resource,
+            dtype,
         }),
         _ => Ok(()),
     }
@@ -265,13 +270,14 @@ fn check_writable(path: &Path, tensor: &Tensor) -> Result<(), TensorError> {
 
 fn write_tensor(writer: &mut dyn Write, tensor: &Tensor) -> io::Result<()> {
     match tensor.storage() {
+        Storage::Float16(data) => write_elements(writer, tensor.shape(), data),
         Storage::Float32(data) => write_elements(writer, tensor.shape(), data),
         Storage::Float64(data) => write_elements(writer, tensor.shape(), data),
         Storage::Int32(data) => write_elements(writer, tensor.shape(), data),
         Storage::Int64(data) => write_elements(writer, tensor.shape(), data),
         Storage::Uint8(data) => write_elements(writer, tensor.shape(), data),
         Storage::Bool(data) => write_elements(writer, tensor.shape(), data),
-        Storage::Resource(_) => Err(io::ErrorKind::Unsupported.into()),
+        Storage::Bfloat16(_) | Storage::Resource(_) => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 

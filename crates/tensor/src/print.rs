@@ -21,6 +21,7 @@ const MAX_RANK: usize = 64;
 
 /// As NumPy prints: at most 8 digits after the point and only as many as tell the values apart,
 /// 75 columns, and `...` in the middle of long axes where there are more than 1000 elements.
+/// bfloat16, which NumPy does not have, is written as the package `ml_dtypes` adds it: six digits, no padding.
 /// A resource is written `<Resource NAME>`; a tensor of more than NumPy's 64 axes as `fmt::Debug` does.
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,6 +33,10 @@ impl fmt::Display for Tensor {
             return fmt::Debug::fmt(self, f);
         }
         let text = match self.storage() {
+            Storage::Float16(data) => float_text(self.shape(), data),
+            Storage::Bfloat16(data) => array_text(self.shape(), |index| {
+                float::six_digits(data[index].to_f32())
+            }),
             Storage::Float32(data) => float_text(self.shape(), data),
             Storage::Float64(data) => float_text(self.shape(), data),
             Storage::Int32(data) => integer_text(self.shape(), data),

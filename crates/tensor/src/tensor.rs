@@ -3,8 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use half::{bf16, f16};
+
 use crate::dtype::storage::{Storage, for_each_type};
-use crate::{DType, Element, Handle, TensorError};
+use crate::owner::Elements;
+use crate::{DType, Element, Handle, Owner, TensorError};
 
 /// Below this many bytes an allocation is not checked against the memory that can be had.
 const ALWAYS_ALLOWED: usize = 64 << 20;
@@ -44,8 +47,29 @@ impl Tensor {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len());
         Tensor {
             shape: shape.into(),
-            storage: T::store(Arc::new(data)),
+            storage: T::store(Elements::Own(Arc::new(data))),
         }
+    }
+
+    /// A tensor of `shape` over memory that somebody else owns: read in place, copied by the first write.
+    ///
+    /// # Errors
+    /// As [`Tensor::new`].
+    pub fn from_owner<T: Element>(
+        shape: &[usize],
+        owner: Arc<dyn Owner<T>>,
+    ) -> Result<Tensor, TensorError> {
+        let len = owner.elements().len();
+        if addressable_len(T::DTYPE, shape)? != len {
+            return Err(TensorError::WrongLength {
+                shape: shape.to_vec(),
+                len,
+            });
+        }
+        Ok(Tensor {
+            shape: shape.into(),
+            storage: T::store(Elements::Borrowed(owner)),
+        })
     }
 
     /// A tensor of rank 0.
@@ -59,6 +83,8 @@ impl Tensor {
     /// [`TensorError::TooLarge`], as [`checked_len`].
     pub fn zeros(dtype: DType, shape: &[usize]) -> Result<Tensor, TensorError> {
         match dtype {
+            DType::Float16 => Tensor::full(shape, f16::ZERO),
+            DType::Bfloat16 => Tensor::full(shape, bf16::ZERO),
             DType::Float32 => Tensor::full(shape, 0f32),
             DType::Float64 => Tensor::full(shape, 0f64),
             DType::Int32 => Tensor::full(shape, 0i32),
@@ -114,11 +140,12 @@ impl Tensor {
     /// [`TensorError::WrongDType`] unless the tensor's element type is `T`.
     pub fn as_slice<T: Element>(&self) -> Result<&[T], TensorError> {
         T::get(&self.storage)
-            .map(|data| data.as_slice())
+            .map(|data| &**data)
             .ok_or_else(|| self.wrong_dtype::<T>())
     }
 
-    /// The elements in row-major order, to be written; copied first when they have another owner.
+    /// The elements in row-major order, to be written; copied first when they have another owner
+    /// or are borrowed.
     ///
     /// # Errors
     /// [`TensorError::WrongDType`] unless the tensor's element type is `T`;
@@ -127,11 +154,12 @@ impl Tensor {
         self.check_copy()?;
         let error = self.wrong_dtype::<T>();
         T::get_mut(&mut self.storage)
-            .map(|data| Arc::make_mut(data).as_mut_slice())
+            .map(Elements::make_mut)
             .ok_or(error)
     }
 
-    /// The elements in row-major order; copied only when they have another owner.
+    /// The elements in row-major order; copied only when they have another owner or are
+    /// borrowed.
     ///
     /// # Errors
     /// [`TensorError::WrongDType`] unless the tensor's element type is `T`;
@@ -139,12 +167,31 @@ impl Tensor {
     pub fn into_vec<T: Element>(self) -> Result<Vec<T>, TensorError> {
         self.check_copy()?;
         let error = self.wrong_dtype::<T>();
-        T::take(self.storage).map(Arc::unwrap_or_clone).ok_or(error)
+        T::take(self.storage).map(Elements::into_vec).ok_or(error)
     }
 
     /// Whether no other tensor shares the elements, so that a write copies nothing.
     pub fn is_unique(&self) -> bool {
-        self.storage.owners() == 1
+        self.storage.is_unique()
+    }
+
+    /// Whether the elements live in memory that somebody else owns ([`Tensor::from_owner`]).
+    pub fn is_borrowed(&self) -> bool {
+        self.storage.is_borrowed()
+    }
+
+    /// The same tensor with elements of its own: copied when they are borrowed.
+    ///
+    /// # Errors
+    /// [`TensorError::TooLarge`] when there is no memory for a copy.
+    pub fn into_owned(mut self) -> Result<Tensor, TensorError> {
+        if self.is_borrowed() {
+            self.check_copy()?;
+            for_each_type!(&mut self.storage, data => {
+                data.make_mut();
+            });
+        }
+        Ok(self)
     }
 
     /// The same elements under another shape; nothing is copied.

@@ -27,10 +27,9 @@ pub struct Run<'s> {
 
 impl<'s> Run<'s> {
     pub(super) fn new(session: &'s Session) -> Run<'s> {
-        Run {
-            session: Some(session),
-            ..Run::without_session(&session.context)
-        }
+        let mut run = Run::without_session(&session.context);
+        run.session = Some(session);
+        run
     }
 
     /// For one op without a graph: it has no variables, and each random stream begins anew.
@@ -94,9 +93,10 @@ impl<'s> Run<'s> {
         plan.fetches
             .iter()
             .map(|&place| {
-                places[place]
-                    .clone()
-                    .ok_or_else(|| Error::new(Code::Internal, "a fetch has no value"))
+                let value = places[place].clone();
+                let value =
+                    value.ok_or_else(|| Error::new(Code::Internal, "a fetch has no value"))?;
+                Ok(value.into_owned()?)
             })
             .collect()
     }
@@ -113,11 +113,7 @@ impl<'s> Run<'s> {
         let outputs = node.op.eval(self, inputs).map_err(|error| {
             let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
             error
-                .at(
-                    &node.name,
-                    node.def.name,
-                    describe(session, node, &shapes),
-                )
+                .at(&node.name, node.def.name, describe(session, node, &shapes))
                 .located(node.location)
         })?;
         if outputs.len() != node.facts.len() {
@@ -188,7 +184,8 @@ impl<'s> Run<'s> {
     /// Gives a variable a value.
     ///
     /// # Errors
-    /// `InvalidArgument` for a value of another shape than the handle at the node's first input says.
+    /// `InvalidArgument` for a value of another shape than the handle at the node's first input says;
+    /// `ResourceExhausted` when a borrowed value cannot be copied.
     pub fn assign_variable(&self, handle: &Handle, value: Tensor) -> Result<()> {
         if let Some((_, shape)) = self.declared() {
             check_assigned(&shape, value.shape())?;
@@ -202,7 +199,7 @@ impl<'s> Run<'s> {
                 value.dtype()
             )));
         }
-        *slot = Some(value);
+        *slot = Some(value.into_owned()?);
         Ok(())
     }
 

@@ -1,9 +1,10 @@
 //! What a session promises.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tconv::prelude::*;
-use tconv::{Code, Reuse};
+use tconv::{Code, Owner, Reuse};
 
 fn numbers(tensor: &Tensor) -> Vec<f32> {
     tensor.as_slice::<f32>().unwrap().to_vec()
@@ -210,6 +211,45 @@ fn a_random_stream_goes_on_in_a_session_and_starts_again_in_another() -> Result<
         assert!((made - recorded).abs() <= 2.0 * f32::EPSILON * recorded.abs());
     }
     assert_eq!(Session::new(&g).run(&x)?, first);
+    Ok(())
+}
+
+/// Elements that a session may only read during a run.
+struct Lent(Vec<f32>);
+
+impl Owner<f32> for Lent {
+    fn elements(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+#[test]
+fn a_borrowed_tensor_does_not_outlive_its_run() -> Result<()> {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>([2, 2])?;
+    let v = g.variable("v", [2, 2]).build()?;
+    let (kept, flat) = (v.assign(&x)?, array::reshape(&x, [4])?);
+    let (twice, relu) = ((&x * 2.0)?, nn::relu(&x)?);
+    let lent = Arc::new(Lent(vec![1.0, -2.0, 3.0, 4.0]));
+    let borrowed = || Tensor::from_owner(&[2, 2], lent.clone());
+    let constant = g.constant(borrowed()?)?;
+    assert_eq!(Arc::strong_count(&lent), 1);
+    let session = Session::new(&g);
+    let fetches = [&x, &flat, &twice, &relu, &constant];
+    let values = session
+        .run_with((fetches, &kept), feed![x => borrowed()?])?
+        .0;
+    // The fetched values and the variable's are the session's own, and were not computed in what is lent.
+    assert_eq!(Arc::strong_count(&lent), 1);
+    assert_eq!(lent.0, [1.0, -2.0, 3.0, 4.0]);
+    drop(lent);
+    let numbers = values.each_ref().map(numbers);
+    assert_eq!(numbers[0], [1.0, -2.0, 3.0, 4.0]);
+    assert_eq!(numbers[1], numbers[0]);
+    assert_eq!(numbers[2], [2.0, -4.0, 6.0, 8.0]);
+    assert_eq!(numbers[3], [1.0, 0.0, 3.0, 4.0]);
+    assert_eq!(numbers[4], numbers[0]);
+    assert_eq!(session.run(&v)?, values[0]);
     Ok(())
 }
 

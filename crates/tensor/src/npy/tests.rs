@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::Handle;
+use crate::{Handle, bf16};
 
 fn recorded(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,6 +38,11 @@ fn with_header(header: &str, elements: &[u8]) -> Vec<u8> {
 fn reads_every_type_order_and_byte_order() {
     let row_major: Vec<f64> = (0..24).map(f64::from).collect();
     let cases = [
+        ("half.npy", Tensor::from([f16::ONE])),
+        (
+            "f2.npy",
+            grid([0.0, 1.0, 2.0, 3.0, 4.0, 100.0].map(f16::from_f32)),
+        ),
         ("f4.npy", grid([0f32, 1.0, 2.0, 3.0, 4.0, 100.0])),
         ("f8.npy", grid([0f64, 1.0, 2.0, 3.0, 4.0, 100.0])),
         ("i4.npy", grid([0i32, 1, 2, 3, 4, 100])),
@@ -73,6 +78,7 @@ fn what_is_written_is_what_numpy_writes() {
         "version3_f4.npy",
     ];
     for name in [
+        "f2.npy",
         "f4.npy",
         "f8.npy",
         "i4.npy",
@@ -113,6 +119,10 @@ fn a_failed_write_leaves_the_old_file() {
         error.ends_with("x.npy: tensors of resource cannot be written to a .npy file"),
         "{error}"
     );
+    let error = write_npy(&path, &Tensor::scalar(bf16::ONE)).unwrap_err();
+    let expected = "x.npy: tensors of bfloat16 cannot be written to a .npy file, \
+                    because NumPy has no such type: cast them to float32";
+    assert!(error.to_string().ends_with(expected), "{error}");
     assert_eq!(read_npy(&path), Ok(Tensor::scalar(1i32)));
     let nowhere = folder.path().join("none/x.npy");
     assert!(matches!(
@@ -125,14 +135,13 @@ fn a_failed_write_leaves_the_old_file() {
 fn other_element_types_are_named() {
     for (name, found) in [
         ("complex.npy", "'<c16'"),
-        ("half.npy", "'<f2'"),
         ("text.npy", "'<U2'"),
         ("structured.npy", "[('a', '<f4'), ('b', '<i4'), ]"),
         ("object.npy", "'|O'"),
     ] {
         let error = read_npy(recorded(name)).unwrap_err().to_string();
         let expected = format!(
-            "{name}: element type {found} is not one of float32, float64, int32, int64, uint8, bool"
+            "{name}: element type {found} is not one of float16, float32, float64, int32, int64, uint8, bool"
         );
         assert!(error.ends_with(&expected), "{error}");
     }

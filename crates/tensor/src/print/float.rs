@@ -7,12 +7,14 @@
 use std::fmt::{Display, LowerExp};
 use std::str::FromStr;
 
+use half::f16;
+
 use crate::Element;
 
 /// The most digits after the point (NumPy's `precision`).
 const PRECISION: usize = 8;
 
-/// What the text of an `f32` and of an `f64` needs.
+/// What the text of an `f16`, an `f32` and an `f64` needs.
 pub trait Float: Element + Copy + PartialOrd + Display + LowerExp + FromStr + Into<f64> {
     /// An array with a magnitude from here on is written with exponents: 10 to the power of the
     /// type's decimal digits, at most 8.
@@ -27,6 +29,14 @@ pub trait Float: Element + Copy + PartialOrd + Display + LowerExp + FromStr + In
     fn spans(self, least: Self) -> bool;
     /// Neither infinite nor a NaN.
     fn is_finite(self) -> bool;
+    /// The fewest digits that tell the value from its neighbours, without an exponent.
+    fn fewest_digits(self) -> String {
+        self.to_string()
+    }
+    /// As [`Float::fewest_digits`], with an exponent.
+    fn fewest_digits_exp(self) -> String {
+        format!("{self:e}")
+    }
 }
 
 macro_rules! float {
@@ -49,6 +59,57 @@ macro_rules! float {
 }
 float!(f32, 1e6, 1e6);
 float!(f64, 1e8, 1e16);
+
+impl Float for f16 {
+    const ARRAY_EXPONENT_FROM: Self = f16::from_f32_const(1e3);
+    const SCALAR_EXPONENT_FROM: f64 = 1e3;
+    const ARRAY_EXPONENT_BELOW: Self = f16::from_f32_const(1e-4);
+    fn abs(self) -> Self {
+        f16::from_bits(self.to_bits() & 0x7fff)
+    }
+    fn spans(self, least: Self) -> bool {
+        (self / least).to_f32() > 1000.0
+    }
+    fn is_finite(self) -> bool {
+        f16::is_finite(self)
+    }
+    fn fewest_digits(self) -> String {
+        let text = self.fewest_digits_exp();
+        let (mantissa, exponent) = split_exponent(&text);
+        let digits = point_split(&mantissa).1 as i32 - exponent;
+        // So few digits survive in an `f64`.
+        let value: f64 = text.parse().unwrap_or_default();
+        format!("{value:.digits$}", digits = digits.max(0) as usize)
+    }
+    fn fewest_digits_exp(self) -> String {
+        // Of two texts equally near, the even one may be a neighbour's: that of 2^-6 is.
+        let value = f64::from(self);
+        let either = [value, value * (1.0 + f64::EPSILON)];
+        (0..4)
+            .flat_map(|digits| either.map(|value| format!("{value:.digits$e}")))
+            .find(|text| reads_back(text, self))
+            .unwrap_or_else(|| format!("{value:.4e}"))
+    }
+}
+
+/// As C's `%g` writes it.
+pub fn six_digits(value: f32) -> String {
+    if !value.is_finite() {
+        return not_finite(value).to_owned();
+    }
+    let (mantissa, exponent) = split_exponent(&format!("{value:.5e}"));
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    match exponent {
+        -4..6 => trimmed(&format!(
+            "{value:.digits$}",
+            digits = (5 - exponent) as usize
+        )),
+        _ => format!("{}e{}", trimmed(&mantissa), exponent_text(exponent, 2)),
+    }
+}
 
 /// The text of a tensor of rank 0: every digit that tells the value from its neighbours.
 pub fn scalar_text<T: Float>(value: T) -> String {
@@ -134,7 +195,7 @@ impl FloatFormat {
         if let Some((fraction, exponent_digits)) = self.scientific {
             let (mut mantissa, mut exponent) = shortest_scientific(value);
             if point_split(&mantissa).1 != fraction {
-                (mantissa, exponent) = split_exponent(&format!("{value:.fraction$e}"));
+                (mantissa, exponent) = split_exponent(&exact_exp(value, fraction));
             }
             if fraction == 0 {
                 mantissa.push('.');
@@ -166,6 +227,18 @@ fn wants_exponents<T: Float>(finite: impl Iterator<Item = T>) -> bool {
     })
 }
 
+/// The value with so many digits after the point, a tie going to the even digit.
+fn exact<T: Float>(value: T, digits: usize) -> String {
+    let value: f64 = value.into();
+    format!("{value:.digits$}")
+}
+
+/// As [`exact`], with an exponent.
+fn exact_exp<T: Float>(value: T, digits: usize) -> String {
+    let value: f64 = value.into();
+    format!("{value:.digits$e}")
+}
+
 fn not_finite<T: Float>(value: T) -> &'static str {
     match value.into() {
         f64::INFINITY => "inf",
@@ -176,9 +249,9 @@ fn not_finite<T: Float>(value: T) -> &'static str {
 
 /// The shortest digits that tell the value from its neighbours, without an exponent.
 fn shortest_positional<T: Float>(value: T) -> String {
-    let shortest = value.to_string();
+    let shortest = value.fewest_digits();
     let digits = point_split(&shortest).1;
-    let even = format!("{value:.digits$}");
+    let even = exact(value, digits);
     if reads_back(&even, value) {
         even
     } else {
@@ -188,9 +261,9 @@ fn shortest_positional<T: Float>(value: T) -> String {
 
 /// The shortest digits that tell the value from its neighbours, as mantissa and exponent.
 fn shortest_scientific<T: Float>(value: T) -> (String, i32) {
-    let (mantissa, exponent) = split_exponent(&format!("{value:e}"));
+    let (mantissa, exponent) = split_exponent(&value.fewest_digits_exp());
     let digits = point_split(&mantissa).1;
-    let even = format!("{value:.digits$e}");
+    let even = exact_exp(value, digits);
     if reads_back(&even, value) {
         split_exponent(&even)
     } else {
@@ -211,9 +284,7 @@ fn reads_back<T: Float>(text: &str, value: T) -> bool {
 fn positional<T: Float>(value: T) -> String {
     let shortest = shortest_positional(value);
     if point_split(&shortest).1 > PRECISION {
-        format!("{value:.PRECISION$}")
-            .trim_end_matches('0')
-            .to_owned()
+        exact(value, PRECISION).trim_end_matches('0').to_owned()
     } else if shortest.contains('.') {
         shortest
     } else {
@@ -227,7 +298,7 @@ fn scientific_parts<T: Float>(value: T) -> (String, i32) {
     if point_split(&mantissa).1 <= PRECISION {
         return (mantissa, exponent);
     }
-    let (mantissa, exponent) = split_exponent(&format!("{value:.PRECISION$e}"));
+    let (mantissa, exponent) = split_exponent(&exact_exp(value, PRECISION));
     (mantissa.trim_end_matches('0').to_owned(), exponent)
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{DType, Handle, Tensor};
+use crate::{DType, Handle, Tensor, bf16, f16};
 
 /// One recorded array: bit patterns, repeated cyclically to fill the shape.
 fn tensor(case: &Value) -> Tensor {
@@ -15,6 +15,14 @@ fn tensor(case: &Value) -> Tensor {
     let bits = words.map(|word| u64::from_str_radix(word, 16).unwrap());
     let bits = bits.cycle().take(shape.iter().product());
     match case["dtype"].as_str().unwrap() {
+        "float16" => Tensor::new(
+            &shape,
+            bits.map(|bits| f16::from_bits(bits as u16)).collect(),
+        ),
+        "bfloat16" => Tensor::new(
+            &shape,
+            bits.map(|bits| bf16::from_bits(bits as u16)).collect(),
+        ),
         "float32" => Tensor::new(
             &shape,
             bits.map(|bits| f32::from_bits(bits as u32)).collect(),

@@ -26,6 +26,54 @@ fn a_unique_tensor_is_written_in_place() {
     assert_eq!(tensor.to_i64_vec().unwrap(), [1, 2, 7]);
 }
 
+/// Elements that a tensor may read and never write.
+struct Lent(Vec<f32>);
+
+impl Owner<f32> for Lent {
+    fn elements(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+#[test]
+fn a_borrowed_tensor_is_read_in_place_and_copied_to_be_written() {
+    let lent = Arc::new(Lent(vec![1.0, 2.0, 3.0, 4.0]));
+    let start = lent.0.as_ptr();
+    let tensor = Tensor::from_owner(&[2, 2], lent.clone()).unwrap();
+    assert_eq!(tensor.as_slice::<f32>().unwrap().as_ptr(), start);
+    assert!(tensor.is_borrowed() && !tensor.is_unique());
+    assert_eq!(
+        tensor,
+        Tensor::new(&[2, 2], vec![1f32, 2.0, 3.0, 4.0]).unwrap()
+    );
+    assert_eq!(tensor.to_string(), "[[1. 2.]\n [3. 4.]]");
+
+    let mut written = tensor.clone().reshape(&[4]).unwrap();
+    assert!(written.is_borrowed());
+    assert!(written.make_mut::<i32>().is_err());
+    written.make_mut::<f32>().unwrap()[0] = 9.0;
+    assert!(!written.is_borrowed() && written.is_unique());
+    assert_eq!(tensor.clone().into_vec::<f32>().unwrap(), lent.0);
+
+    let owned = tensor.clone().into_owned().unwrap();
+    assert!(!owned.is_borrowed() && owned == tensor);
+    let own = owned.as_slice::<f32>().unwrap().as_ptr();
+    assert_ne!(own, start);
+    // What owns its elements already is handed through.
+    let kept = owned.clone();
+    let owned = owned.into_owned().unwrap();
+    assert_eq!(owned.as_slice::<f32>().unwrap().as_ptr(), own);
+    drop(kept);
+
+    assert_eq!(Arc::strong_count(&lent), 2);
+    drop(tensor);
+    assert_eq!(Arc::strong_count(&lent), 1);
+    assert_eq!(
+        Tensor::from_owner(&[3], lent).unwrap_err().to_string(),
+        "shape [3] does not hold 4 elements"
+    );
+}
+
 #[test]
 fn wrong_types_name_both() {
     let tensor = Tensor::scalar(1i64);

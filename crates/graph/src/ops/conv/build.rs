@@ -128,7 +128,10 @@ impl<'a> ConvBuilder<'a> {
             .map(|operand| &**operand as &dyn Operand)
             .collect();
         let attrs = self.attrs()?;
-        Ok(apply(self.def().name, &self.name, &operands, |node| node.attrs(attrs))?.output(0))
+        Ok(apply(self.def().name, &self.name, &operands, |node| {
+            node.attrs(attrs)
+        })?
+        .output(0))
     }
 
     pub(super) fn def(&self) -> &'static OpDef {
@@ -179,7 +182,11 @@ impl<'a> ConvBuilder<'a> {
 /// An input of a multiple of the filter's channels is convolved in that many groups.
 #[track_caller]
 pub fn conv2d<'a>(input: impl Operand + 'a, filter: impl Operand + 'a) -> ConvBuilder<'a> {
-    ConvBuilder::new(Pass::Forward, "Conv2D", vec![Box::new(input), Box::new(filter)])
+    ConvBuilder::new(
+        Pass::Forward,
+        "Conv2D",
+        vec![Box::new(input), Box::new(filter)],
+    )
 }
 
 /// A convolution run backwards (`tf.nn.conv2d_transpose`): the tensor of `output_shape` that a forward

@@ -1,6 +1,6 @@
 //! Convolutions of tensors at once, without a graph.
 
-use tconv_kernels::conv::{self as kernels, Pass};
+use tconv_kernels::conv as kernels;
 use tconv_tensor::{DType, Tensor};
 
 use super::{Conv, ConvBuilder};

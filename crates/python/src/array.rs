@@ -1,0 +1,178 @@
+//! NumPy arrays as tensors and back, without a copy where layout allows. The only unsafe code here.
+
+use std::sync::Arc;
+
+use numpy::{
+    Element as NumpyElement, PyArray, PyArrayDyn, PyArrayMethods, PyUntypedArray,
+    PyUntypedArrayMethods,
+};
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use tconv::{DType, Element, Owner, Tensor};
+
+use crate::dtype::{of_array, to_numpy};
+use crate::error::plain;
+
+/// The elements of an array that is kept alive.
+struct Elements<T> {
+    start: *const T,
+    len: usize,
+    /// What owns them; dropped by PyO3 when the interpreter may.
+    _array: Py<PyUntypedArray>,
+}
+
+// SAFETY: the elements are only read. That Python writes to an array while a run reads it is a race of the
+// caller's own, as it is with every library that reads NumPy's memory without the interpreter's lock.
+unsafe impl<T: Sync> Send for Elements<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Elements<T> {}
+
+impl<T: Sync> Owner<T> for Elements<T> {
+    fn elements(&self) -> &[T] {
+        // SAFETY: `borrow` took pointer and length from an aligned, contiguous array that lives as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+/// A tensor over an array's own memory, which is contiguous, aligned and of this machine's byte order.
+fn borrow<T: Element + NumpyElement>(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
+    let typed = array.cast::<PyArrayDyn<T>>()?;
+    if typed.is_empty() {
+        return Tensor::new(array.shape(), Vec::<T>::new()).map_err(plain);
+    }
+    let owner = Elements {
+        start: typed.data().cast_const(),
+        len: typed.len(),
+        _array: array.clone().unbind(),
+    };
+    Tensor::from_owner(array.shape(), Arc::new(owner)).map_err(plain)
+}
+
+/// Booleans are bytes in NumPy, of which some are neither 0 nor 1.
+fn booleans(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
+    let bytes = array.call_method1(intern!(array.py(), "view"), (intern!(array.py(), "uint8"),))?;
+    let bytes = bytes.cast_into::<PyArrayDyn<u8>>()?;
+    let read = bytes.try_readonly()?;
+    let values: Vec<bool> = read.as_slice()?.iter().map(|&byte| byte != 0).collect();
+    Tensor::new(array.shape(), values).map_err(plain)
+}
+
+fn is_plain(array: &Bound<'_, PyUntypedArray>) -> bool {
+    let flags = |name| array.getattr(name).and_then(|flags| flags.getattr("aligned"));
+    array.is_c_contiguous()
+        && array.dtype().is_native_byteorder() != Some(false)
+        && flags("flags").and_then(|aligned| aligned.extract()).unwrap_or(false)
+}
+
+use numpy::PyArrayDescrMethods;
+
+/// What `np.asarray(value, dtype)` gives, contiguous and aligned.
+pub fn as_array<'py>(
+    value: &Bound<'py, PyAny>,
+    dtype: Option<DType>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = value.py();
+    if let Ok(array) = value.cast::<PyUntypedArray>() {
+        let same = dtype.is_none_or(|dtype| of_array(array) == Some(dtype));
+        if same && is_plain(array) {
+            return Ok(array.clone());
+        }
+    }
+    static REQUIRE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let asarray = REQUIRE.import(py, "numpy", "asarray")?;
+    let dtype = dtype.map(|dtype| to_numpy(py, dtype)).transpose()?;
+    // DLPack brings arrays of other libraries, PyTorch's for one, without a copy.
+    let value = match foreign(value)? {
+        true => py.import("numpy")?.call_method1("from_dlpack", (value,))?,
+        false => value.clone(),
+    };
+    let array = asarray.call1((value, dtype, intern!(py, "C")))?;
+    let array = array.cast_into::<PyUntypedArray>()?;
+    match is_plain(&array) || array.is_empty() {
+        true => Ok(array),
+        false => {
+            let native = array.dtype().call_method1("newbyteorder", ("=",))?;
+            let options = [("dtype", native)];
+            let options = pyo3::types::IntoPyDict::into_py_dict(options, py)?;
+            let copied = py.import("numpy")?.call_method("array", (array,), Some(&options))?;
+            Ok(copied.cast_into::<PyUntypedArray>()?)
+        }
+    }
+}
+
+/// Whether a value is another library's array.
+fn foreign(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if value.is_instance_of::<PyUntypedArray>() {
+        return Ok(false);
+    }
+    let py = value.py();
+    if !value.hasattr(intern!(py, "__dlpack__"))? {
+        return Ok(false);
+    }
+    // NumPy's own scalars have it too in some versions; they are no arrays.
+    Ok(!value.is_instance(&py.import("numpy")?.getattr("generic")?)?)
+}
+
+/// The tensor of an array, over the array's own memory.
+///
+/// # Errors
+/// `TypeError` for a dtype that tensors do not have.
+pub fn to_tensor(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
+    match of_array(array) {
+        Some(DType::Float16) => borrow::<half::f16>(array),
+        Some(DType::Bfloat16) => borrow::<half::bf16>(array),
+        Some(DType::Float32) => borrow::<f32>(array),
+        Some(DType::Float64) => borrow::<f64>(array),
+        Some(DType::Int32) => borrow::<i32>(array),
+        Some(DType::Int64) => borrow::<i64>(array),
+        Some(DType::Uint8) => borrow::<u8>(array),
+        Some(DType::Bool) => booleans(array),
+        _ => Err(PyTypeError::new_err(format!(
+            "NumPy arrays of dtype {} are no tensors: they are float16, float32, float64, int32, int64, uint8 or bool",
+            array.dtype()
+        ))),
+    }
+}
+
+/// The array of a tensor; it takes over the tensor's elements where nobody else has them. A tensor of rank 0
+/// is NumPy's scalar.
+pub fn from_tensor(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>> {
+    fn own<T: Element + NumpyElement>(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>> {
+        let array = tensor.into_array::<T>().map_err(plain)?;
+        Ok(PyArray::from_owned_array(py, array).into_any())
+    }
+    let scalar = tensor.rank() == 0;
+    let array = match tensor.dtype() {
+        DType::Float16 => own::<half::f16>(py, tensor),
+        DType::Bfloat16 => own::<half::bf16>(py, tensor),
+        DType::Float32 => own::<f32>(py, tensor),
+        DType::Float64 => own::<f64>(py, tensor),
+        DType::Int32 => own::<i32>(py, tensor),
+        DType::Int64 => own::<i64>(py, tensor),
+        DType::Uint8 => own::<u8>(py, tensor),
+        DType::Bool => own::<bool>(py, tensor),
+        DType::Resource => Err(PyTypeError::new_err("a variable's handle is no array")),
+    }?;
+    match scalar {
+        true => array.get_item(()),
+        false => Ok(array),
+    }
+}
+
+/// The address from which the engine reads an array: the array's own where it need not be copied.
+#[pyfunction]
+pub fn address(array: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let tensor = to_tensor(&as_array(array, None)?)?;
+    let start = match tensor.dtype() {
+        DType::Float16 => tensor.as_slice::<half::f16>().map_err(plain)?.as_ptr().addr(),
+        DType::Float32 => tensor.as_slice::<f32>().map_err(plain)?.as_ptr().addr(),
+        DType::Float64 => tensor.as_slice::<f64>().map_err(plain)?.as_ptr().addr(),
+        DType::Int32 => tensor.as_slice::<i32>().map_err(plain)?.as_ptr().addr(),
+        DType::Int64 => tensor.as_slice::<i64>().map_err(plain)?.as_ptr().addr(),
+        DType::Uint8 => tensor.as_slice::<u8>().map_err(plain)?.as_ptr().addr(),
+        _ => tensor.as_slice::<bool>().map_err(plain)?.as_ptr().addr(),
+    };
+    Ok(start)
+}

@@ -1,0 +1,48 @@
+//! `tconv._tconv`: the engine's graph, session and kernels as Python objects. The package around it gives them
+//! TensorFlow's names; neither has arithmetic or a rule of shapes of its own.
+
+use pyo3::prelude::*;
+
+mod array;
+mod builders;
+mod diagnostic;
+mod dtype;
+mod error;
+mod fetch;
+mod frames;
+mod graph;
+mod html;
+mod operand;
+mod operation;
+mod session;
+mod tensor;
+mod tensor_shape;
+mod threads;
+mod variable;
+
+#[pymodule]
+fn _tconv(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    dtype::register(module)?;
+    module.add_class::<dtype::PyDType>()?;
+    module.add_class::<tensor_shape::PyDimension>()?;
+    module.add_class::<tensor_shape::PyTensorShape>()?;
+    module.add_class::<graph::PyGraph>()?;
+    module.add_class::<tensor::PyTensor>()?;
+    module.add_class::<operation::PyOperation>()?;
+    module.add_class::<variable::PyVariable>()?;
+    module.add_class::<session::PySession>()?;
+    module.add_class::<diagnostic::PyDiagnostic>()?;
+    module.add_class::<diagnostic::PyRequirement>()?;
+    macro_rules! functions {
+        ($($function:path),* $(,)?) => { $(module.add_function(wrap_pyfunction!($function, module)?)?;)* };
+    }
+    functions! {
+        array::address, dtype::as_dtype, graph::get_default_graph, graph::reset_default_graph,
+        session::get_default_session, threads::set_num_threads, threads::get_num_threads,
+        builders::apply, builders::convert_to_tensor, builders::constant, builders::placeholder, builders::pool,
+        builders::random, builders::reduce, builders::concat, builders::stack, builders::unstack,
+        builders::transpose, builders::cast, builders::fill, builders::group, builders::gradients,
+    }
+    Ok(())
+}

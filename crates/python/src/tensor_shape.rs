@@ -1,0 +1,319 @@
+//! `TensorShape` and `Dimension`: the engine's shapes under TensorFlow's names.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyInt, PyIterator, PyList, PySlice, PyString};
+use tconv::shape::Names;
+use tconv::{Dim, Shape};
+
+use crate::error::plain;
+
+/// A size of a shape; `value` is None where it is not known.
+#[pyclass(name = "Dimension", module = "tconv._tconv", frozen)]
+#[derive(Clone)]
+pub struct PyDimension(pub Dim);
+
+/// A shape as far as it is known.
+#[pyclass(name = "TensorShape", module = "tconv._tconv", frozen, sequence)]
+#[derive(Clone)]
+pub struct PyTensorShape(pub Shape);
+
+/// The size that an integer, None, a `Dimension`, a name or an expression means.
+pub fn dim(value: &Bound<'_, PyAny>, names: &mut Names) -> PyResult<Dim> {
+    if value.is_none() {
+        return Ok(Dim::unknown("?"));
+    }
+    if let Ok(size) = value.cast::<PyDimension>() {
+        return Ok(size.get().0.clone());
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return names.parse(&text.to_string_lossy()).map_err(plain);
+    }
+    match value.extract::<i64>() {
+        Ok(size) if size >= 0 => Ok(Dim::Known(size)),
+        Ok(size) => Err(PyValueError::new_err(format!("Dimension {size} must be >= 0"))),
+        Err(_) => Err(PyTypeError::new_err(format!(
+            "Dimension value must be integer or None or have an __index__ method, got value '{}' with type '{}'",
+            value.repr()?,
+            value.get_type().repr()?
+        ))),
+    }
+}
+
+/// The shape that a `TensorShape`, a list of sizes, one size or None (an unknown rank) means.
+pub fn shape(value: &Bound<'_, PyAny>) -> PyResult<Shape> {
+    if value.is_none() {
+        return Ok(Shape::unknown());
+    }
+    if let Ok(shape) = value.cast::<PyTensorShape>() {
+        return Ok(shape.get().0.clone());
+    }
+    let mut names = Names::new();
+    if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyDimension>() {
+        return Ok(Shape::new(vec![dim(value, &mut names)?]));
+    }
+    let sizes = value.try_iter()?.map(|size| dim(&size?, &mut names));
+    Ok(Shape::new(sizes.collect::<PyResult<_>>()?))
+}
+
+fn other(value: &Bound<'_, PyAny>) -> PyResult<PyTensorShape> {
+    shape(value).map(PyTensorShape)
+}
+
+#[pymethods]
+impl PyDimension {
+    #[new]
+    fn new(value: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        dim(value, &mut Names::new()).map(PyDimension)
+    }
+
+    #[getter]
+    fn value(&self) -> Option<i64> {
+        self.0.known()
+    }
+
+    fn is_compatible_with(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.0.is_compatible_with(&dim(other, &mut Names::new())?))
+    }
+
+    fn __index__(&self) -> PyResult<i64> {
+        let unknown = || PyTypeError::new_err("this size is not known before the graph runs");
+        self.0.known().ok_or_else(unknown)
+    }
+
+    fn __int__(&self) -> PyResult<i64> {
+        self.__index__()
+    }
+
+    fn __bool__(&self) -> bool {
+        self.0.known() != Some(0)
+    }
+
+    /// None where either is not known, as in TensorFlow.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> Option<bool> {
+        let other = dim(other, &mut Names::new()).ok()?;
+        Some(self.0.known()? == other.known()?)
+    }
+
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.0.known().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn __add__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        let other = dim(other, &mut Names::new())?;
+        self.0.clone().plus(other).map(PyDimension).map_err(plain)
+    }
+
+    fn __radd__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        self.__add__(other)
+    }
+
+    fn __sub__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        let other = dim(other, &mut Names::new())?;
+        self.0.clone().minus(other).map(PyDimension).map_err(plain)
+    }
+
+    fn __mul__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        let other = dim(other, &mut Names::new())?;
+        self.0.clone().times(other).map(PyDimension).map_err(plain)
+    }
+
+    fn __rmul__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        self.__mul__(other)
+    }
+
+    fn __floordiv__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        let other = dim(other, &mut Names::new())?;
+        self.0.clone().floor_div(other).map(PyDimension).map_err(plain)
+    }
+
+    fn __mod__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        let other = dim(other, &mut Names::new())?;
+        self.0.modulo(other).map(PyDimension).map_err(plain)
+    }
+
+    fn __str__(&self) -> String {
+        self.0.known().map_or("?".to_string(), |size| size.to_string())
+    }
+
+    fn __repr__(&self) -> String {
+        let value = self.0.known().map_or("None".to_string(), |size| size.to_string());
+        format!("Dimension({value})")
+    }
+}
+
+#[pymethods]
+impl PyTensorShape {
+    #[new]
+    fn new(dims: &Bound<'_, PyAny>) -> PyResult<PyTensorShape> {
+        other(dims)
+    }
+
+    #[getter]
+    fn ndims(&self) -> Option<usize> {
+        self.0.rank()
+    }
+
+    #[getter]
+    fn rank(&self) -> Option<usize> {
+        self.0.rank()
+    }
+
+    /// The sizes; None where not even their number is known.
+    #[getter]
+    fn dims(&self) -> Option<Vec<PyDimension>> {
+        let dims = self.0.dims()?;
+        Some(dims.iter().cloned().map(PyDimension).collect())
+    }
+
+    /// The sizes as integers, None for each that is not known. Raises `ValueError` where their number is not.
+    fn as_list(&self) -> PyResult<Vec<Option<i64>>> {
+        match self.0.dims() {
+            Some(dims) => Ok(dims.iter().map(Dim::known).collect()),
+            None => Err(PyValueError::new_err(
+                "as_list() is not defined on an unknown TensorShape.",
+            )),
+        }
+    }
+
+    fn num_elements(&self) -> PyResult<Option<i64>> {
+        let elements = self.0.elements().map_err(plain)?;
+        Ok(elements.and_then(|elements| elements.known()))
+    }
+
+    fn is_fully_defined(&self) -> bool {
+        self.0.known().is_some()
+    }
+
+    fn is_compatible_with(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.0.is_compatible_with(&shape(other)?))
+    }
+
+    fn assert_is_compatible_with(&self, other: &Bound<'_, PyAny>) -> PyResult<()> {
+        let other = shape(other)?;
+        match self.0.is_compatible_with(&other) {
+            true => Ok(()),
+            false => Err(PyValueError::new_err(format!(
+                "Shapes {} and {other} are incompatible",
+                self.0
+            ))),
+        }
+    }
+
+    fn assert_has_rank(&self, rank: usize) -> PyResult<()> {
+        match self.0.rank() {
+            Some(found) if found != rank => Err(PyValueError::new_err(format!(
+                "Shape {} must have rank {rank}",
+                self.0
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn assert_is_fully_defined(&self) -> PyResult<()> {
+        match self.0.known() {
+            Some(_) => Ok(()),
+            None => Err(PyValueError::new_err(format!("Shape {} is not fully defined", self.0))),
+        }
+    }
+
+    fn merge_with(&self, other: &Bound<'_, PyAny>) -> PyResult<PyTensorShape> {
+        self.0.merge(&shape(other)?).map(PyTensorShape).map_err(plain)
+    }
+
+    fn with_rank(&self, rank: usize) -> PyResult<PyTensorShape> {
+        self.assert_has_rank(rank)?;
+        Ok(match self.0.rank() {
+            Some(_) => self.clone(),
+            None => PyTensorShape(Shape::of_rank(rank, "?")),
+        })
+    }
+
+    fn with_rank_at_least(&self, rank: usize) -> PyResult<PyTensorShape> {
+        match self.0.rank() {
+            Some(found) if found < rank => Err(PyValueError::new_err(format!(
+                "Shape {} must have rank at least {rank}",
+                self.0
+            ))),
+            _ => Ok(self.clone()),
+        }
+    }
+
+    fn concatenate(&self, other: &Bound<'_, PyAny>) -> PyResult<PyTensorShape> {
+        let other = shape(other)?;
+        Ok(PyTensorShape(match (self.0.dims(), other.dims()) {
+            (Some(first), Some(second)) => Shape::new([first, second].concat()),
+            _ => Shape::unknown(),
+        }))
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        self.0.rank().ok_or_else(|| {
+            PyValueError::new_err("Cannot take the length of shape with unknown rank.")
+        })
+    }
+
+    fn __bool__(&self) -> bool {
+        self.0.rank().is_some()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        let dims = self.dims().ok_or_else(|| {
+            PyValueError::new_err("Cannot iterate over a shape with unknown rank.")
+        })?;
+        PyList::new(py, dims)?.try_iter()
+    }
+
+    fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = key.py();
+        let Some(dims) = self.dims() else {
+            return match key.cast::<PySlice>() {
+                Ok(_) => Ok(Bound::new(py, PyTensorShape(Shape::unknown()))?.into_any()),
+                Err(_) => Ok(Bound::new(py, PyDimension(Dim::unknown("?")))?.into_any()),
+            };
+        };
+        let picked = PyList::new(py, dims)?.as_any().get_item(key)?;
+        match key.cast::<PySlice>() {
+            Ok(_) => Ok(Bound::new(py, other(&picked)?)?.into_any()),
+            Err(_) => Ok(picked),
+        }
+    }
+
+    fn __eq__(&self, value: &Bound<'_, PyAny>) -> bool {
+        let Ok(other) = shape(value) else { return false };
+        let sizes = |shape: &Shape| shape.dims().map(|dims| dims.iter().map(Dim::known).collect::<Vec<_>>());
+        sizes(&self.0) == sizes(&other)
+    }
+
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.0.known().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        match self.0.dims() {
+            None => "TensorShape(None)".to_string(),
+            Some(dims) => {
+                let sizes: Vec<String> = dims
+                    .iter()
+                    .map(|dim| dim.known().map_or("None".to_string(), |size| size.to_string()))
+                    .collect();
+                format!("TensorShape([{}])", sizes.join(", "))
+            }
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Option<Vec<Option<i64>>>,))> {
+        let sizes = slf.get().0.dims().map(|dims| dims.iter().map(Dim::known).collect());
+        Ok((slf.get_type().into_any(), (sizes,)))
+    }
+}

@@ -1,0 +1,72 @@
+//! Where a tensor's elements live: in a vector of its own, or in memory that somebody else owns.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::Element;
+
+/// Memory that [`Tensor::from_owner`](crate::Tensor::from_owner) reads in place, such as an array of another
+/// language. The tensor and its clones keep the owner alive.
+pub trait Owner<T>: Send + Sync {
+    /// The elements in row-major order: at every call the same ones.
+    fn elements(&self) -> &[T];
+}
+
+/// The elements of one tensor and its clones.
+#[derive(Clone)]
+pub enum Elements<T> {
+    Own(Arc<Vec<T>>),
+    /// Never written: a write copies the elements first.
+    Borrowed(Arc<dyn Owner<T>>),
+}
+
+impl<T: Element> Elements<T> {
+    /// Whether a write copies nothing.
+    pub fn is_unique(&self) -> bool {
+        match self {
+            Elements::Own(data) => Arc::strong_count(data) == 1,
+            Elements::Borrowed(_) => false,
+        }
+    }
+
+    /// Whether somebody else owns the memory.
+    pub fn is_borrowed(&self) -> bool {
+        matches!(self, Elements::Borrowed(_))
+    }
+
+    /// The elements to be written, copied first unless they are unique.
+    pub fn make_mut(&mut self) -> &mut [T] {
+        if let Elements::Borrowed(owner) = self {
+            *self = Elements::Own(Arc::new(owner.elements().to_vec()));
+        }
+        match self {
+            Elements::Own(data) => Arc::make_mut(data).as_mut_slice(),
+            Elements::Borrowed(_) => &mut [],
+        }
+    }
+
+    /// The elements, copied unless they are unique.
+    pub fn into_vec(self) -> Vec<T> {
+        match self {
+            Elements::Own(data) => Arc::unwrap_or_clone(data),
+            Elements::Borrowed(owner) => owner.elements().to_vec(),
+        }
+    }
+}
+
+impl<T> Deref for Elements<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Elements::Own(data) => data,
+            Elements::Borrowed(owner) => owner.elements(),
+        }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Elements<T> {
+    fn eq(&self, other: &Elements<T>) -> bool {
+        **self == **other
+    }
+}
