@@ -1,10 +1,16 @@
+use std::fmt;
+use std::sync::Arc;
+
 use tconv_tensor::{DType, Element, Tensor};
 
 use crate::operand::{integers, number};
 use crate::{Error, Graph, Output, Result, dispatch, location, random};
 
+/// A function that makes an initial value of these sizes and dtype in a graph.
+pub type InitialValue = dyn Fn(&Graph, &[i64], DType) -> Result<Output> + Send + Sync;
+
 /// How a variable's initial value is made: TensorFlow's initializers and those of tf_slim.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Initializer {
     /// Zeros.
     Zeros,
@@ -17,6 +23,24 @@ pub enum Initializer {
     Value(Tensor),
     /// Random values.
     Random(RandomInitializer),
+    /// A tensor of the graph, of the variable's own dtype and shape.
+    Output(Output),
+    /// What this function makes.
+    With(Arc<InitialValue>),
+}
+
+impl fmt::Debug for Initializer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Initializer::Zeros => f.write_str("Zeros"),
+            Initializer::Ones => f.write_str("Ones"),
+            Initializer::Constant(value) => f.debug_tuple("Constant").field(value).finish(),
+            Initializer::Value(value) => f.debug_tuple("Value").field(value).finish(),
+            Initializer::Random(random) => f.debug_tuple("Random").field(random).finish(),
+            Initializer::Output(output) => f.debug_tuple("Output").field(output).finish(),
+            Initializer::With(_) => f.write_str("With(..)"),
+        }
+    }
 }
 
 /// An initializer that draws its values.
@@ -176,8 +200,27 @@ impl Initializer {
                 graph.constant_named("initial_value", spread(value, sizes, dtype)?)
             }
             Initializer::Random(random) => random.build(graph, sizes, dtype),
+            Initializer::Output(value) => {
+                graph.check_own(value.graph(), &value.name())?;
+                of_dtype(value.clone(), dtype)
+            }
+            Initializer::With(make) => of_dtype(make(graph, sizes, dtype)?, dtype),
         }
     }
+}
+
+/// Refuses an initial value of another dtype than the variable's.
+pub(crate) fn of_dtype(value: Output, dtype: DType) -> Result<Output> {
+    if value.dtype() == dtype {
+        return Ok(value);
+    }
+    let given = value.dtype();
+    Err(Error::value(format!(
+        "Initializer type '{given}' and explicit dtype '{dtype}' don't match."
+    ))
+    .help(format!(
+        "the initial value is {value}; math::cast converts it"
+    )))
 }
 
 impl RandomInitializer {

@@ -107,6 +107,6 @@ pub(crate) static OPS: &[&OpDef] = &[
 ];
 
 /// The op registered under a name.
-pub(crate) fn find(name: &str) -> Option<&'static OpDef> {
+pub fn find(name: &str) -> Option<&'static OpDef> {
     OPS.iter().copied().find(|def| def.name == name)
 }

@@ -15,7 +15,8 @@ pub use momentum::MomentumOptimizer;
 
 use crate::operand::number;
 use crate::{
-    Error, Graph, Initializer, Operation, Output, Result, Variable, gradients, location, math,
+    Error, Graph, Initializer, Operation, Output, Result, Reuse, Variable, gradients, location,
+    math,
 };
 
 /// A gradient, where any arrives, and the variable that it is for.
@@ -124,7 +125,7 @@ fn own_variable(
 ) -> Result<Variable> {
     let variables = graph.global_variables();
     let taken = |name: &str| {
-        let name = graph.read().variables.full_name(name);
+        let name = graph.current_variable_scope().full_name(name);
         variables.iter().any(|variable| variable.name() == name)
     };
     let numbered = (1..).map(|i| format!("{name}_{i}"));
@@ -137,6 +138,7 @@ fn own_variable(
         .dtype(dtype)
         .initializer(initial)
         .trainable(false)
+        .reuse(Reuse::No)
         .build()
 }
 

@@ -33,7 +33,11 @@ pub struct Session {
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
     /// Kernels' scratch that no run uses now.
     scratch: Mutex<Vec<run::Rooms>>,
+    interrupt: Option<Interrupt>,
 }
+
+/// Says whether a run is to end; see [`Session::set_interrupt`].
+type Interrupt = Box<dyn Fn() -> Result<()> + Send + Sync>;
 
 /// Where a variable's value lives.
 type Slot = Arc<Mutex<Option<Tensor>>>;
@@ -91,7 +95,14 @@ impl Session {
             streams: Mutex::default(),
             plans: Mutex::default(),
             scratch: Mutex::default(),
+            interrupt: None,
         }
+    }
+
+    /// `interrupt` is called by the thread that runs, between ops, some times a second; an error from it ends the
+    /// run. So a host language can stop a long run.
+    pub fn set_interrupt(&mut self, interrupt: impl Fn() -> Result<()> + Send + Sync + 'static) {
+        self.interrupt = Some(Box::new(interrupt));
     }
 
     /// The graph that it runs.

@@ -1,11 +1,13 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::Location;
-
 use tconv_shape::Shape;
 use tconv_tensor::DType;
 
-use crate::{Error, Graph, Initializer, Operand, Operation, Output, Result, location};
+use crate::initializer::of_dtype;
+use crate::scopes::OpenVariables;
+use crate::{
+    Error, Graph, Initializer, Location, Operand, Operation, Output, Result, Reuse, location,
+};
 
 /// A variable: its value lives in a session and outlasts a run.
 ///
@@ -32,6 +34,11 @@ impl Variable {
     /// The operation that gives it its initial value.
     pub fn initializer(&self) -> &Operation {
         &self.initializer
+    }
+
+    /// The value that it starts with, made anew where it is random.
+    pub fn initial_value(&self) -> Output {
+        self.initializer.input(1)
     }
 
     /// Its value, as a fetch reads it.
@@ -110,51 +117,14 @@ impl fmt::Debug for Variable {
     }
 }
 
-/// Whether `get_variable` makes variables or gives those that are there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reuse {
-    /// Makes them; one that is there already is an error.
-    #[default]
-    No,
-    /// Gives them; one that is not there is an error.
-    Yes,
-    /// Gives those that are there and makes the others.
-    Auto,
-}
-
-/// The variables of a graph and the open variable scopes.
+/// The variables of a graph and the open variable scope.
 #[derive(Default)]
 pub(crate) struct Variables {
     pub all: Vec<Variable>,
     by_name: HashMap<String, Variable>,
-    scope: String,
-    reuse: Reuse,
-    /// How often each variable scope was opened, for the numbering of default names.
-    opened: HashMap<String, usize>,
-}
-
-impl Variables {
-    pub fn full_name(&self, name: &str) -> String {
-        if self.scope.is_empty() {
-            name.to_string()
-        } else {
-            format!("{}/{name}", self.scope)
-        }
-    }
-
-    /// `name`, with `_1`, `_2`, ... where a scope of that name was opened here before.
-    pub fn unique_scope(&self, name: &str) -> String {
-        let opened = |name: &str| {
-            self.opened
-                .get(&self.full_name(name))
-                .is_some_and(|&count| count > 0)
-        };
-        let numbered = (1..).map(|i| format!("{name}_{i}"));
-        std::iter::once(name.to_string())
-            .chain(numbered)
-            .find(|name| !opened(name))
-            .unwrap_or_default()
-    }
+    pub open: OpenVariables,
+    /// How often any variable scope was opened.
+    pub openings: u64,
 }
 
 /// A variable that is being made or looked up; [`Graph::variable`] starts it.
@@ -162,21 +132,23 @@ pub struct VariableBuilder<'a> {
     graph: &'a Graph,
     name: String,
     shape: Shape,
-    dtype: DType,
+    dtype: Option<DType>,
     initializer: Option<Initializer>,
     trainable: bool,
-    location: &'static Location<'static>,
+    reuse: Option<Reuse>,
+    location: Location,
 }
 
 impl VariableBuilder<'_> {
-    /// The dtype, float32 without this.
+    /// The dtype; without this that of a value that it starts with, or what the variable scope says, or else
+    /// float32.
     pub fn dtype(mut self, dtype: DType) -> Self {
-        self.dtype = dtype;
+        self.dtype = Some(dtype);
         self
     }
 
-    /// How its initial value is made: without this Glorot's uniform, as in TensorFlow, and zeros for
-    /// integers.
+    /// How its initial value is made: without this as the variable scope says, or else by Glorot's uniform
+    /// rule, as in TensorFlow, and zeros for integers.
     pub fn initializer(mut self, initializer: Initializer) -> Self {
         self.initializer = Some(initializer);
         self
@@ -188,23 +160,37 @@ impl VariableBuilder<'_> {
         self
     }
 
+    /// Whether one that is there is reused, whatever the variable scope says.
+    pub fn reuse(mut self, reuse: Reuse) -> Self {
+        self.reuse = Some(reuse);
+        self
+    }
+
     /// Makes the variable, or gives it where the variable scope says to reuse it.
     ///
     /// # Errors
     /// `Value` when it exists already or does not, against what the scope says, when its shape is not
     /// fully known, or when one that exists has another shape or dtype.
-    pub fn build(self) -> Result<Variable> {
+    pub fn build(mut self) -> Result<Variable> {
         let _from = location::began(self.location);
-        let (name, reuse, existing) = {
-            let state = self.graph.read();
-            let name = state.variables.full_name(&self.name);
-            (
-                name.clone(),
-                state.variables.reuse,
-                state.variables.by_name.get(&name).cloned(),
-            )
+        let scope = self.graph.current_variable_scope();
+        let name = self.graph.take_name();
+        let name = scope.full_name(name.as_deref().unwrap_or(&self.name));
+        let existing = self.graph.read().variables.by_name.get(&name).cloned();
+        let given = match &self.initializer {
+            Some(Initializer::Value(value)) => Some((value.shape().into(), value.dtype())),
+            Some(Initializer::Output(value)) => Some((value.static_shape().clone(), value.dtype())),
+            _ => None,
         };
-        match (existing, reuse) {
+        self.initializer = self.initializer.or_else(|| scope.initializer().cloned());
+        if let Some((shape, dtype)) = given {
+            self.dtype = self.dtype.or(Some(dtype));
+            if self.shape.rank().is_none() {
+                self.shape = shape;
+            }
+        }
+        let dtype = self.dtype.unwrap_or(scope.dtype());
+        match (existing, self.reuse.unwrap_or(scope.reuse())) {
             (Some(_), Reuse::No) => Err(Error::value(format!(
                 "Variable {name} already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in VarScope?"
             ))
@@ -213,9 +199,9 @@ impl VariableBuilder<'_> {
                 "Variable {name} does not exist, or was not created with tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in VarScope?"
             ))
             .help("Graph::variable_scope_reuse with Reuse::Auto makes the variables that are not there")),
-            (Some(variable), _) => self.matching(variable),
+            (Some(variable), _) => self.matching(variable, dtype),
             (None, _) => {
-                let made = self.make(&name)?;
+                let made = self.make(&name, dtype)?;
                 let mut state = self.graph.write();
                 state.variables.by_name.insert(name, made.clone());
                 state.variables.all.push(made.clone());
@@ -224,7 +210,7 @@ impl VariableBuilder<'_> {
         }
     }
 
-    fn matching(&self, variable: Variable) -> Result<Variable> {
+    fn matching(&self, variable: Variable, dtype: DType) -> Result<Variable> {
         let (name, found) = (variable.name(), variable.static_shape());
         if !found.is_compatible_with(&self.shape) {
             return Err(Error::value(format!(
@@ -232,10 +218,9 @@ impl VariableBuilder<'_> {
                 self.shape
             )));
         }
-        if variable.value.dtype() != self.dtype {
+        if variable.value.dtype() != dtype {
             return Err(Error::value(format!(
-                "Trying to share variable {name}, but specified dtype {} and found dtype {}.",
-                self.dtype,
+                "Trying to share variable {name}, but specified dtype {dtype} and found dtype {}.",
                 variable.value.dtype()
             )));
         }
@@ -243,49 +228,58 @@ impl VariableBuilder<'_> {
     }
 
     /// Adds the nodes that TensorFlow adds, under its names; the open name scopes do not count.
-    fn make(&self, name: &str) -> Result<Variable> {
+    fn make(&self, name: &str, dtype: DType) -> Result<Variable> {
         let Some(sizes) = self.shape.known() else {
             return Err(Error::value(format!(
                 "Shape of a new variable ({name}) must be fully defined, but instead was {}.",
                 self.shape
             )));
         };
-        let (graph, dtype) = (self.graph, self.dtype);
-        graph.outside_scopes(|| {
-            graph.op_scope(name, |own| {
-                let default = if dtype.is_floating() {
-                    Initializer::glorot_uniform()
-                } else {
-                    Initializer::Zeros
-                };
-                let initializer = self.initializer.as_ref().unwrap_or(&default);
-                let initial =
-                    graph.name_scope("Initializer", || initializer.build(graph, &sizes, dtype))?;
-                let handle = graph
-                    .add("VarHandleOp")
-                    .name(own)
-                    .attr("dtype", dtype)
-                    .attr("shape", self.shape.clone())
-                    .attr("shared_name", own.trim_end_matches('/'))
-                    .output()?;
-                let child = |op: &str, name: &str| graph.add(op).name(name).input(&handle);
-                child("VarIsInitializedOp", "IsInitialized/VarIsInitializedOp").build()?;
-                let assign = child("AssignVariableOp", "Assign")
-                    .input(&initial)
-                    .attr("dtype", dtype);
-                let initializer = assign.build()?;
-                let value = child("ReadVariableOp", "Read/ReadVariableOp")
-                    .attr("dtype", dtype)
-                    .output()?;
-                Ok(Variable {
-                    handle,
-                    initializer,
-                    value,
-                    trainable: self.trainable,
-                })
-            })
-        })
+        let default = match dtype.is_floating() {
+            true => Initializer::glorot_uniform(),
+            false => Initializer::Zeros,
+        };
+        let initializer = self.initializer.as_ref().unwrap_or(&default);
+        let initial = || initializer.build(self.graph, &sizes, dtype);
+        let graph = self.graph;
+        graph.outside_scopes(|| add_nodes(graph, name, Some(&self.shape), self.trainable, initial))
     }
+}
+
+/// The nodes of a variable in a scope called `name`.
+fn add_nodes(
+    graph: &Graph,
+    name: &str,
+    shape: Option<&Shape>,
+    trainable: bool,
+    initial: impl FnOnce() -> Result<Output>,
+) -> Result<Variable> {
+    graph.op_scope(name, |own| {
+        let initial = graph.name_scope("Initializer", initial)?;
+        let dtype = initial.dtype();
+        let handle = graph
+            .add("VarHandleOp")
+            .name(own)
+            .attr("dtype", dtype)
+            .attr("shape", shape.unwrap_or(initial.static_shape()).clone())
+            .attr("shared_name", own.trim_end_matches('/'))
+            .output()?;
+        let child = |op: &str, name: &str| graph.add(op).name(name).input(&handle);
+        child("VarIsInitializedOp", "IsInitialized/VarIsInitializedOp").build()?;
+        let assign = child("AssignVariableOp", "Assign")
+            .input(&initial)
+            .attr("dtype", dtype);
+        let initializer = assign.build()?;
+        let value = child("ReadVariableOp", "Read/ReadVariableOp")
+            .attr("dtype", dtype)
+            .output()?;
+        Ok(Variable {
+            handle,
+            initializer,
+            value,
+            trainable,
+        })
+    })
 }
 
 impl Graph {
@@ -296,14 +290,16 @@ impl Graph {
             graph: self,
             name: name.to_string(),
             shape: shape.into(),
-            dtype: DType::Float32,
+            dtype: None,
             initializer: None,
             trainable: true,
-            location: Location::caller(),
+            reuse: None,
+            location: location::here(),
         }
     }
 
-    /// A trainable float32 variable with Glorot's uniform initial values (TensorFlow's `get_variable`).
+    /// A trainable variable of the variable scope's dtype, float32 without one, with the scope's initial values
+    /// or else Glorot's uniform ones (TensorFlow's `get_variable`).
     ///
     /// # Errors
     /// As [`VariableBuilder::build`].
@@ -312,69 +308,49 @@ impl Graph {
         self.variable(name, shape).build()
     }
 
-    /// Runs `build` with `name` put before the names of variables and of ops. Unlike a name scope it is
-    /// not numbered for variables: opening it again means the same variables.
+    /// A variable that starts with a value (`tf.Variable`), of the value's shape and dtype or of `dtype`. Its
+    /// name, `Variable` where none is given, is that of a node: it stands in the open name scope, and is numbered
+    /// where it is taken. `get_variable` does not find it.
     ///
     /// # Errors
-    /// `Value` for a name that is none; what `build` returns.
-    pub fn variable_scope<T>(&self, name: &str, build: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.variable_scope_reuse(name, Reuse::No, build)
+    /// `Value` for a tensor of another dtype, `Type` for a number that the dtype does not hold.
+    #[track_caller]
+    pub fn variable_from(
+        &self,
+        initial: impl Operand,
+        trainable: bool,
+        name: Option<&str>,
+        dtype: Option<DType>,
+    ) -> Result<Variable> {
+        let _from = location::caller();
+        let value = || initial.to_output(self, dtype, "initial_value");
+        self.variable_from_fn(value, trainable, name, dtype)
     }
 
-    /// [`Graph::variable_scope`] that says whether variables are reused; a scope within one that reuses
-    /// reuses too.
+    /// [`Graph::variable_from`] whose value a function makes: its nodes stand within the variable's scope, and wait
+    /// for no control dependencies.
     ///
     /// # Errors
-    /// As [`Graph::variable_scope`].
-    pub fn variable_scope_reuse<T>(
+    /// As [`Graph::variable_from`]; what `initial` returns.
+    #[track_caller]
+    pub fn variable_from_fn(
         &self,
-        name: &str,
-        reuse: Reuse,
-        build: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        self.both_scopes(name, name, reuse, build)
-    }
-
-    fn both_scopes<T>(
-        &self,
-        names: &str,
-        name: &str,
-        reuse: Reuse,
-        build: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        self.name_scope(names, || {
-            let outer = {
-                let mut state = self.write();
-                let variables = &mut state.variables;
-                let scope = variables.full_name(name);
-                *variables.opened.entry(scope.clone()).or_default() += 1;
-                let outer_scope = std::mem::replace(&mut variables.scope, scope);
-                let outer_reuse = variables.reuse;
-                if reuse != Reuse::No {
-                    variables.reuse = reuse;
-                }
-                (outer_scope, outer_reuse)
-            };
-            let _restore = crate::graph::Restore(|| {
-                let mut state = self.write();
-                let variables = &mut state.variables;
-                let inner = format!("{}/", variables.scope);
-                variables.opened.retain(|name, _| !name.starts_with(&inner));
-                (variables.scope, variables.reuse) = outer.clone();
-            });
-            build()
-        })
-    }
-
-    /// [`Graph::variable_scope`] of a layer: `default`, numbered for variables where it was opened
-    /// before, and for nodes where that name scope was.
-    pub(crate) fn layer_scope<T>(
-        &self,
-        default: &str,
-        build: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        let name = self.read().variables.unique_scope(default);
-        self.both_scopes(default, &name, Reuse::No, build)
+        initial: impl FnOnce() -> Result<Output>,
+        trainable: bool,
+        name: Option<&str>,
+        dtype: Option<DType>,
+    ) -> Result<Variable> {
+        let _from = location::caller();
+        let initial = || match dtype {
+            Some(dtype) => of_dtype(initial()?, dtype),
+            None => initial(),
+        };
+        let outer = self.clear_control_dependencies();
+        let made = self.within(outer, || {
+            add_nodes(self, name.unwrap_or("Variable"), None, trainable, initial)
+        })?;
+        self.write().variables.all.push(made.clone());
+        Ok(made)
     }
 
     /// All variables, in the order in which they were made.

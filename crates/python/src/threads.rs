@@ -21,13 +21,15 @@ pub fn get(count: usize) -> PyResult<Threads> {
         0 => COUNT.load(Ordering::Relaxed),
         count => count,
     };
-    let mut pools = POOLS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut pools = POOLS
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     let pools = pools.get_or_insert_default();
     if let Some(threads) = pools.get(&count) {
         return Ok(threads.clone());
     }
     let made = match count {
-        0 => Threads::from_env(),
+        0 => Threads::new(0),
         count => Threads::new(count),
     };
     let made = made.map_err(plain)?;

@@ -31,7 +31,7 @@ pub use matmul::{matmul, matmul_with};
 pub(crate) use range::RANGE;
 pub use range::range;
 pub use reduce::{
-    Axes, reduce_max, reduce_max_keep_dims, reduce_mean, reduce_mean_keep_dims, reduce_sum,
+    Axes, reduce, reduce_max, reduce_max_keep_dims, reduce_mean, reduce_mean_keep_dims, reduce_sum,
     reduce_sum_keep_dims,
 };
 pub(crate) use reduce::{MAX, MEAN, SUM};

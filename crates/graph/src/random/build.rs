@@ -1,9 +1,7 @@
-use std::panic::Location;
-
 use tconv_tensor::DType;
 
 use crate::operand::number;
-use crate::{Error, Graph, Operand, Output, Result, location};
+use crate::{Error, Graph, Location, Operand, Output, Result, location};
 
 /// Values from a normal distribution of mean 0 and standard deviation 1, or what the builder says
 /// (`tf.random_normal`). `shape` is a list of sizes or a tensor.
@@ -63,7 +61,7 @@ struct Node<'a> {
     shape: Box<dyn Operand + 'a>,
     dtype: DType,
     seed: Option<i64>,
-    location: &'static Location<'static>,
+    location: Location,
 }
 
 impl<'a> Node<'a> {
@@ -81,7 +79,7 @@ impl<'a> Node<'a> {
             shape,
             dtype: DType::Float32,
             seed: None,
-            location: Location::caller(),
+            location: location::here(),
         }
     }
 

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tconv_kernels::Threads;
 use tconv_kernels::simd::InstructionSet;
@@ -22,6 +23,9 @@ pub struct Run<'s> {
     snapshots: HashMap<usize, Option<Tensor>>,
     scratch: Rooms,
 }
+
+/// How often a run asks whether it is to end.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 impl<'s> Run<'s> {
     pub(super) fn new(session: &'s Session) -> Run<'s> {
@@ -46,7 +50,14 @@ impl<'s> Run<'s> {
             let value = lock(&self.session.variable(name)).clone();
             self.snapshots.insert(*node, value);
         }
+        let mut asked = Instant::now();
         for step in &plan.steps {
+            if let Some(interrupt) = &self.session.interrupt
+                && asked.elapsed() > ASK_EVERY
+            {
+                interrupt()?;
+                asked = Instant::now();
+            }
             let mut inputs = Vec::with_capacity(step.inputs.len());
             for input in &step.inputs {
                 let place = &mut places[input.place];

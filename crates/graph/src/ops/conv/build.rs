@@ -1,9 +1,7 @@
-use std::panic::Location;
-
 use tconv_shape::{DataFormat, Padding};
 
 use crate::operand::apply;
-use crate::{Error, NodeBuilder, Operand, Output, Result, location};
+use crate::{Error, Location, NodeBuilder, Operand, Output, Result, location};
 
 /// Strides or dilations in every form that TensorFlow takes: one number for all axes, one for each
 /// spatial axis, or all four in the data format's order.
@@ -65,7 +63,7 @@ pub struct ConvBuilder<'a> {
     dilations: Sizes,
     padding: Padding,
     format: DataFormat,
-    location: &'static Location<'static>,
+    location: Location,
 }
 
 impl<'a> ConvBuilder<'a> {
@@ -79,7 +77,7 @@ impl<'a> ConvBuilder<'a> {
             dilations: 1.into(),
             padding: Padding::Same,
             format: DataFormat::ChannelsLast,
-            location: Location::caller(),
+            location: location::here(),
         }
     }
 

@@ -104,21 +104,43 @@ reductions! {
 #[track_caller]
 fn reduction(op: &str, input: &dyn Operand, axes: Axes, keep_dims: bool) -> Result<Output> {
     let _from = location::caller();
+    match &axes {
+        Axes::All => reduce(op, input, None, keep_dims),
+        Axes::One(axis) => reduce(op, input, Some(axis), keep_dims),
+        Axes::List(axes) => reduce(op, input, Some(axes), keep_dims),
+        Axes::Tensor(axes) => reduce(op, input, Some(axes), keep_dims),
+    }
+}
+
+/// The reduction registered as `op` (`Sum`, `Mean`, `Max`, ...) over these axes, or all.
+///
+/// # Errors
+/// `NotFound` for another op, `Value` for an axis that the input does not have.
+#[track_caller]
+pub fn reduce(
+    op: &str,
+    input: &dyn Operand,
+    axes: Option<&dyn Operand>,
+    keep_dims: bool,
+) -> Result<Output> {
+    let _from = location::caller();
     let graph = graph_of(&[input])?;
-    let input = input.to_output(&graph, None, "input")?;
-    let axes: Box<dyn Operand> = match axes {
-        Axes::All => match input.static_shape().rank() {
-            Some(rank) => Box::new(graph.constant((0..rank as i32).collect::<Vec<_>>())?),
-            None => Box::new(range(0, array::rank(&input)?, 1)?),
-        },
-        Axes::One(axis) => Box::new(axis),
-        Axes::List(axes) => Box::new(axes),
-        Axes::Tensor(axes) => Box::new(axes),
-    };
-    Ok(apply(op, op, &[&input, &*axes], |node| {
-        node.attr("keep_dims", keep_dims)
-    })?
-    .output(0))
+    let with = |node: crate::NodeBuilder| node.attr("keep_dims", keep_dims);
+    let build =
+        |input: &Output, axes: &dyn Operand| Ok(apply(op, op, &[input, axes], with)?.output(0));
+    // What the axes are made of has its own names, before the op's.
+    let input = graph.unnamed(|| input.to_output(&graph, None, "input"))?;
+    match (axes, input.static_shape().rank()) {
+        (Some(axes), _) => build(&input, axes),
+        (None, Some(rank)) => {
+            let all: Vec<i32> = (0..rank as i32).collect();
+            build(&input, &graph.unnamed(|| graph.constant(all))?)
+        }
+        (None, None) => {
+            let all = graph.unnamed(|| range(0, array::rank(&input)?, 1))?;
+            build(&input, &all)
+        }
+    }
 }
 
 struct Reduction {
