@@ -60,7 +60,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Session {
     /// A session with as many threads as the machine offers and the best instruction set that it has, or
-    /// the one that the environment variable `TCONV_INSTRUCTION_SET` names.
+    /// those that the environment variables `TCONV_NUM_THREADS` and `TCONV_INSTRUCTION_SET` name.
     ///
     /// Where those cannot be had each run says so; [`Session::with_threads`] says it at once.
     pub fn new(graph: &Graph) -> Session {
@@ -70,15 +70,18 @@ impl Session {
         })
     }
 
-    /// A session with so many threads; 0 means as many as the machine offers.
+    /// A session with so many threads; 0 means what `TCONV_NUM_THREADS` says, or as many as the machine offers.
     ///
     /// # Errors
-    /// `Unimplemented` when they cannot be started, or when `TCONV_INSTRUCTION_SET` names an instruction
-    /// set that the machine lacks.
+    /// `Unimplemented` when they cannot be started, when `TCONV_NUM_THREADS` is no number of threads, or when
+    /// `TCONV_INSTRUCTION_SET` names an instruction set that the machine lacks.
     pub fn with_threads(graph: &Graph, threads: usize) -> Result<Session> {
         Ok(Session::with(
             graph,
-            Threads::new(threads)?,
+            match threads {
+                0 => Threads::from_env()?,
+                count => Threads::new(count)?,
+            },
             InstructionSet::from_env()?,
         ))
     }
