@@ -17,6 +17,7 @@ mod training;
 mod window;
 
 use crate::op::OpDef;
+use crate::{Code, Error, Result};
 
 /// Every op that a graph may hold.
 pub(crate) static OPS: &[&OpDef] = &[
@@ -110,6 +111,7 @@ pub(crate) static OPS: &[&OpDef] = &[
 ];
 
 /// The op registered under a name.
-pub fn find(name: &str) -> Option<&'static OpDef> {
-    OPS.iter().copied().find(|def| def.name == name)
+pub fn find(name: &str) -> Result<&'static OpDef> {
+    let found = OPS.iter().copied().find(|def| def.name == name);
+    found.ok_or_else(|| Error::new(Code::NotFound, format!("Op type not registered '{name}'")))
 }
