@@ -8,7 +8,7 @@ use tconv_tensor::{DType, Tensor};
 use crate::attrs::{AttrReader, Attrs};
 use crate::op::{Fact, Op, OpDef};
 use crate::session::Context;
-use crate::{Error, Result, Run, node, ops};
+use crate::{Error, Result, Run, halves, node, ops};
 
 /// Computes ops at once, on tensors, without a graph.
 ///
@@ -70,7 +70,9 @@ impl Eager {
     pub fn run(&self, op: &str, attrs: Attrs, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let def = ops::find(op)?;
         self.evaluate(def, attrs, inputs, def.make, |op, run, inputs| {
-            let outputs = op.eval(run, inputs)?.into_iter();
+            let facts: Vec<Fact> = inputs.iter().map(Fact::of).collect();
+            let made = op.infer(&facts)?;
+            let outputs = halves::eval(def, op, &made, run, inputs)?.into_iter();
             // The outputs outlive memory that an input only borrows.
             Ok(outputs.map(Tensor::into_owned).collect::<Result<_, _>>()?)
         })
