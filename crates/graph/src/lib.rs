@@ -4,6 +4,7 @@
 pub mod attrs;
 mod diagnose;
 pub mod diagnostic;
+mod eager;
 mod error;
 mod feed;
 mod fetch;
@@ -40,6 +41,7 @@ mod variable_scope;
 
 pub use attrs::{AttrValue, Attrs};
 pub use diagnostic::Diagnostic;
+pub use eager::Eager;
 pub use error::{Code, Error, Result};
 pub use feed::Feed;
 pub use fetch::{Fetch, Fetched};

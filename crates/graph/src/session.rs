@@ -9,13 +9,15 @@ use tconv_tensor::{DType, Tensor};
 use crate::fetch::Fetched;
 use crate::{Code, Error, Feed, Fetch, Graph, Output, Result};
 
+mod context;
 mod order;
 mod plan;
 mod run;
 mod sizes;
 
+pub(crate) use context::Context;
 use plan::Plan;
-pub use run::Run;
+pub use run::{Run, Scratch};
 
 /// Runs a graph. It owns the variables' values and the random ops' streams, and keeps one plan for each
 /// set of feeds and fetches.
@@ -24,15 +26,12 @@ pub use run::Run;
 /// from before the run's updates unless a control dependency orders it after one.
 pub struct Session {
     graph: Graph,
-    threads: Threads,
-    instruction_set: InstructionSet,
+    context: Context,
     /// Why the threads or the instruction set that were asked for cannot be had.
     unavailable: Option<Error>,
     variables: Mutex<HashMap<Arc<str>, Slot>>,
     streams: Mutex<HashMap<usize, crate::random::Philox>>,
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
-    /// Kernels' scratch that no run uses now.
-    scratch: Mutex<Vec<run::Rooms>>,
     interrupt: Option<Interrupt>,
 }
 
@@ -91,13 +90,11 @@ impl Session {
     pub fn with(graph: &Graph, threads: Threads, instruction_set: InstructionSet) -> Session {
         Session {
             graph: graph.clone(),
-            threads,
-            instruction_set,
+            context: Context::new(threads, instruction_set),
             unavailable: None,
             variables: Mutex::default(),
             streams: Mutex::default(),
             plans: Mutex::default(),
-            scratch: Mutex::default(),
             interrupt: None,
         }
     }

@@ -4,6 +4,7 @@
 mod checkpoint;
 mod errors;
 mod locations;
+mod named;
 mod names;
 mod programs;
 mod properties;

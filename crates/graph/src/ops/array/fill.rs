@@ -36,8 +36,9 @@ pub fn fill(dims: impl Operand, value: impl Operand) -> Result<Output> {
 #[track_caller]
 pub fn zeros_like(like: &Output) -> Result<Output> {
     let _from = location::caller();
-    like.graph().name_scope("zeros_like", || {
-        fill(shape(like)?, Tensor::zeros(like.dtype(), &[])?)
+    like.graph().op_scope("zeros_like", |own| {
+        let (dims, zero) = (shape(like)?, Tensor::zeros(like.dtype(), &[])?);
+        Ok(apply("Fill", own, &[&dims, &zero], |node| node)?.output(0))
     })
 }
 
