@@ -12,6 +12,34 @@ from tconv._tconv import DType, Tensor, TensorShape
 from tconv.tf1 import dtypes
 from tconv.tf1._node import Value, either, graph_of, needed, node, tensor
 
+__all__ = [
+    "concat",
+    "expand_dims",
+    "fill",
+    "identity",
+    "invert_permutation",
+    "ones",
+    "ones_like",
+    "pad",
+    "placeholder",
+    "rank",
+    "reshape",
+    "shape",
+    "size",
+    "slice",
+    "split",
+    "squeeze",
+    "stack",
+    "strided_slice",
+    "tile",
+    "transpose",
+    "unstack",
+    "where",
+    "where_v2",
+    "zeros",
+    "zeros_like",
+]
+
 # A constant of more elements than this is filled when the graph runs.
 _LARGEST_CONSTANT = 1000
 

@@ -7,6 +7,10 @@ from typing import Any
 from tconv import _tconv
 from tconv._tconv import Tensor
 
+__all__ = [
+    "constant",
+]
+
 
 def constant(
     value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False

@@ -9,6 +9,12 @@ from tconv._tconv import Operation, Tensor
 from tconv.tf1 import array_ops
 from tconv.tf1._node import graph_of, operation
 
+__all__ = [
+    "group",
+    "no_op",
+    "tuple",
+]
+
 
 def _flatten(structure: Any) -> list[Any]:
     if isinstance(structure, dict):

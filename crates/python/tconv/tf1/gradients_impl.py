@@ -8,6 +8,10 @@ from tconv import _tconv
 from tconv._tconv import Tensor
 from tconv.tf1 import array_ops
 
+__all__ = [
+    "gradients",
+]
+
 
 def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]

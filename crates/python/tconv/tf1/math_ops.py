@@ -13,6 +13,49 @@ from tconv._tconv import Tensor
 from tconv.tf1 import dtypes
 from tconv.tf1._node import Value, either, node, tensor
 
+__all__ = [
+    "abs",
+    "add",
+    "add_n",
+    "cast",
+    "div",
+    "divide",
+    "equal",
+    "exp",
+    "floor_div",
+    "floordiv",
+    "greater",
+    "greater_equal",
+    "less_equal",
+    "log",
+    "matmul",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "pow",
+    "range",
+    "realdiv",
+    "reciprocal",
+    "reduce_max",
+    "reduce_mean",
+    "reduce_sum",
+    "rsqrt",
+    "scalar_mul",
+    "sigmoid",
+    "sign",
+    "sqrt",
+    "square",
+    "squared_difference",
+    "subtract",
+    "tanh",
+    "to_double",
+    "to_float",
+    "to_int32",
+    "to_int64",
+    "truediv",
+]
+
 
 def abs(x: Value, name: str | None = None) -> Tensor:
     """The absolute value of each element."""

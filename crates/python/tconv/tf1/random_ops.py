@@ -12,6 +12,12 @@ from tconv import _tconv
 from tconv._tconv import Tensor
 from tconv.tf1 import dtypes
 
+__all__ = [
+    "random_normal",
+    "random_uniform",
+    "truncated_normal",
+]
+
 
 def random_normal(
     shape: Any,

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from tconv._tconv import get_default_graph
 
+__all__ = [
+    "set_random_seed",
+]
+
 DEFAULT_GRAPH_SEED = 87654321
 """The graph's part of the seed of an op that has one while its graph has none."""
 

@@ -9,6 +9,24 @@ from tconv._tconv import Operation, Tensor
 from tconv.tf1._node import node
 from tconv.tf1.ops import GraphKeys, add_to_collections, get_collection
 
+__all__ = [
+    "Variable",
+    "all_variables",
+    "assign",
+    "assign_add",
+    "assign_sub",
+    "global_variables",
+    "global_variables_initializer",
+    "initialize_all_variables",
+    "initialize_variables",
+    "is_variable_initialized",
+    "local_variables",
+    "local_variables_initializer",
+    "model_variables",
+    "trainable_variables",
+    "variables_initializer",
+]
+
 
 class _VariableType(type):
     """`tf.Variable(...)` makes the engine's variable, and `isinstance` knows these."""
