@@ -149,24 +149,17 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _getter(module: types.ModuleType, sources: list[types.ModuleType]) -> Any:
-    public = module.__name__ in _PUBLIC
+    """What gives the names that are not loaded yet or not there."""
+    if module.__name__ in _PUBLIC:
+        return lambda name: getattr(sources[0], name)
 
     def getter(name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        for source in sources:
-            try:
-                return getattr(source, name)
-            except AttributeError:
-                pass
-        full = f"{module.__name__}.{name}"
-        if not public and (name in _OWN or name in _OPTIMIZERS):
-            return importlib.import_module(full)
-        message = text(module.__name__, name, vars(module))
-        if public:
-            raise AttributeError(message)
+        if name in _OWN or name in _OPTIMIZERS:
+            return importlib.import_module(f"{module.__name__}.{name}")
         # TensorFlow's own files import many names that they hardly use.
-        return Missing(message)
+        return Missing(text(module.__name__, name, vars(module)))
 
     return getter
 
