@@ -317,8 +317,8 @@ fn apply_boxed(
             let wanted = match type_.parse() {
                 Ok(fixed) => Some(fixed),
                 Err(_) => (0..operands.len())
-                    .find(alike)
-                    .and_then(|j| operands[j].dtype()),
+                    .filter(alike)
+                    .find_map(|j| operands[j].dtype()),
             };
             node = node.input(&operand.to_output(&graph, wanted, argument_name)?);
         }

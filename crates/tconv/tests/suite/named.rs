@@ -43,6 +43,7 @@ fn one_node_and_its_parts() -> Result<()> {
     let i = s.at(0)?;
     let both = [x.clone(), x.clone()];
     let condition = math::less_equal(&x, 0.0)?;
+    let square = math::square(&v)?;
     let g = &g;
     named(g, || g.placeholder::<f32>([2]));
     named(g, || g.placeholder_named::<f32>("x", [2]));
@@ -53,7 +54,7 @@ fn one_node_and_its_parts() -> Result<()> {
     named(g, || g.add("Square").name("square").input(&x).build());
     named(g, || g.group(&[x.op()]));
     named(g, || v.read());
-    named(g, || v.assign(Tensor::full(&[2, 2], 1.0f32)?));
+    named(g, || v.assign(&square));
     named(g, || Ok(g.global_variables_initializer()));
     named(g, || random::normal(g, [2]).mean(1.0).build());
     named(g, || random::truncated_normal(g, &s).build());
