@@ -7,7 +7,7 @@ use tconv_tensor::{DType, Tensor};
 
 use crate::attrs::{AttrReader, Attrs};
 use crate::op::{Fact, Op, OpDef};
-use crate::session::Context;
+use crate::session::{Context, threads_or_env};
 use crate::{Error, Result, Run, halves, node, ops};
 
 /// Computes ops at once, on tensors, without a graph.
@@ -31,8 +31,8 @@ use crate::{Error, Result, Run, halves, node, ops};
 pub struct Eager(Context);
 
 impl Eager {
-    /// With as many threads as the machine offers and the best instruction set that it has, or the one that
-    /// the environment variable `TCONV_INSTRUCTION_SET` names.
+    /// With as many threads as the machine offers and the best instruction set that it has, or those that the
+    /// environment variables `TCONV_NUM_THREADS` and `TCONV_INSTRUCTION_SET` name.
     ///
     /// # Errors
     /// `Unimplemented` when those cannot be had.
@@ -40,13 +40,13 @@ impl Eager {
         Eager::with_threads(0)
     }
 
-    /// With so many threads; 0 means as many as the machine offers.
+    /// With so many threads; 0 means what `TCONV_NUM_THREADS` says, or as many as the machine offers.
     ///
     /// # Errors
     /// As [`Eager::new`].
     pub fn with_threads(threads: usize) -> Result<Eager> {
         Ok(Eager::with(
-            Threads::new(threads)?,
+            threads_or_env(threads)?,
             InstructionSet::from_env()?,
         ))
     }

@@ -58,6 +58,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// So many threads; for 0 those of the environment or the machine.
+pub(crate) fn threads_or_env(count: usize) -> Result<Threads> {
+    Ok(match count {
+        0 => Threads::from_env()?,
+        count => Threads::new(count)?,
+    })
+}
+
 impl Session {
     /// A session with as many threads as the machine offers and the best instruction set that it has, or
     /// those that the environment variables `TCONV_NUM_THREADS` and `TCONV_INSTRUCTION_SET` name.
@@ -78,10 +86,7 @@ impl Session {
     pub fn with_threads(graph: &Graph, threads: usize) -> Result<Session> {
         Ok(Session::with(
             graph,
-            match threads {
-                0 => Threads::from_env()?,
-                count => Threads::new(count)?,
-            },
+            threads_or_env(threads)?,
             InstructionSet::from_env()?,
         ))
     }
