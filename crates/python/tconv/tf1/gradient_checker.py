@@ -23,7 +23,7 @@ def _session() -> Session:
 
 def _by_gradients(x: Tensor, x_data: Any, dx: Tensor, dy: Tensor, feeds: dict[Any, Any]) -> Any:
     """The column of each element of y is the gradient where dy is 1 there and 0 elsewhere."""
-    run, weights = _session().run, np.zeros(dy.shape.as_list(), dy.dtype.as_numpy_dtype)
+    run, weights = _session().run, np.zeros([size or 0 for size in dy.shape.as_list()], dy.dtype.as_numpy_dtype)
     matrix = np.zeros((x_data.size, weights.size), x_data.dtype)
     for column in range(weights.size):
         weights.flat[column] = 1

@@ -226,7 +226,7 @@ class TestCase(unittest.TestCase):
     def assertShapeEqual(self, input_a: Any, input_b: Any, msg: str | None = None) -> None:
         """Fails where the shapes of arrays or tensors differ, as far as they are known while the graph is built."""
         shapes = [one.shape.as_list() if isinstance(one, Tensor) else list(one.shape) for one in (input_a, input_b)]
-        self.assertEqual(*shapes, msg)
+        self.assertEqual(shapes[0], shapes[1], msg)
 
     def assertDTypeEqual(self, target: Any, expected_dtype: Any) -> None:
         """Fails where an array or a tensor has another dtype."""
