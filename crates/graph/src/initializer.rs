@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tconv_tensor::{DType, Element, Tensor};
+use tconv_tensor::{DType, Element, Tensor, bf16, f16};
 
 use crate::operand::{integers, number};
 use crate::{Error, Graph, Output, Result, dispatch, location, random};
@@ -300,7 +300,7 @@ impl Fan {
 /// TensorFlow's `zeros` and `ones`: a constant where it is small, and else `Fill`.
 fn filled(graph: &Graph, name: &str, value: i64, sizes: &[i64], dtype: DType) -> Result<Output> {
     let scalar = match dtype {
-        DType::Float32 | DType::Float64 => number(value as f64, Some(dtype))?,
+        _ if dtype.is_floating() => number(value as f64, Some(dtype))?,
         DType::Bool => Tensor::scalar(value != 0),
         DType::Uint8 => Tensor::scalar(value as u8),
         _ => integers(&[], &[value], Some(dtype))?,
@@ -332,7 +332,7 @@ fn spread(value: &Tensor, sizes: &[i64], dtype: DType) -> Result<Tensor> {
     let sizes = sizes.iter().map(size).collect::<Result<Vec<usize>>>()?;
     let value = convert(value, dtype)?;
     if value.len() == 1 {
-        return dispatch!(dtype, T in [f32, f64, i32, i64, u8, bool], {
+        return dispatch!(dtype, T in [f16, bf16, f32, f64, i32, i64, u8, bool], {
             Ok(Tensor::full(&sizes, value.item::<T>()?)?)
         });
     }
@@ -361,7 +361,11 @@ fn convert(value: &Tensor, dtype: DType) -> Result<Tensor> {
     match (value.dtype(), dtype) {
         (from, to) if from == to => Ok(value.clone()),
         (DType::Float32, DType::Float64) => map(value, |x: f32| f64::from(x)),
+        (DType::Float32, DType::Float16) => map(value, f16::from_f32),
+        (DType::Float32, DType::Bfloat16) => map(value, bf16::from_f32),
         (DType::Float64, DType::Float32) => map(value, |x: f64| x as f32),
+        (DType::Float64, DType::Float16) => map(value, |x: f64| f16::from_f32(x as f32)),
+        (DType::Float64, DType::Bfloat16) => map(value, |x: f64| bf16::from_f32(x as f32)),
         (DType::Int32 | DType::Int64, _) => {
             integers(value.shape(), &value.to_i64_vec()?, Some(dtype)).map_err(|_| refused())
         }

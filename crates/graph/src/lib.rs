@@ -4,6 +4,7 @@
 pub mod attrs;
 mod diagnose;
 pub mod diagnostic;
+mod eager;
 mod error;
 mod feed;
 mod fetch;
@@ -11,6 +12,7 @@ mod fetch;
 mod finite_differences;
 mod gradients;
 mod graph;
+mod halves;
 mod initializer;
 mod location;
 mod mends;
@@ -39,6 +41,7 @@ mod variable_scope;
 
 pub use attrs::{AttrValue, Attrs};
 pub use diagnostic::Diagnostic;
+pub use eager::Eager;
 pub use error::{Code, Error, Result};
 pub use feed::Feed;
 pub use fetch::{Fetch, Fetched};
@@ -62,6 +65,8 @@ pub use tconv_shape::{
     Condition, DataFormat, Dim, Names as SizeNames, Padding, Shape, ShapeError, SizeSet, Unknown,
     Verdict, shape,
 };
-pub use tconv_tensor::{DType, Element, Handle, Owner, Tensor, TensorError, read_npy, write_npy};
+pub use tconv_tensor::{
+    DType, Element, Handle, Owner, Tensor, TensorError, bf16, f16, read_npy, write_npy,
+};
 pub use variable::{Variable, VariableBuilder};
 pub use variable_scope::{Reuse, ScopeDefaults, VariableScope};

@@ -112,13 +112,7 @@ impl NodeBuilder {
     /// `Value` or `Type`, with the node, its op and its inputs; the graph is then as it was.
     pub fn build(mut self) -> Result<Operation> {
         let location = Some(location::outermost().unwrap_or(self.location));
-        let def = ops::find(&self.op).ok_or_else(|| {
-            Error::new(
-                crate::Code::NotFound,
-                format!("Op type not registered '{}'", self.op),
-            )
-            .located(location)
-        })?;
+        let def = ops::find(&self.op).map_err(|error| error.located(location))?;
         let given = self.graph.take_name().or_else(|| self.name.clone());
         let node_name = given.unwrap_or_else(|| def.name.to_string());
         let draft = self.draft(def, &node_name, location).map_err(|error| {
@@ -159,13 +153,9 @@ impl NodeBuilder {
                 *tensor = std::mem::take(tensor).into_owned()?;
             }
         }
-        self.check_types(def)?;
-        let mut reader = AttrReader::new(&self.attrs);
-        for &(name, _) in def.types {
-            reader.skip(name);
-        }
-        let op = (def.make)(&mut reader)?;
-        reader.finish()?;
+        let dtypes: Vec<DType> = self.inputs.iter().map(Output::dtype).collect();
+        check_types(def, &dtypes, &mut self.attrs)?;
+        let op = make(def, &self.attrs, def.make)?;
         let facts: Vec<Fact> = self
             .inputs
             .iter()
@@ -208,84 +198,94 @@ impl NodeBuilder {
         }
         Ok(node)
     }
+}
 
-    /// Matches the inputs to the op's arguments, fills in `N` and the type attributes that the inputs
-    /// decide, and refuses dtypes that disagree.
-    fn check_types(&mut self, def: &'static OpDef) -> Result<()> {
-        let list = def.inputs.iter().find(|(_, type_)| type_.starts_with("N*"));
-        let single = def.inputs.len() - usize::from(list.is_some());
-        let given = self.inputs.len();
-        if given < single || (list.is_none() && given != single) {
-            return Err(Error::type_(format!(
-                "{} takes {single} inputs, got {given}",
-                def.name
+/// Makes an op from attributes, all of which it must understand.
+pub(crate) fn make<O>(
+    def: &OpDef,
+    attrs: &Attrs,
+    make: impl FnOnce(&mut AttrReader) -> Result<O>,
+) -> Result<O> {
+    let mut reader = AttrReader::new(attrs);
+    for &(name, _) in def.types {
+        reader.skip(name);
+    }
+    let op = make(&mut reader)?;
+    reader.finish()?;
+    Ok(op)
+}
+
+/// Matches the inputs to the op's arguments, fills in `N` and the type attributes that the inputs
+/// decide, and refuses dtypes that disagree.
+pub(crate) fn check_types(def: &OpDef, inputs: &[DType], attrs: &mut Attrs) -> Result<()> {
+    let list = def.inputs.iter().find(|(_, type_)| type_.starts_with("N*"));
+    let single = def.inputs.len() - usize::from(list.is_some());
+    let given = inputs.len();
+    if given < single || (list.is_none() && given != single) {
+        return Err(Error::type_(format!(
+            "{} takes {single} inputs, got {given}",
+            def.name
+        )));
+    }
+    if list.is_some() {
+        let count = AttrValue::Int((given - single) as i64);
+        let stated = attrs.entry("N".into()).or_insert_with(|| count.clone());
+        if *stated != count {
+            return Err(Error::value(format!(
+                "N is {stated:?}, but {} inputs are given",
+                given - single
             )));
         }
-        if list.is_some() {
-            let count = AttrValue::Int((given - single) as i64);
-            let stated = self
-                .attrs
-                .entry("N".into())
-                .or_insert_with(|| count.clone());
-            if *stated != count {
-                return Err(Error::value(format!(
-                    "N is {stated:?}, but {} inputs are given",
-                    given - single
-                )));
-            }
-        }
-        // Which argument decided a type attribute, for the message.
-        let mut decided: Vec<(&str, &str)> = Vec::new();
-        let mut inputs = self.inputs.iter();
-        for &(argument, type_) in def.inputs {
-            let (count, type_) = match type_.strip_prefix("N*") {
-                Some(type_) => (given - single, type_),
-                None => (1, type_),
-            };
-            for input in inputs.by_ref().take(count) {
-                let dtype = input.dtype();
-                let expected = match type_.parse::<DType>() {
-                    Ok(fixed) => AttrValue::Type(fixed),
-                    Err(_) => self
-                        .attrs
-                        .entry(type_.to_string())
-                        .or_insert(AttrValue::Type(dtype))
-                        .clone(),
-                };
-                if expected != AttrValue::Type(dtype) {
-                    let expected = match &expected {
-                        AttrValue::Type(dtype) => dtype.to_string(),
-                        other => format!("{other:?}"),
-                    };
-                    let rest = match decided.iter().find(|(attr, _)| *attr == type_) {
-                        Some((_, first)) => format!("type {expected} of argument '{first}'."),
-                        None => format!("expected type of {expected}."),
-                    };
-                    return Err(Error::type_(format!(
-                        "Input '{argument}' of '{}' Op has type {dtype} that does not match {rest}",
-                        def.name
-                    ))
-                    .help("tconv converts no tensor by itself: math::cast does"));
-                }
-                decided.push((type_, argument));
-            }
-        }
-        for &(attr, allowed) in def.types {
-            let Some(AttrValue::Type(dtype)) = self.attrs.get(attr) else {
-                continue;
-            };
-            if !allowed.contains(dtype) {
-                let allowed: Vec<_> = allowed.iter().map(DType::to_string).collect();
-                let argument = decided
-                    .iter()
-                    .find(|(decides, _)| *decides == attr)
-                    .map_or(attr, |(_, name)| name);
-                return Err(Error::type_(format!(
-                    "Value passed to parameter '{argument}' has DataType {dtype} not in list of allowed values: {}",
-                    allowed.join(", ")
-                )));
-            }
-        }
-        Ok(())
     }
+    // Which argument decided a type attribute, for the message.
+    let mut decided: Vec<(&str, &str)> = Vec::new();
+    let mut dtypes = inputs.iter();
+    for &(argument, type_) in def.inputs {
+        let (count, type_) = match type_.strip_prefix("N*") {
+            Some(type_) => (given - single, type_),
+            None => (1, type_),
+        };
+        for &dtype in dtypes.by_ref().take(count) {
+            let expected = match type_.parse::<DType>() {
+                Ok(fixed) => AttrValue::Type(fixed),
+                Err(_) => attrs
+                    .entry(type_.to_string())
+                    .or_insert(AttrValue::Type(dtype))
+                    .clone(),
+            };
+            if expected != AttrValue::Type(dtype) {
+                let expected = match &expected {
+                    AttrValue::Type(dtype) => dtype.to_string(),
+                    other => format!("{other:?}"),
+                };
+                let rest = match decided.iter().find(|(attr, _)| *attr == type_) {
+                    Some((_, first)) => format!("type {expected} of argument '{first}'."),
+                    None => format!("expected type of {expected}."),
+                };
+                return Err(Error::type_(format!(
+                    "Input '{argument}' of '{}' Op has type {dtype} that does not match {rest}",
+                    def.name
+                ))
+                .help("tconv converts no tensor by itself: math::cast does"));
+            }
+            decided.push((type_, argument));
+        }
+    }
+    for &(attr, allowed) in def.types {
+        let Some(AttrValue::Type(dtype)) = attrs.get(attr) else {
+            continue;
+        };
+        if !allowed.contains(dtype) {
+            let allowed: Vec<_> = allowed.iter().map(DType::to_string).collect();
+            let argument = decided
+                .iter()
+                .find(|(decides, _)| *decides == attr)
+                .map_or(attr, |(_, name)| name);
+            return Err(Error::type_(format!(
+                "Value passed to parameter '{argument}' has DataType {dtype} not in list of allowed values: {}",
+                allowed.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-use tconv_tensor::{DType, Tensor};
+use tconv_tensor::{DType, Tensor, bf16, f16};
 
 use crate::graph::graph_of;
 use crate::{Error, Graph, NodeBuilder, Operation, Output, Result, array, location, ops};
@@ -14,12 +14,31 @@ pub trait Operand {
         None
     }
 
+    /// Its rank, where that is known already.
+    fn rank(&self) -> Option<usize> {
+        None
+    }
+
     /// The tensor in `graph`; what is none yet becomes a constant called `name`. Numbers take the dtype
     /// that is wanted, without one TensorFlow's own: int32 and float32.
     ///
     /// # Errors
     /// `Type` for a number that the dtype does not hold, `Value` for another graph's tensor.
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output>;
+
+    /// The value, for what is computed at once; numbers as [`Operand::to_output`] takes them.
+    ///
+    /// # Errors
+    /// `Type` for a number that the dtype does not hold, and for a tensor of a graph.
+    fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
+        let _ = wanted;
+        Err(without_value())
+    }
+}
+
+fn without_value() -> Error {
+    Error::type_("a tensor of a graph has no value before a Session runs it")
+        .help("build the op into the graph, or compute it from values")
 }
 
 impl Operand for Output {
@@ -29,6 +48,10 @@ impl Operand for Output {
 
     fn dtype(&self) -> Option<DType> {
         Some(Output::dtype(self))
+    }
+
+    fn rank(&self) -> Option<usize> {
+        self.static_shape().rank()
     }
 
     fn to_output(&self, graph: &Graph, _: Option<DType>, _: &str) -> Result<Output> {
@@ -46,8 +69,16 @@ impl<T: Operand + ?Sized> Operand for &T {
         T::dtype(self)
     }
 
+    fn rank(&self) -> Option<usize> {
+        T::rank(self)
+    }
+
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
         T::to_output(self, graph, wanted, name)
+    }
+
+    fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
+        T::to_tensor(self, wanted)
     }
 }
 
@@ -63,12 +94,24 @@ impl Operand for Tensor {
     fn to_output(&self, graph: &Graph, _: Option<DType>, name: &str) -> Result<Output> {
         graph.constant_named(name, self)
     }
+
+    fn to_tensor(&self, _: Option<DType>) -> Result<Tensor> {
+        Ok(self.clone())
+    }
 }
 
 /// Integers as a tensor of `wanted`, or of int32 where they fit and else of int64.
 pub(crate) fn integers(shape: &[usize], values: &[i64], wanted: Option<DType>) -> Result<Tensor> {
     let narrow: Option<Vec<i32>> = values.iter().map(|&n| i32::try_from(n).ok()).collect();
     Ok(match (wanted, narrow) {
+        (Some(DType::Float16), _) => Tensor::new(
+            shape,
+            values.iter().map(|&n| f16::from_f32(n as f32)).collect(),
+        )?,
+        (Some(DType::Bfloat16), _) => Tensor::new(
+            shape,
+            values.iter().map(|&n| bf16::from_f32(n as f32)).collect(),
+        )?,
         (Some(DType::Float32), _) => {
             Tensor::new(shape, values.iter().map(|&n| n as f32).collect())?
         }
@@ -89,6 +132,8 @@ pub(crate) fn integers(shape: &[usize], values: &[i64], wanted: Option<DType>) -
 pub(crate) fn number(value: f64, wanted: Option<DType>) -> Result<Tensor> {
     match wanted {
         None | Some(DType::Float32) => Ok(Tensor::scalar(value as f32)),
+        Some(DType::Float16) => Ok(Tensor::scalar(f16::from_f32(value as f32))),
+        Some(DType::Bfloat16) => Ok(Tensor::scalar(bf16::from_f32(value as f32))),
         Some(DType::Float64) => Ok(Tensor::scalar(value)),
         Some(dtype) => Err(Error::type_(format!(
             "Expected {dtype}, but got {value} of type 'float'."
@@ -103,9 +148,13 @@ macro_rules! operands {
                 None
             }
 
-            fn to_output(&self, graph: &Graph, $wanted: Option<DType>, name: &str) -> Result<Output> {
+            fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
+                graph.constant_named(name, self.to_tensor(wanted)?)
+            }
+
+            fn to_tensor(&self, $wanted: Option<DType>) -> Result<Tensor> {
                 let $value = self;
-                graph.constant_named(name, $tensor?)
+                $tensor
             }
         })*
     };
@@ -170,17 +219,7 @@ impl Operand for [Size] {
     }
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
-        let known: Option<Vec<i64>> = self
-            .iter()
-            .map(|size| {
-                if let Size::Known(n) = size {
-                    Some(*n)
-                } else {
-                    None
-                }
-            })
-            .collect();
-        if let Some(known) = known {
+        if let Some(known) = known(self) {
             return known.to_output(graph, wanted, name);
         }
         let dtype = self.dtype();
@@ -192,6 +231,19 @@ impl Operand for [Size] {
             array::pack_named(&parts.collect::<Result<Vec<_>>>()?, 0, own)
         })
     }
+
+    fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
+        known(self).ok_or_else(without_value)?.to_tensor(wanted)
+    }
+}
+
+/// The sizes, where all of them are numbers.
+fn known(sizes: &[Size]) -> Option<Vec<i64>> {
+    let number = |size: &Size| match size {
+        Size::Known(n) => Some(*n),
+        Size::Tensor(_) => None,
+    };
+    sizes.iter().map(number).collect()
 }
 
 impl<const N: usize> Operand for [Size; N] {
@@ -206,6 +258,10 @@ impl<const N: usize> Operand for [Size; N] {
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
         self.as_slice().to_output(graph, wanted, name)
     }
+
+    fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
+        self.as_slice().to_tensor(wanted)
+    }
 }
 
 impl Operand for Vec<Size> {
@@ -219,6 +275,10 @@ impl Operand for Vec<Size> {
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
         self.as_slice().to_output(graph, wanted, name)
+    }
+
+    fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
+        self.as_slice().to_tensor(wanted)
     }
 }
 
@@ -257,8 +317,8 @@ fn apply_boxed(
             let wanted = match type_.parse() {
                 Ok(fixed) => Some(fixed),
                 Err(_) => (0..operands.len())
-                    .find(alike)
-                    .and_then(|j| operands[j].dtype()),
+                    .filter(alike)
+                    .find_map(|j| operands[j].dtype()),
             };
             node = node.input(&operand.to_output(&graph, wanted, argument_name)?);
         }

@@ -1,6 +1,7 @@
 //! The ops: one family a file, one line of this table each.
 
 pub mod array;
+mod assign;
 pub mod basic;
 pub(crate) mod conv;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod training;
 mod window;
 
 use crate::op::OpDef;
+use crate::{Code, Error, Result};
 
 /// Every op that a graph may hold.
 pub(crate) static OPS: &[&OpDef] = &[
@@ -26,6 +28,8 @@ pub(crate) static OPS: &[&OpDef] = &[
     &conv::CONV_2D,
     &conv::CONV_2D_BACKPROP_FILTER,
     &conv::CONV_2D_BACKPROP_INPUT,
+    &assign::ASSIGN_ADD_VARIABLE_OP,
+    &assign::ASSIGN_SUB_VARIABLE_OP,
     &state::ASSIGN_VARIABLE_OP,
     &state::READ_VARIABLE_OP,
     &state::VAR_HANDLE_OP,
@@ -107,6 +111,7 @@ pub(crate) static OPS: &[&OpDef] = &[
 ];
 
 /// The op registered under a name.
-pub fn find(name: &str) -> Option<&'static OpDef> {
-    OPS.iter().copied().find(|def| def.name == name)
+pub fn find(name: &str) -> Result<&'static OpDef> {
+    let found = OPS.iter().copied().find(|def| def.name == name);
+    found.ok_or_else(|| Error::new(Code::NotFound, format!("Op type not registered '{name}'")))
 }

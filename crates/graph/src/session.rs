@@ -9,13 +9,15 @@ use tconv_tensor::{DType, Tensor};
 use crate::fetch::Fetched;
 use crate::{Code, Error, Feed, Fetch, Graph, Output, Result};
 
+mod context;
 mod order;
 mod plan;
 mod run;
 mod sizes;
 
+pub(crate) use context::Context;
 use plan::Plan;
-pub use run::Run;
+pub use run::{Run, Scratch};
 
 /// Runs a graph. It owns the variables' values and the random ops' streams, and keeps one plan for each
 /// set of feeds and fetches.
@@ -24,15 +26,12 @@ pub use run::Run;
 /// from before the run's updates unless a control dependency orders it after one.
 pub struct Session {
     graph: Graph,
-    threads: Threads,
-    instruction_set: InstructionSet,
+    context: Context,
     /// Why the threads or the instruction set that were asked for cannot be had.
     unavailable: Option<Error>,
     variables: Mutex<HashMap<Arc<str>, Slot>>,
     streams: Mutex<HashMap<usize, crate::random::Philox>>,
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
-    /// Kernels' scratch that no run uses now.
-    scratch: Mutex<Vec<run::Rooms>>,
     interrupt: Option<Interrupt>,
 }
 
@@ -59,9 +58,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// So many threads; for 0 those of the environment or the machine.
+pub(crate) fn threads_or_env(count: usize) -> Result<Threads> {
+    Ok(match count {
+        0 => Threads::from_env()?,
+        count => Threads::new(count)?,
+    })
+}
+
 impl Session {
     /// A session with as many threads as the machine offers and the best instruction set that it has, or
-    /// the one that the environment variable `TCONV_INSTRUCTION_SET` names.
+    /// those that the environment variables `TCONV_NUM_THREADS` and `TCONV_INSTRUCTION_SET` name.
     ///
     /// Where those cannot be had each run says so; [`Session::with_threads`] says it at once.
     pub fn new(graph: &Graph) -> Session {
@@ -71,15 +78,15 @@ impl Session {
         })
     }
 
-    /// A session with so many threads; 0 means as many as the machine offers.
+    /// A session with so many threads; 0 means what `TCONV_NUM_THREADS` says, or as many as the machine offers.
     ///
     /// # Errors
-    /// `Unimplemented` when they cannot be started, or when `TCONV_INSTRUCTION_SET` names an instruction
-    /// set that the machine lacks.
+    /// `Unimplemented` when they cannot be started, when `TCONV_NUM_THREADS` is no number of threads, or when
+    /// `TCONV_INSTRUCTION_SET` names an instruction set that the machine lacks.
     pub fn with_threads(graph: &Graph, threads: usize) -> Result<Session> {
         Ok(Session::with(
             graph,
-            Threads::new(threads)?,
+            threads_or_env(threads)?,
             InstructionSet::from_env()?,
         ))
     }
@@ -88,13 +95,11 @@ impl Session {
     pub fn with(graph: &Graph, threads: Threads, instruction_set: InstructionSet) -> Session {
         Session {
             graph: graph.clone(),
-            threads,
-            instruction_set,
+            context: Context::new(threads, instruction_set),
             unavailable: None,
             variables: Mutex::default(),
             streams: Mutex::default(),
             plans: Mutex::default(),
-            scratch: Mutex::default(),
             interrupt: None,
         }
     }

@@ -22,7 +22,7 @@ pub struct PyTensorShape(pub Shape);
 /// The size that an integer, None, a `Dimension`, a name or an expression means.
 pub fn dim(value: &Bound<'_, PyAny>, names: &mut Names) -> PyResult<Dim> {
     if value.is_none() {
-        return Ok(Dim::unknown("?"));
+        return Ok(Dim::unknown("?[0]"));
     }
     if let Ok(size) = value.cast::<PyDimension>() {
         return Ok(size.get().0.clone());
@@ -55,7 +55,14 @@ pub fn shape(value: &Bound<'_, PyAny>) -> PyResult<Shape> {
     if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyDimension>() {
         return Ok(Shape::new(vec![dim(value, &mut names)?]));
     }
-    let sizes = value.try_iter()?.map(|size| dim(&size?, &mut names));
+    let sizes = value.try_iter()?.enumerate().map(|(axis, size)| {
+        let size = size?;
+        match size.is_none() {
+            // As the engine names a size that has no name.
+            true => Ok(Dim::unknown(format!("?[{axis}]"))),
+            false => dim(&size, &mut names),
+        }
+    });
     Ok(Shape::new(sizes.collect::<PyResult<_>>()?))
 }
 
@@ -289,7 +296,7 @@ impl PyTensorShape {
         let Some(dims) = self.dims() else {
             return match key.cast::<PySlice>() {
                 Ok(_) => Ok(Bound::new(py, PyTensorShape(Shape::unknown()))?.into_any()),
-                Err(_) => Ok(Bound::new(py, PyDimension(Dim::unknown("?")))?.into_any()),
+                Err(_) => Ok(Bound::new(py, PyDimension(Dim::unknown("?[0]")))?.into_any()),
             };
         };
         let picked = PyList::new(py, dims)?.as_any().get_item(key)?;

@@ -29,7 +29,7 @@ pub fn get(count: usize) -> PyResult<Threads> {
         return Ok(threads.clone());
     }
     let made = match count {
-        0 => Threads::new(0),
+        0 => Threads::from_env(),
         count => Threads::new(count),
     };
     let made = made.map_err(plain)?;

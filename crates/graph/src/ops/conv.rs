@@ -9,6 +9,7 @@ use tconv_kernels::conv::{self as kernels, Pass};
 
 use tconv_tensor::{DType, Tensor};
 
+use crate::attrs::AttrReader;
 use crate::op::{FLOATS, Fact, Op, OpDef};
 use tconv_shape::ConvShape;
 
@@ -16,6 +17,7 @@ use crate::need::Need;
 use crate::{Code, Error, Operation, Output, Result, Run, array, dispatch};
 
 mod build;
+mod compute;
 mod explain;
 mod geometry;
 mod groups;
@@ -24,21 +26,23 @@ mod needs;
 pub use build::{
     ConvBuilder, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose,
 };
+pub use compute::Convolved;
 pub(crate) use geometry::Geometry;
 
-const DTYPES: &[DType] = &[DType::Float32, DType::Float64, DType::Int32];
+const DTYPES: &[DType] = &[
+    DType::Float16,
+    DType::Bfloat16,
+    DType::Float32,
+    DType::Float64,
+    DType::Int32,
+];
 
 pub(crate) static CONV_2D: OpDef = OpDef {
     name: "Conv2D",
     inputs: &[("input", "T"), ("filter", "T")],
     types: &[("T", DTYPES)],
     stateful: false,
-    make: |attrs| {
-        Ok(Arc::new(Conv {
-            pass: Pass::Forward,
-            geometry: Geometry::new(attrs)?,
-        }))
-    },
+    make: |attrs| Ok(Arc::new(Conv::new(Pass::Forward, attrs)?)),
 };
 
 pub(crate) static CONV_2D_BACKPROP_INPUT: OpDef = OpDef {
@@ -50,12 +54,7 @@ pub(crate) static CONV_2D_BACKPROP_INPUT: OpDef = OpDef {
     ],
     types: &[("T", DTYPES)],
     stateful: false,
-    make: |attrs| {
-        Ok(Arc::new(Conv {
-            pass: Pass::BackpropInput,
-            geometry: Geometry::new(attrs)?,
-        }))
-    },
+    make: |attrs| Ok(Arc::new(Conv::new(Pass::BackpropInput, attrs)?)),
 };
 
 pub(crate) static CONV_2D_BACKPROP_FILTER: OpDef = OpDef {
@@ -67,12 +66,7 @@ pub(crate) static CONV_2D_BACKPROP_FILTER: OpDef = OpDef {
     ],
     types: &[("T", FLOATS)],
     stateful: false,
-    make: |attrs| {
-        Ok(Arc::new(Conv {
-            pass: Pass::BackpropFilter,
-            geometry: Geometry::new(attrs)?,
-        }))
-    },
+    make: |attrs| Ok(Arc::new(Conv::new(Pass::BackpropFilter, attrs)?)),
 };
 
 struct Conv {
@@ -81,6 +75,11 @@ struct Conv {
 }
 
 impl Conv {
+    fn new(pass: Pass, attrs: &mut AttrReader) -> Result<Conv> {
+        let geometry = Geometry::new(attrs)?;
+        Ok(Conv { pass, geometry })
+    }
+
     /// The forward convolution that inputs of these shapes make, `values` those of the input that holds
     /// sizes; `None` where they are not known.
     fn shape(
@@ -104,6 +103,37 @@ impl Conv {
             .check()
             .map_err(|error| Error::invalid(error.to_string()))?;
         Ok(Some(shape))
+    }
+
+    /// The forward convolution that these inputs make.
+    fn shape_of(&self, inputs: &[Tensor]) -> Result<ConvShape> {
+        let shapes: Vec<&[usize]> = inputs.iter().map(Tensor::shape).collect();
+        let shape = self.shape(&shapes, |i| Ok(Some(inputs[i].to_i64_vec()?)))?;
+        shape.ok_or_else(|| Error::new(Code::Internal, "sizes without values"))
+    }
+
+    /// The two inputs that are multiplied, as the kernels take them.
+    fn operands<'t>(&self, inputs: &'t [Tensor]) -> [&'t Tensor; 2] {
+        match self.pass {
+            Pass::Forward => [&inputs[0], &inputs[1]],
+            Pass::BackpropInput => [&inputs[2], &inputs[1]],
+            Pass::BackpropFilter => [&inputs[0], &inputs[2]],
+        }
+    }
+
+    fn eval_into<T: Convolved>(
+        &self,
+        run: &mut Run,
+        inputs: &[Tensor],
+        shape: &ConvShape,
+        out: &mut [T],
+    ) -> Result<()> {
+        let (set, threads) = (run.instruction_set(), run.threads());
+        let [a, b] = self.operands(inputs);
+        let (a, b) = (a.as_slice()?, b.as_slice()?);
+        let scratch = run.scratch::<T>(kernels::scratch::<T>(self.pass, shape, threads))?;
+        kernels::run::<T>(set, self.pass, shape, a, b, out, scratch, threads)?;
+        Ok(())
     }
 }
 
@@ -159,28 +189,12 @@ impl Op for Conv {
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        let shapes: Vec<&[usize]> = inputs.iter().map(Tensor::shape).collect();
-        let values = |i: usize| Ok(Some(inputs[i].to_i64_vec()?));
-        let shape = self
-            .shape(&shapes, values)?
-            .ok_or_else(|| Error::new(Code::Internal, "sizes without values"))?;
-        let (a, b) = match self.pass {
-            Pass::Forward => (&inputs[0], &inputs[1]),
-            Pass::BackpropInput => (&inputs[2], &inputs[1]),
-            Pass::BackpropFilter => (&inputs[0], &inputs[2]),
-        };
-        let dims = match self.pass {
-            Pass::Forward => shape.output_dims(),
-            Pass::BackpropInput => shape.input_dims(),
-            Pass::BackpropFilter => shape.filter_dims(),
-        };
-        let mut out = Tensor::zeros(a.dtype(), &dims)?;
-        let (set, threads) = (run.instruction_set(), run.threads());
-        dispatch!(a.dtype(), T in [f32, f64, i32], {
-            let scratch = run.scratch::<T>(kernels::scratch::<T>(self.pass, &shape, threads))?;
-            kernels::run::<T>(
-                set, self.pass, &shape, a.as_slice()?, b.as_slice()?, out.make_mut()?, scratch, threads,
-            )?;
+        let shape = self.shape_of(&inputs)?;
+        let [.., dims] = self.pass.dims(&shape);
+        let dtype = self.operands(&inputs)[0].dtype();
+        let mut out = Tensor::zeros(dtype, &dims)?;
+        dispatch!(dtype, T in [f32, f64, i32], {
+            self.eval_into::<T>(run, &inputs, &shape, out.make_mut()?)?;
         });
         Ok(vec![out])
     }

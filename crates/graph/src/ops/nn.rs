@@ -8,7 +8,8 @@ mod pool;
 mod tests;
 
 pub use super::conv::{
-    ConvBuilder, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose,
+    ConvBuilder, Convolved, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input,
+    conv2d_transpose,
 };
 pub(crate) use activation::{LEAKY_RELU, RELU, SIGMOID, SOFTPLUS, TANH};
 pub use activation::{leaky_relu, relu, sigmoid, softplus, tanh};

@@ -188,7 +188,9 @@ impl Op for VarIsInitialized {
     }
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        Ok(vec![Tensor::scalar(run.is_initialized(&inputs[0].item()?))])
+        Ok(vec![Tensor::scalar(
+            run.is_initialized(&inputs[0].item()?)?,
+        )])
     }
 
     fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {

@@ -86,7 +86,7 @@ impl<'a> Node<'a> {
     fn constant(&self, name: &str, value: f64) -> Result<Output> {
         if !self.dtype.is_floating() {
             return Err(Error::type_(format!(
-                "Value passed to parameter 'dtype' has DataType {} not in list of allowed values: float32, float64",
+                "Value passed to parameter 'dtype' has DataType {} not in list of allowed values: float16, bfloat16, float32, float64",
                 self.dtype
             ))
             .help("draw floating numbers and convert them with math::cast"));

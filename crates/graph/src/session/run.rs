@@ -8,16 +8,18 @@ use tconv_shape::Shape;
 use tconv_tensor::{DType, Element, Handle, Tensor};
 
 use super::plan::{Plan, describe};
-use super::{Session, lock};
+use super::{Context, Session, lock};
 use crate::node::Node;
 use crate::ops::state::check_assigned;
 use crate::random::Philox;
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, halves};
 
 /// What an op is given while it runs: threads, the instruction set, scratch, the session's variables and
 /// random streams.
 pub struct Run<'s> {
-    session: &'s Session,
+    context: &'s Context,
+    /// `None` where an op is evaluated at once, without a graph.
+    session: Option<&'s Session>,
     /// The node that runs now.
     node: usize,
     snapshots: HashMap<usize, Option<Tensor>>,
@@ -29,12 +31,31 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 
 impl<'s> Run<'s> {
     pub(super) fn new(session: &'s Session) -> Run<'s> {
+        let mut run = Run::without_session(&session.context);
+        run.session = Some(session);
+        run
+    }
+
+    /// For one op without a graph: it has no variables, and each random stream begins anew.
+    pub(crate) fn without_session(context: &'s Context) -> Run<'s> {
         Run {
-            session,
+            context,
+            session: None,
             node: 0,
             snapshots: HashMap::new(),
-            scratch: lock(&session.scratch).pop().unwrap_or_default(),
+            scratch: context.take_scratch(),
         }
+    }
+
+    /// The session, which has the variables.
+    fn session(&self) -> Result<&'s Session> {
+        self.session.ok_or_else(|| {
+            Error::new(
+                Code::FailedPrecondition,
+                "a variable has its value in a session, and this op runs in none",
+            )
+            .help("build a graph and run it by a Session, or compute on tensors")
+        })
     }
 
     pub(super) fn execute(mut self, plan: &Plan, feeds: Vec<Tensor>) -> Result<Vec<Tensor>> {
@@ -47,12 +68,12 @@ impl<'s> Run<'s> {
         }
         let fed: HashMap<usize, &Tensor> = plan.feeds.iter().copied().zip(&feeds).collect();
         for (node, name) in &plan.snapshots {
-            let value = lock(&self.session.variable(name)).clone();
+            let value = lock(&self.session()?.variable(name)).clone();
             self.snapshots.insert(*node, value);
         }
-        let mut asked = Instant::now();
+        let (session, mut asked) = (self.session()?, Instant::now());
         for step in &plan.steps {
-            if let Some(interrupt) = &self.session.interrupt
+            if let Some(interrupt) = &session.interrupt
                 && asked.elapsed() > ASK_EVERY
             {
                 interrupt()?;
@@ -99,16 +120,14 @@ impl<'s> Run<'s> {
     ) -> Result<Vec<Tensor>> {
         self.node = node.id;
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
-        let outputs = node.op.eval(self, inputs).map_err(|error| {
-            let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
-            error
-                .at(
-                    &node.name,
-                    node.def.name,
-                    describe(self.session, node, &shapes),
-                )
-                .located(node.location)
-        })?;
+        let session = self.session()?;
+        let outputs =
+            halves::eval(node.def, &*node.op, &node.facts, self, inputs).map_err(|error| {
+                let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
+                error
+                    .at(&node.name, node.def.name, describe(session, node, &shapes))
+                    .located(node.location)
+            })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(
                 node,
@@ -120,15 +139,15 @@ impl<'s> Run<'s> {
 
     /// The threads that kernels may use.
     pub fn threads(&self) -> &'s Threads {
-        &self.session.threads
+        &self.context.threads
     }
 
     /// The instruction set that kernels use.
     pub fn instruction_set(&self) -> InstructionSet {
-        self.session.instruction_set
+        self.context.instruction_set
     }
 
-    /// Room for a kernel: `len` elements, of whatever value. Kept for the session's next op.
+    /// Room for a kernel: `len` elements, of whatever value. Kept for the next op.
     ///
     /// # Errors
     /// `ResourceExhausted`.
@@ -144,11 +163,11 @@ impl<'s> Run<'s> {
     /// A variable's value: from before this run's updates, unless one of them must come first.
     ///
     /// # Errors
-    /// `FailedPrecondition` when it has none.
+    /// `FailedPrecondition` when it has none, or there is no session.
     pub fn read_variable(&mut self, handle: &Handle) -> Result<Tensor> {
         let value = match self.snapshots.remove(&self.node) {
             Some(snapshot) => snapshot,
-            None => lock(&self.session.variable(&handle.0)).clone(),
+            None => lock(&self.session()?.variable(&handle.0)).clone(),
         };
         let value = value.ok_or_else(|| uninitialized(handle))?;
         match self.declared() {
@@ -167,8 +186,11 @@ impl<'s> Run<'s> {
     }
 
     /// Whether a variable has a value now.
-    pub fn is_initialized(&self, handle: &Handle) -> bool {
-        lock(&self.session.variable(&handle.0)).is_some()
+    ///
+    /// # Errors
+    /// `FailedPrecondition` without a session.
+    pub fn is_initialized(&self, handle: &Handle) -> Result<bool> {
+        Ok(lock(&self.session()?.variable(&handle.0)).is_some())
     }
 
     /// Gives a variable a value.
@@ -180,7 +202,7 @@ impl<'s> Run<'s> {
         if let Some((_, shape)) = self.declared() {
             check_assigned(&shape, value.shape())?;
         }
-        let slot = self.session.variable(&handle.0);
+        let slot = self.session()?.variable(&handle.0);
         let mut slot = lock(&slot);
         if let Some(old) = slot.as_ref().filter(|old| old.dtype() != value.dtype()) {
             return Err(Error::invalid(format!(
@@ -195,7 +217,7 @@ impl<'s> Run<'s> {
 
     /// What the handle at the node's first input says of its variable.
     fn declared(&self) -> Option<(DType, Shape)> {
-        let graph = &self.session.graph;
+        let graph = &self.session?.graph;
         let (id, slot) = *graph.node(self.node).inputs.first()?;
         graph.node(id).facts[slot].handle.clone()
     }
@@ -223,9 +245,10 @@ impl<'s> Run<'s> {
                 handles[pair[0]].0
             )));
         }
+        let session = self.session()?;
         let slots: Vec<_> = order
             .iter()
-            .map(|&i| self.session.variable(&handles[i].0))
+            .map(|&i| session.variable(&handles[i].0))
             .collect();
         let mut guards: Vec<_> = slots.iter().map(|slot| lock(slot)).collect();
         if let Some(i) = guards.iter().position(|guard| guard.is_none()) {
@@ -242,13 +265,17 @@ impl<'s> Run<'s> {
         result
     }
 
-    /// This node's random stream in this session; made by `start` at its first run.
+    /// This node's random stream in this session, made by `start` at its first run; without a session a
+    /// stream for this once.
     pub fn random_stream<T>(
         &self,
         start: impl FnOnce() -> Result<Philox>,
         draw: impl FnOnce(&mut Philox) -> T,
     ) -> Result<T> {
-        let mut streams = lock(&self.session.streams);
+        let Some(session) = self.session else {
+            return Ok(draw(&mut start()?));
+        };
+        let mut streams = lock(&session.streams);
         let stream = match streams.entry(self.node) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => entry.insert(start()?),
@@ -260,7 +287,7 @@ impl<'s> Run<'s> {
 impl Drop for Run<'_> {
     /// Leaves the scratch to the next run.
     fn drop(&mut self) {
-        lock(&self.session.scratch).push(std::mem::take(&mut self.scratch));
+        self.context.give_back(std::mem::take(&mut self.scratch));
     }
 }
 

@@ -38,11 +38,15 @@ impl Operand for [(i64, i64)] {
     }
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
+        graph.constant_named(name, self.to_tensor(wanted)?)
+    }
+
+    fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
         let flat: Vec<i64> = self
             .iter()
             .flat_map(|&(before, behind)| [before, behind])
             .collect();
-        graph.constant_named(name, integers(&[self.len(), 2], &flat, wanted)?)
+        integers(&[self.len(), 2], &flat, wanted)
     }
 }
 
@@ -53,6 +57,10 @@ impl<const N: usize> Operand for [(i64, i64); N] {
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
         self.as_slice().to_output(graph, wanted, name)
+    }
+
+    fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
+        self.as_slice().to_tensor(wanted)
     }
 }
 

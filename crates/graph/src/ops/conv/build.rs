@@ -1,7 +1,10 @@
+use tconv_kernels::conv::Pass;
 use tconv_shape::{DataFormat, Padding};
 
+use super::{CONV_2D, CONV_2D_BACKPROP_FILTER, CONV_2D_BACKPROP_INPUT};
+use crate::op::OpDef;
 use crate::operand::apply;
-use crate::{Error, Location, NodeBuilder, Operand, Output, Result, location};
+use crate::{Attrs, Error, Location, Operand, Output, Result, location};
 
 /// Strides or dilations in every form that TensorFlow takes: one number for all axes, one for each
 /// spatial axis, or all four in the data format's order.
@@ -56,9 +59,9 @@ impl Sizes {
 /// A convolution that is being built. `SAME` padding, `NHWC`, strides and dilations of 1 unless said
 /// otherwise.
 pub struct ConvBuilder<'a> {
-    op: &'static str,
+    pub(super) pass: Pass,
     name: String,
-    operands: Vec<Box<dyn Operand + 'a>>,
+    pub(super) operands: Vec<Box<dyn Operand + 'a>>,
     strides: Sizes,
     dilations: Sizes,
     padding: Padding,
@@ -68,9 +71,9 @@ pub struct ConvBuilder<'a> {
 
 impl<'a> ConvBuilder<'a> {
     #[track_caller]
-    fn new(op: &'static str, name: &str, operands: Vec<Box<dyn Operand + 'a>>) -> ConvBuilder<'a> {
+    fn new(pass: Pass, name: &str, operands: Vec<Box<dyn Operand + 'a>>) -> ConvBuilder<'a> {
         ConvBuilder {
-            op,
+            pass,
             name: name.to_string(),
             operands,
             strides: 1.into(),
@@ -117,13 +120,30 @@ impl<'a> ConvBuilder<'a> {
     /// `Value` for sizes that do not belong together, as far as they are known; `Type` for dtypes.
     pub fn build(self) -> Result<Output> {
         let _from = location::began(self.location);
-        let strides = self.strides.expand("strides", self.format, 2)?;
-        let dilations = self.dilations.expand("dilations", self.format, 2)?;
         let operands: Vec<&dyn Operand> = self
             .operands
             .iter()
             .map(|operand| &**operand as &dyn Operand)
             .collect();
+        let attrs = self.attrs()?;
+        Ok(apply(self.def().name, &self.name, &operands, |node| {
+            node.attrs(attrs)
+        })?
+        .output(0))
+    }
+
+    pub(super) fn def(&self) -> &'static OpDef {
+        match self.pass {
+            Pass::Forward => &CONV_2D,
+            Pass::BackpropInput => &CONV_2D_BACKPROP_INPUT,
+            Pass::BackpropFilter => &CONV_2D_BACKPROP_FILTER,
+        }
+    }
+
+    /// The op's attributes.
+    pub(super) fn attrs(&self) -> Result<Attrs> {
+        let strides = self.strides.expand("strides", self.format, 2)?;
+        let dilations = self.dilations.expand("dilations", self.format, 2)?;
         let (padding, explicit) = match &self.padding {
             Padding::Same => ("SAME", Vec::new()),
             Padding::Valid => ("VALID", Vec::new()),
@@ -144,15 +164,13 @@ impl<'a> ConvBuilder<'a> {
                 )
             }
         };
-        let with = |node: NodeBuilder| {
-            let node = node
-                .attr("strides", strides)
-                .attr("dilations", dilations)
-                .attr("padding", padding);
-            node.attr("explicit_paddings", explicit)
-                .attr("data_format", self.format.name(2))
-        };
-        Ok(apply(self.op, &self.name, &operands, with)?.output(0))
+        Ok(Attrs::from([
+            ("strides".into(), strides.into()),
+            ("dilations".into(), dilations.into()),
+            ("padding".into(), padding.into()),
+            ("explicit_paddings".into(), explicit.into()),
+            ("data_format".into(), self.format.name(2).into()),
+        ]))
     }
 }
 
@@ -162,7 +180,11 @@ impl<'a> ConvBuilder<'a> {
 /// An input of a multiple of the filter's channels is convolved in that many groups.
 #[track_caller]
 pub fn conv2d<'a>(input: impl Operand + 'a, filter: impl Operand + 'a) -> ConvBuilder<'a> {
-    ConvBuilder::new("Conv2D", "Conv2D", vec![Box::new(input), Box::new(filter)])
+    ConvBuilder::new(
+        Pass::Forward,
+        "Conv2D",
+        vec![Box::new(input), Box::new(filter)],
+    )
 }
 
 /// A convolution run backwards (`tf.nn.conv2d_transpose`): the tensor of `output_shape` that a forward
@@ -178,7 +200,7 @@ pub fn conv2d_transpose<'a>(
 ) -> ConvBuilder<'a> {
     let operands: Vec<Box<dyn Operand + 'a>> =
         vec![Box::new(output_shape), Box::new(filter), Box::new(value)];
-    ConvBuilder::new("Conv2DBackpropInput", "conv2d_transpose", operands)
+    ConvBuilder::new(Pass::BackpropInput, "conv2d_transpose", operands)
 }
 
 /// The gradient of [`conv2d`] at its input (`tf.nn.conv2d_backprop_input`): the same op as
@@ -194,7 +216,7 @@ pub fn conv2d_backprop_input<'a>(
         Box::new(filter),
         Box::new(out_backprop),
     ];
-    ConvBuilder::new("Conv2DBackpropInput", "Conv2DBackpropInput", operands)
+    ConvBuilder::new(Pass::BackpropInput, "Conv2DBackpropInput", operands)
 }
 
 /// The gradient of [`conv2d`] at its filter (`tf.nn.conv2d_backprop_filter`).
@@ -209,5 +231,5 @@ pub fn conv2d_backprop_filter<'a>(
         Box::new(filter_sizes),
         Box::new(out_backprop),
     ];
-    ConvBuilder::new("Conv2DBackpropFilter", "Conv2DBackpropFilter", operands)
+    ConvBuilder::new(Pass::BackpropFilter, "Conv2DBackpropFilter", operands)
 }

@@ -126,21 +126,26 @@ pub fn reduce(
     let _from = location::caller();
     let graph = graph_of(&[input])?;
     let with = |node: crate::NodeBuilder| node.attr("keep_dims", keep_dims);
-    let build =
-        |input: &Output, axes: &dyn Operand| Ok(apply(op, op, &[input, axes], with)?.output(0));
-    // What the axes are made of has its own names, before the op's.
-    let input = graph.unnamed(|| input.to_output(&graph, None, "input"))?;
-    match (axes, input.static_shape().rank()) {
-        (Some(axes), _) => build(&input, axes),
-        (None, Some(rank)) => {
-            let all: Vec<i32> = (0..rank as i32).collect();
-            build(&input, &graph.unnamed(|| graph.constant(all))?)
-        }
-        (None, None) => {
-            let all = graph.unnamed(|| range(0, array::rank(&input)?, 1))?;
-            build(&input, &all)
-        }
+    let build = |input: &dyn Operand, axes: &dyn Operand| {
+        Ok(apply(op, op, &[input, axes], with)?.output(0))
+    };
+    if let Some(axes) = axes {
+        return build(input, axes);
     }
+    // What all axes are made of has its own names, before the op's.
+    let converted;
+    let input: &dyn Operand = match input.rank() {
+        Some(_) => input,
+        None => {
+            converted = graph.unnamed(|| input.to_output(&graph, None, "input"))?;
+            &converted
+        }
+    };
+    let all = graph.unnamed(|| match input.rank() {
+        Some(rank) => graph.constant((0..rank as i32).collect::<Vec<_>>()),
+        None => range(0, array::rank(input)?, 1),
+    })?;
+    build(input, &all)
 }
 
 struct Reduction {
