@@ -5,7 +5,7 @@ import importlib
 import subprocess
 import sys
 
-FAMILIES = ["conv", "array", "math", "nn", "random", "training", "names", "errors"]
+FAMILIES = ["conv", "array", "math", "nn", "random", "half", "training", "names", "errors"]
 
 
 def main():

@@ -17,8 +17,10 @@ v1.disable_v2_behavior()
 v1.enable_resource_variables()
 
 FOLDER = Path(__file__).resolve().parent.parent
-FLOATS = ("float32", "float64")
+FLOATS = ("float16", "bfloat16", "float32", "float64")
 SAFETENSORS_DTYPE = {
+    "float16": "F16",
+    "bfloat16": "BF16",
     "float32": "F32",
     "float64": "F64",
     "int32": "I32",

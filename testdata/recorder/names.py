@@ -285,6 +285,77 @@ def variable():
     v1.global_variables_initializer()
 
 
+def variables():
+    v1.Variable(1.0)
+    v1.Variable([1, 2])
+    v1.Variable(v1.random_normal([2]))
+    v1.Variable(lambda: tf.zeros([3]), name="f")
+    with v1.name_scope("s"):
+        v1.Variable(1.0, name="v")
+    with v1.variable_scope("vs"):
+        v = v1.Variable(1.0, name="v")
+    v.assign(2.0, read_value=False)
+    v.assign_add(1.0, read_value=False)
+    v.assign_sub(1.0, name="minus", read_value=False)
+    v1.variables_initializer([v])
+    v1.variables_initializer([v], name="q")
+    v1.is_variable_initialized(v)
+
+
+def variable_scopes():
+    """Scopes that are opened again, default names, and what they say of their variables."""
+
+    def node():
+        tf.constant(1.0)
+
+    with v1.variable_scope("a") as a:
+        with v1.variable_scope("b") as b:
+            v1.get_variable("w", [2], initializer=v1.zeros_initializer())
+            node()
+    with v1.variable_scope(b, reuse=True):
+        v1.get_variable("w", [2])
+        node()
+        with v1.variable_scope("c", reuse=v1.AUTO_REUSE):
+            v1.get_variable("w", [2], initializer=v1.zeros_initializer())
+    with v1.name_scope(b.original_name_scope):
+        node()
+    with v1.name_scope(None):
+        node()
+    with v1.variable_scope(a):
+        with v1.variable_scope(None, "d"):
+            v1.get_variable("w", [2], initializer=v1.zeros_initializer())
+        with v1.variable_scope(None, "d"):
+            v1.get_variable("w", [2], initializer=v1.zeros_initializer())
+            node()
+        with v1.name_scope("d"):
+            with v1.variable_scope(None, "d"):
+                v1.get_variable("w", [2], initializer=v1.zeros_initializer())
+                node()
+    with v1.variable_scope("a"):
+        with v1.variable_scope(None, "d"):
+            node()
+    with v1.variable_scope("i", initializer=v1.ones_initializer(), dtype=tf.float64):
+        v1.get_variable("w", [2])
+        with v1.variable_scope("j"):
+            v1.get_variable("w", [2])
+        v1.get_variable_scope().reuse_variables()
+        v1.get_variable("w", [2]) + 1.0
+
+
+def optimizer_names():
+    w = v1.get_variable("w", [2])
+    step = v1.Variable(0, name="step", trainable=False)
+    rate = placeholder((), name="rate")
+    loss = tf.square(w)
+    v1.train.GradientDescentOptimizer(rate).minimize(loss, global_step=step)
+    v1.train.AdamOptimizer(rate, name="A").minimize(loss, global_step=step, name="training")
+    v1.train.MomentumOptimizer(0.1, rate, name="M").minimize(loss)
+    optimizer = v1.train.AdamOptimizer(0.5, beta1=0.5)
+    gradients = optimizer.compute_gradients(loss)
+    optimizer.apply_gradients(gradients, name="first")
+    optimizer.apply_gradients(gradients)
+
+
 def reference_variable():
     v1.disable_resource_variables()
     try:
@@ -330,6 +401,9 @@ PROGRAMS = {
     "scopes": scopes,
     "unique names": unique_names,
     "variable": variable,
+    "variables": variables,
+    "variable scopes": variable_scopes,
+    "optimizer names": optimizer_names,
     "reference variable": reference_variable,
     "gradients": gradients,
     "minimize GradientDescent": minimize(lambda: v1.train.GradientDescentOptimizer(0.1)),

@@ -120,7 +120,7 @@ Example:
 struct Options {
     #[command(flatten)]
     geometry: Geometry,
-    /// Threads; 0 means as many as the machine offers
+    /// Threads; 0 means what TCONV_NUM_THREADS says, or as many as the machine offers
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = crate::train::threads())]
     threads: u16,
     /// Where the result goes; without it the result is printed as NumPy prints

@@ -70,7 +70,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=10_000_000))]
     checkpoint_every: Option<u64>,
 
-    /// Threads; 0 means as many as the machine offers. The result is the same for any number
+    /// Threads; 0 means what TCONV_NUM_THREADS says, or as many as the machine offers. The result is the same for any number
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads())]
     threads: u16,
 }

@@ -7,8 +7,8 @@ mod source;
 mod tests;
 
 use std::fmt;
-use std::panic::Location;
 
+use crate::Location;
 /// How much a [`Diagnostic`] matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Level {
@@ -37,7 +37,7 @@ pub struct Diagnostic {
     title: String,
     node: String,
     op: String,
-    location: Option<&'static Location<'static>>,
+    location: Option<Location>,
     label: String,
     notes: Vec<String>,
     helps: Vec<Help>,
@@ -75,12 +75,7 @@ impl Diagnostic {
     }
 
     /// Which node it is about, of which op, made at which line; the label names both.
-    pub(crate) fn at(
-        mut self,
-        node: &str,
-        op: &str,
-        location: Option<&'static Location<'static>>,
-    ) -> Diagnostic {
+    pub(crate) fn at(mut self, node: &str, op: &str, location: Option<Location>) -> Diagnostic {
         self.label = format!("{op} '{node}'");
         self.node = node.to_string();
         self.op = op.to_string();
@@ -123,7 +118,7 @@ impl Diagnostic {
     }
 
     /// The line of the program that made the node.
-    pub fn location(&self) -> Option<&'static Location<'static>> {
+    pub fn location(&self) -> Option<Location> {
         self.location
     }
 

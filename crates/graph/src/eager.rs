@@ -7,8 +7,8 @@ use tconv_tensor::{DType, Tensor};
 
 use crate::attrs::{AttrReader, Attrs};
 use crate::op::{Fact, Op, OpDef};
-use crate::session::Context;
-use crate::{Error, Result, Run, node, ops};
+use crate::session::{Context, threads_or_env};
+use crate::{Error, Result, Run, halves, node, ops};
 
 /// Computes ops at once, on tensors, without a graph.
 ///
@@ -31,8 +31,8 @@ use crate::{Error, Result, Run, node, ops};
 pub struct Eager(Context);
 
 impl Eager {
-    /// With as many threads as the machine offers and the best instruction set that it has, or the one that
-    /// the environment variable `TCONV_INSTRUCTION_SET` names.
+    /// With as many threads as the machine offers and the best instruction set that it has, or those that the
+    /// environment variables `TCONV_NUM_THREADS` and `TCONV_INSTRUCTION_SET` name.
     ///
     /// # Errors
     /// `Unimplemented` when those cannot be had.
@@ -40,13 +40,13 @@ impl Eager {
         Eager::with_threads(0)
     }
 
-    /// With so many threads; 0 means as many as the machine offers.
+    /// With so many threads; 0 means what `TCONV_NUM_THREADS` says, or as many as the machine offers.
     ///
     /// # Errors
     /// As [`Eager::new`].
     pub fn with_threads(threads: usize) -> Result<Eager> {
         Ok(Eager::with(
-            Threads::new(threads)?,
+            threads_or_env(threads)?,
             InstructionSet::from_env()?,
         ))
     }
@@ -69,21 +69,21 @@ impl Eager {
     /// with the op and its inputs; `FailedPrecondition` for an op with a variable.
     pub fn run(&self, op: &str, attrs: Attrs, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let def = ops::find(op)?;
-        self.evaluate(def, attrs, inputs, def.make, |op, run, inputs| {
-            let outputs = op.eval(run, inputs)?.into_iter();
+        self.evaluate(def, attrs, inputs, def.make, |op, made, run, inputs| {
+            let outputs = halves::eval(def, op, made, run, inputs)?.into_iter();
             // The outputs outlive memory that an input only borrows.
             Ok(outputs.map(Tensor::into_owned).collect::<Result<_, _>>()?)
         })
     }
 
-    /// Makes an op, checks it as a node is checked, and lets `eval` do the rest.
+    /// Makes an op, checks it as a node is checked, and lets `eval` do the rest: it is given the op and what it makes.
     pub(crate) fn evaluate<O: Deref<Target: Op>, A>(
         &self,
         def: &OpDef,
         mut attrs: Attrs,
         inputs: Vec<Tensor>,
         make: impl FnOnce(&mut AttrReader) -> Result<O>,
-        eval: impl FnOnce(&O::Target, &mut Run, Vec<Tensor>) -> Result<A>,
+        eval: impl FnOnce(&O::Target, &[Fact], &mut Run, Vec<Tensor>) -> Result<A>,
     ) -> Result<A> {
         let known: Vec<_> = inputs
             .iter()
@@ -94,8 +94,8 @@ impl Eager {
             node::check_types(def, &dtypes, &mut attrs)?;
             let op = node::make(def, &attrs, make)?;
             let facts: Vec<Fact> = inputs.iter().map(Fact::of).collect();
-            op.infer(&facts)?;
-            eval(&op, &mut Run::without_session(&self.0), inputs)
+            let made = op.infer(&facts)?;
+            eval(&op, &made, &mut Run::without_session(&self.0), inputs)
         };
         answer().map_err(|error: Error| {
             let describe = |(i, (shape, dtype)): (usize, &(std::sync::Arc<[usize]>, DType))| {

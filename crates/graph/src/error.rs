@@ -1,9 +1,9 @@
 use std::fmt;
-use std::panic::Location;
-
 use tconv_kernels::KernelError;
 use tconv_shape::ShapeError;
 use tconv_tensor::TensorError;
+
+use crate::Location;
 
 /// The class of an error: TensorFlow's status codes, and Python's classes for what is found while a
 /// graph is built.
@@ -74,7 +74,7 @@ struct Parts {
     op: String,
     inputs: Vec<String>,
     help: Vec<String>,
-    location: Option<&'static Location<'static>>,
+    location: Option<Location>,
 }
 
 /// The result of building or running a graph.
@@ -126,7 +126,7 @@ impl Error {
     }
 
     /// Says which line of the program made the node, unless that is known already.
-    pub(crate) fn located(mut self, location: Option<&'static Location<'static>>) -> Error {
+    pub(crate) fn located(mut self, location: Option<Location>) -> Error {
         self.0.location = self.0.location.or(location);
         self
     }
@@ -157,7 +157,7 @@ impl Error {
     }
 
     /// The line of the program that made the node, or was to make it; `None` when the error arose at none.
-    pub fn location(&self) -> Option<&'static Location<'static>> {
+    pub fn location(&self) -> Option<Location> {
         self.0.location
     }
 

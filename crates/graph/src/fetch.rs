@@ -58,6 +58,22 @@ impl Fetch for Operation {
     fn answer(&self, _: &mut std::vec::IntoIter<Tensor>) {}
 }
 
+impl Fetch for Fetched {
+    /// `None` for an operation.
+    type Answer = Option<Tensor>;
+
+    fn list(&self, into: &mut Vec<Fetched>) {
+        into.push(self.clone());
+    }
+
+    fn answer(&self, values: &mut std::vec::IntoIter<Tensor>) -> Option<Tensor> {
+        match self {
+            Fetched::Value(_) => values.next(),
+            Fetched::Run(_) => None,
+        }
+    }
+}
+
 impl<F: Fetch + ?Sized> Fetch for &F {
     type Answer = F::Answer;
 

@@ -15,7 +15,7 @@ use crate::{Feed, Graph, Output, Session, gradients_with, ops};
 /// arrives, which training tests.
 #[rustfmt::skip]
 const NOT_DIFFERENTIABLE: &[&str] = &[
-    "AssignVariableOp", "BroadcastGradientArgs", "ConcatOffset", "Const", "Equal", "FloorDiv", "Greater",
+    "AssignAddVariableOp", "AssignSubVariableOp", "AssignVariableOp", "BroadcastGradientArgs", "ConcatOffset", "Const", "Equal", "FloorDiv", "Greater",
     "GreaterEqual", "InvertPermutation", "LessEqual", "MaxPoolGrad", "NoOp", "Placeholder",
     "RandomStandardNormal", "RandomUniform", "Range", "Rank", "ReadVariableOp", "ResourceApplyAdam",
     "ResourceApplyGradientDescent", "ResourceApplyMomentum", "Shape", "Size", "TruncatedNormal", "VarHandleOp",

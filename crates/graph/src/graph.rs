@@ -22,7 +22,7 @@ pub(crate) struct State {
     nodes: Vec<Arc<Node>>,
     by_name: std::collections::HashMap<String, usize>,
     pub names: Names,
-    control: Vec<usize>,
+    pub control: Vec<usize>,
     pub variables: Variables,
     seed: Option<i64>,
     /// Random ops so far that had a graph seed and no seed of their own.
@@ -193,71 +193,6 @@ impl Graph {
             .build()
     }
 
-    /// Runs `build` with `name` put before the name of each node that it adds, numbered where the scope
-    /// was open before; a `name` that ends in `/` opens that same scope again.
-    ///
-    /// # Errors
-    /// `Value` for a name that is none; what `build` returns.
-    pub fn name_scope<T>(&self, name: &str, build: impl FnOnce() -> Result<T>) -> Result<T> {
-        let scope = self.write().names.unique(name)?;
-        let outer = std::mem::replace(&mut self.write().names.scope, scope);
-        let _restore = Restore(|| self.write().names.scope = outer.clone());
-        build()
-    }
-
-    /// Runs `build` outside all name scopes and control dependencies, as variables are made.
-    pub(crate) fn outside_scopes<T>(&self, build: impl FnOnce() -> Result<T>) -> Result<T> {
-        let outer = {
-            let mut state = self.write();
-            (
-                std::mem::take(&mut state.names.scope),
-                std::mem::take(&mut state.control),
-            )
-        };
-        let _restore = Restore(|| {
-            let mut state = self.write();
-            (state.names.scope, state.control) = outer.clone();
-        });
-        build()
-    }
-
-    /// Runs `build` inside the scope of one op: `build` gets the name, with its `/`, that the op itself
-    /// is to have.
-    pub(crate) fn op_scope<T>(
-        &self,
-        name: &str,
-        build: impl FnOnce(&str) -> Result<T>,
-    ) -> Result<T> {
-        self.name_scope(name, || {
-            let own = format!("{}/", self.read().names.scope);
-            build(&own)
-        })
-    }
-
-    /// Runs `build` such that each node that it adds runs after all of `operations`.
-    ///
-    /// # Errors
-    /// `Value` when one of them stands in another graph; what `build` returns.
-    pub fn control_dependencies<T>(
-        &self,
-        operations: &[&Operation],
-        build: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        for operation in operations {
-            self.check_own(operation.graph(), operation.name())?;
-        }
-        let outer = {
-            let mut state = self.write();
-            let outer = state.control.clone();
-            state
-                .control
-                .extend(operations.iter().map(|operation| operation.id()));
-            outer
-        };
-        let _restore = Restore(|| self.write().control = outer.clone());
-        build()
-    }
-
     /// Sets the graph's seed: from here on random ops without a seed of their own repeat from session to
     /// session (TensorFlow's `set_random_seed`).
     pub fn set_random_seed(&self, seed: i64) {
@@ -352,7 +287,7 @@ impl fmt::Debug for Graph {
     }
 }
 
-/// Puts a scope back when `build` returns or panics.
+/// Puts something back when `build` returns or panics.
 pub(crate) struct Restore<F: FnMut()>(pub F);
 
 impl<F: FnMut()> Drop for Restore<F> {

@@ -1,10 +1,16 @@
-use tconv_tensor::{DType, Element, Tensor};
+use std::fmt;
+use std::sync::Arc;
+
+use tconv_tensor::{DType, Element, Tensor, bf16, f16};
 
 use crate::operand::{integers, number};
 use crate::{Error, Graph, Output, Result, dispatch, location, random};
 
+/// A function that makes an initial value of these sizes and dtype in a graph.
+pub type InitialValue = dyn Fn(&Graph, &[i64], DType) -> Result<Output> + Send + Sync;
+
 /// How a variable's initial value is made: TensorFlow's initializers and those of tf_slim.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Initializer {
     /// Zeros.
     Zeros,
@@ -17,6 +23,24 @@ pub enum Initializer {
     Value(Tensor),
     /// Random values.
     Random(RandomInitializer),
+    /// A tensor of the graph, of the variable's own dtype and shape.
+    Output(Output),
+    /// What this function makes.
+    With(Arc<InitialValue>),
+}
+
+impl fmt::Debug for Initializer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Initializer::Zeros => f.write_str("Zeros"),
+            Initializer::Ones => f.write_str("Ones"),
+            Initializer::Constant(value) => f.debug_tuple("Constant").field(value).finish(),
+            Initializer::Value(value) => f.debug_tuple("Value").field(value).finish(),
+            Initializer::Random(random) => f.debug_tuple("Random").field(random).finish(),
+            Initializer::Output(output) => f.debug_tuple("Output").field(output).finish(),
+            Initializer::With(_) => f.write_str("With(..)"),
+        }
+    }
 }
 
 /// An initializer that draws its values.
@@ -176,8 +200,27 @@ impl Initializer {
                 graph.constant_named("initial_value", spread(value, sizes, dtype)?)
             }
             Initializer::Random(random) => random.build(graph, sizes, dtype),
+            Initializer::Output(value) => {
+                graph.check_own(value.graph(), &value.name())?;
+                of_dtype(value.clone(), dtype)
+            }
+            Initializer::With(make) => of_dtype(make(graph, sizes, dtype)?, dtype),
         }
     }
+}
+
+/// Refuses an initial value of another dtype than the variable's.
+pub(crate) fn of_dtype(value: Output, dtype: DType) -> Result<Output> {
+    if value.dtype() == dtype {
+        return Ok(value);
+    }
+    let given = value.dtype();
+    Err(Error::value(format!(
+        "Initializer type '{given}' and explicit dtype '{dtype}' don't match."
+    ))
+    .help(format!(
+        "the initial value is {value}; math::cast converts it"
+    )))
 }
 
 impl RandomInitializer {
@@ -257,7 +300,7 @@ impl Fan {
 /// TensorFlow's `zeros` and `ones`: a constant where it is small, and else `Fill`.
 fn filled(graph: &Graph, name: &str, value: i64, sizes: &[i64], dtype: DType) -> Result<Output> {
     let scalar = match dtype {
-        DType::Float32 | DType::Float64 => number(value as f64, Some(dtype))?,
+        _ if dtype.is_floating() => number(value as f64, Some(dtype))?,
         DType::Bool => Tensor::scalar(value != 0),
         DType::Uint8 => Tensor::scalar(value as u8),
         _ => integers(&[], &[value], Some(dtype))?,
@@ -289,7 +332,7 @@ fn spread(value: &Tensor, sizes: &[i64], dtype: DType) -> Result<Tensor> {
     let sizes = sizes.iter().map(size).collect::<Result<Vec<usize>>>()?;
     let value = convert(value, dtype)?;
     if value.len() == 1 {
-        return dispatch!(dtype, T in [f32, f64, i32, i64, u8, bool], {
+        return dispatch!(dtype, T in [f16, bf16, f32, f64, i32, i64, u8, bool], {
             Ok(Tensor::full(&sizes, value.item::<T>()?)?)
         });
     }
@@ -318,7 +361,11 @@ fn convert(value: &Tensor, dtype: DType) -> Result<Tensor> {
     match (value.dtype(), dtype) {
         (from, to) if from == to => Ok(value.clone()),
         (DType::Float32, DType::Float64) => map(value, |x: f32| f64::from(x)),
+        (DType::Float32, DType::Float16) => map(value, f16::from_f32),
+        (DType::Float32, DType::Bfloat16) => map(value, bf16::from_f32),
         (DType::Float64, DType::Float32) => map(value, |x: f64| x as f32),
+        (DType::Float64, DType::Float16) => map(value, |x: f64| f16::from_f32(x as f32)),
+        (DType::Float64, DType::Bfloat16) => map(value, |x: f64| bf16::from_f32(x as f32)),
         (DType::Int32 | DType::Int64, _) => {
             integers(value.shape(), &value.to_i64_vec()?, Some(dtype)).map_err(|_| refused())
         }

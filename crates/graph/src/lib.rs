@@ -12,6 +12,7 @@ mod fetch;
 mod finite_differences;
 mod gradients;
 mod graph;
+mod halves;
 mod initializer;
 mod location;
 mod mends;
@@ -32,9 +33,11 @@ mod recorded_random;
 #[cfg(test)]
 mod recorded_training;
 mod requirements;
+mod scopes;
 mod session;
 pub mod slim;
 mod variable;
+mod variable_scope;
 
 pub use attrs::{AttrValue, Attrs};
 pub use diagnostic::Diagnostic;
@@ -44,19 +47,26 @@ pub use feed::Feed;
 pub use fetch::{Fetch, Fetched};
 pub use gradients::{Source, gradients, gradients_with};
 pub use graph::Graph;
-pub use initializer::{Fan, Initializer, RandomInitializer};
+pub use initializer::{Fan, InitialValue, Initializer, RandomInitializer};
+pub use location::{Location, located};
 pub use need::{Kind, Need, Says, Words};
 pub use node::NodeBuilder;
 pub use op::{Fact, Op, OpDef};
-pub use operand::{Operand, Size};
+pub use operand::{Operand, Size, apply};
+pub use ops::find as op_def;
 pub use ops::{array, math, nn};
 pub use output::{Operation, Output};
 pub use requirements::Requirement;
+pub use scopes::Scopes;
 pub use session::{Run, Session};
 pub use tconv_kernels::Threads;
 pub use tconv_kernels::simd::InstructionSet;
 pub use tconv_shape::{
-    Condition, DataFormat, Dim, Padding, Shape, SizeSet, Unknown, Verdict, shape,
+    Condition, DataFormat, Dim, Names as SizeNames, Padding, Shape, ShapeError, SizeSet, Unknown,
+    Verdict, shape,
 };
-pub use tconv_tensor::{DType, Element, Handle, Owner, Tensor, TensorError, read_npy, write_npy};
-pub use variable::{Reuse, Variable, VariableBuilder};
+pub use tconv_tensor::{
+    DType, Element, Handle, Owner, Tensor, TensorError, bf16, f16, read_npy, write_npy,
+};
+pub use variable::{Variable, VariableBuilder};
+pub use variable_scope::{Reuse, ScopeDefaults, VariableScope};

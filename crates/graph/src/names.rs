@@ -9,35 +9,68 @@ pub(crate) struct Names {
     used: HashMap<String, usize>,
     /// The open scopes, joined by `/`; empty outside all.
     pub scope: String,
+    /// The name that the next one gets that is asked for, whatever it asks for.
+    pub given: Option<String>,
 }
 
 impl Names {
     /// A name that nobody has: `name` within the open scope, with `_1`, `_2`, ... behind it where it is
     /// taken. A name that ends in `/` is taken as it stands: the scope's own name.
     pub fn unique(&mut self, name: &str) -> Result<String> {
-        if !is_valid(name, self.scope.is_empty()) {
-            return Err(Error::value(format!("'{name}' is not a valid node name"))
-                .help("names are made of letters, digits and _ . - / \\ >, and begin with a letter, a digit or ."));
-        }
+        let given = self.given.take();
+        let name = given.as_deref().unwrap_or(name);
+        self.check(name, "node")?;
         if let Some(exact) = name.strip_suffix('/') {
             self.used.entry(exact.to_lowercase()).or_insert(1);
             return Ok(exact.to_string());
         }
+        Ok(self.number(name, true))
+    }
+
+    /// The name of a scope that is opened now: a new one, that of a scope that was open before where `name` ends
+    /// in `/`, or none at all where it is empty.
+    pub fn unique_scope(&mut self, name: &str) -> Result<String> {
+        let given = self.given.take();
+        let name = given.as_deref().unwrap_or(name);
+        if name.is_empty() {
+            return Ok(String::new());
+        }
+        self.check(name, "scope")?;
+        Ok(match name.strip_suffix('/') {
+            Some(exact) => exact.to_string(),
+            None => self.number(name, true),
+        })
+    }
+
+    fn check(&self, name: &str, of: &str) -> Result<()> {
+        match is_valid(name, self.scope.is_empty()) {
+            true => Ok(()),
+            false => Err(Error::value(format!("'{name}' is not a valid {of} name"))
+                .help("names are made of letters, digits and _ . - / \\ >, and begin with a letter, a digit or .")),
+        }
+    }
+
+    /// `name` within the open scope, with `_1`, `_2`, ... behind it where it is taken; `mark` takes it.
+    pub fn number(&mut self, name: &str, mark: bool) -> String {
         let name = match self.scope.as_str() {
             "" => name.to_string(),
             scope => format!("{scope}/{name}"),
         };
         let key = name.to_lowercase();
         let mut count = self.used.get(&key).copied().unwrap_or(0);
-        self.used.insert(key.clone(), count + 1);
+        if mark {
+            self.used.insert(key.clone(), count + 1);
+        }
         if count == 0 {
-            return Ok(name);
+            return name;
         }
         while self.used.contains_key(&format!("{key}_{count}")) {
             count += 1;
         }
-        self.used.insert(format!("{key}_{count}"), 1);
-        Ok(format!("{name}_{count}"))
+        if mark {
+            self.used.insert(format!("{key}_{count}"), 1);
+        }
+        format!("{name}_{count}")
     }
 }
 

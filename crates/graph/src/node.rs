@@ -1,4 +1,3 @@
-use std::panic::Location;
 use std::sync::Arc;
 
 use tconv_tensor::DType;
@@ -7,7 +6,7 @@ use crate::attrs::{AttrReader, AttrValue, Attrs};
 use crate::diagnose;
 use crate::op::{Fact, Op, OpDef};
 use crate::proof::Proof;
-use crate::{Error, Graph, Operation, Output, Result, location, ops};
+use crate::{Error, Graph, Location, Operation, Output, Result, location, ops};
 
 /// One node; never changed once it stands in its graph, where its inputs precede it.
 pub(crate) struct Node {
@@ -24,7 +23,7 @@ pub(crate) struct Node {
     /// Made by `gradients`: a change of what it is the gradient of changes it too.
     pub derived: bool,
     /// The line of the program that made it, where that is known.
-    pub location: Option<&'static Location<'static>>,
+    pub location: Option<Location>,
 }
 
 /// A node that is being added: the one way into a graph, for this crate's functions, other languages
@@ -45,7 +44,7 @@ pub struct NodeBuilder {
     inputs: Vec<Output>,
     control: Vec<Operation>,
     attrs: Attrs,
-    location: &'static Location<'static>,
+    location: Location,
 }
 
 impl NodeBuilder {
@@ -58,7 +57,7 @@ impl NodeBuilder {
             inputs: Vec::new(),
             control: Vec::new(),
             attrs: Attrs::new(),
-            location: Location::caller(),
+            location: location::here(),
         }
     }
 
@@ -114,7 +113,8 @@ impl NodeBuilder {
     pub fn build(mut self) -> Result<Operation> {
         let location = Some(location::outermost().unwrap_or(self.location));
         let def = ops::find(&self.op).map_err(|error| error.located(location))?;
-        let node_name = self.name.clone().unwrap_or_else(|| def.name.to_string());
+        let given = self.graph.take_name().or_else(|| self.name.clone());
+        let node_name = given.unwrap_or_else(|| def.name.to_string());
         let draft = self.draft(def, &node_name, location).map_err(|error| {
             let argument =
                 |(i, output)| format!("{}: {output}", def.argument(i, self.inputs.len()));
@@ -139,7 +139,7 @@ impl NodeBuilder {
         &mut self,
         def: &'static OpDef,
         name: &str,
-        location: Option<&'static Location<'static>>,
+        location: Option<Location>,
     ) -> Result<Node> {
         for output in &self.inputs {
             self.graph.check_own(output.graph(), &output.name())?;

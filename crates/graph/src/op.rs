@@ -122,6 +122,13 @@ pub struct OpDef {
 }
 
 impl OpDef {
+    /// Whether it is given float16 and bfloat16 as they are: an op that takes booleans beside numbers moves or
+    /// compares elements and does no arithmetic, and one with state changes a variable of that dtype.
+    pub(crate) fn takes_halves(&self) -> bool {
+        let mut lists = self.types.iter();
+        self.stateful || lists.any(|(_, allowed)| allowed.contains(&DType::Bool))
+    }
+
     /// The name of input `index` as people know it: for `Conv2DBackpropInput` those of
     /// `conv2d_transpose`, whose inner op says "input" of the user's output.
     pub(crate) fn argument(&self, index: usize, inputs: usize) -> &'static str {
@@ -165,7 +172,8 @@ pub trait Op: Send + Sync {
         Ok(())
     }
 
-    /// The outputs from the inputs. An input that nobody else reads is the only owner of its storage,
+    /// The outputs from the inputs; float16 and bfloat16 arrive only at an op that [takes
+    /// them](OpDef::takes_halves), others are given float32 in their place. An input that nobody else reads is the only owner of its storage,
     /// so an op may work in place.
     ///
     /// # Errors
@@ -231,13 +239,27 @@ pub(crate) fn brackets(shape: impl Into<Shape>) -> String {
 }
 
 /// Floating dtypes.
-pub const FLOATS: &[DType] = &[DType::Float32, DType::Float64];
+pub const FLOATS: &[DType] = &[
+    DType::Float16,
+    DType::Bfloat16,
+    DType::Float32,
+    DType::Float64,
+];
 /// Index dtypes.
 pub const INDICES: &[DType] = &[DType::Int32, DType::Int64];
 /// Numeric dtypes.
-pub const NUMBERS: &[DType] = &[DType::Float32, DType::Float64, DType::Int32, DType::Int64];
+pub const NUMBERS: &[DType] = &[
+    DType::Float16,
+    DType::Bfloat16,
+    DType::Float32,
+    DType::Float64,
+    DType::Int32,
+    DType::Int64,
+];
 /// Every dtype that holds data.
 pub const DATA: &[DType] = &[
+    DType::Float16,
+    DType::Bfloat16,
     DType::Float32,
     DType::Float64,
     DType::Int32,

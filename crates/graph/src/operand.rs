@@ -1,4 +1,4 @@
-use tconv_tensor::{DType, Tensor};
+use tconv_tensor::{DType, Tensor, bf16, f16};
 
 use crate::graph::graph_of;
 use crate::{Error, Graph, NodeBuilder, Operation, Output, Result, array, location, ops};
@@ -11,6 +11,11 @@ pub trait Operand {
 
     /// Its dtype, where it has one already.
     fn dtype(&self) -> Option<DType> {
+        None
+    }
+
+    /// Its rank, where that is known already.
+    fn rank(&self) -> Option<usize> {
         None
     }
 
@@ -50,6 +55,10 @@ impl Operand for Output {
         Some(Output::dtype(self))
     }
 
+    fn rank(&self) -> Option<usize> {
+        self.static_shape().rank()
+    }
+
     fn to_output(&self, graph: &Graph, _: Option<DType>, _: &str) -> Result<Output> {
         graph.check_own(Output::graph(self), &self.name())?;
         Ok(self.clone())
@@ -63,6 +72,10 @@ impl<T: Operand + ?Sized> Operand for &T {
 
     fn dtype(&self) -> Option<DType> {
         T::dtype(self)
+    }
+
+    fn rank(&self) -> Option<usize> {
+        T::rank(self)
     }
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
@@ -100,6 +113,14 @@ impl Operand for Tensor {
 pub(crate) fn integers(shape: &[usize], values: &[i64], wanted: Option<DType>) -> Result<Tensor> {
     let narrow: Option<Vec<i32>> = values.iter().map(|&n| i32::try_from(n).ok()).collect();
     Ok(match (wanted, narrow) {
+        (Some(DType::Float16), _) => Tensor::new(
+            shape,
+            values.iter().map(|&n| f16::from_f32(n as f32)).collect(),
+        )?,
+        (Some(DType::Bfloat16), _) => Tensor::new(
+            shape,
+            values.iter().map(|&n| bf16::from_f32(n as f32)).collect(),
+        )?,
         (Some(DType::Float32), _) => {
             Tensor::new(shape, values.iter().map(|&n| n as f32).collect())?
         }
@@ -120,6 +141,8 @@ pub(crate) fn integers(shape: &[usize], values: &[i64], wanted: Option<DType>) -
 pub(crate) fn number(value: f64, wanted: Option<DType>) -> Result<Tensor> {
     match wanted {
         None | Some(DType::Float32) => Ok(Tensor::scalar(value as f32)),
+        Some(DType::Float16) => Ok(Tensor::scalar(f16::from_f32(value as f32))),
+        Some(DType::Bfloat16) => Ok(Tensor::scalar(bf16::from_f32(value as f32))),
         Some(DType::Float64) => Ok(Tensor::scalar(value)),
         Some(dtype) => Err(Error::type_(format!(
             "Expected {dtype}, but got {value} of type 'float'."
@@ -327,8 +350,8 @@ fn apply_boxed(
             let wanted = match type_.parse() {
                 Ok(fixed) => Some(fixed),
                 Err(_) => (0..operands.len())
-                    .find(alike)
-                    .and_then(|j| operands[j].dtype()),
+                    .filter(alike)
+                    .find_map(|j| operands[j].dtype()),
             };
             node = node.input(&operand.to_output(&graph, wanted, argument_name)?);
         }

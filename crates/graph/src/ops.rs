@@ -1,6 +1,7 @@
 //! The ops: one family a file, one line of this table each.
 
 pub mod array;
+mod assign;
 pub mod basic;
 pub(crate) mod conv;
 #[cfg(test)]
@@ -30,6 +31,8 @@ pub(crate) static OPS: &[&OpDef] = &[
     &conv::CONV_3D,
     &conv::CONV_3D_BACKPROP_FILTER,
     &conv::CONV_3D_BACKPROP_INPUT,
+    &assign::ASSIGN_ADD_VARIABLE_OP,
+    &assign::ASSIGN_SUB_VARIABLE_OP,
     &state::ASSIGN_VARIABLE_OP,
     &state::READ_VARIABLE_OP,
     &state::VAR_HANDLE_OP,
@@ -111,7 +114,7 @@ pub(crate) static OPS: &[&OpDef] = &[
 ];
 
 /// The op registered under a name.
-pub(crate) fn find(name: &str) -> Result<&'static OpDef> {
+pub fn find(name: &str) -> Result<&'static OpDef> {
     let found = OPS.iter().copied().find(|def| def.name == name);
     found.ok_or_else(|| Error::new(Code::NotFound, format!("Op type not registered '{name}'")))
 }

@@ -3,19 +3,21 @@
 mod adam;
 mod gradient_descent;
 mod momentum;
+mod own;
 #[cfg(test)]
 mod tests;
 
-use tconv_shape::Shape;
-use tconv_tensor::{DType, Tensor};
+use std::fmt;
+use std::sync::Arc;
+
+use tconv_tensor::DType;
 
 pub use adam::AdamOptimizer;
 pub use gradient_descent::GradientDescentOptimizer;
 pub use momentum::MomentumOptimizer;
 
-use crate::operand::number;
 use crate::{
-    Error, Graph, Initializer, Operation, Output, Result, Variable, gradients, location, math,
+    Error, Graph, Operand, Operation, Output, Result, Variable, gradients, location, math,
 };
 
 /// A gradient, where any arrives, and the variable that it is for.
@@ -24,12 +26,26 @@ pub type Gradient = (Option<Output>, Variable);
 /// A way to train variables (`tf.train.Optimizer`).
 pub trait Optimizer {
     /// An operation that moves each variable by one step against its gradient; a variable without a
-    /// gradient stays.
+    /// gradient stays. Then it adds 1 to `global_step`, where there is one.
     ///
     /// # Errors
-    /// `Value` when no variable has a gradient, or one has another shape than its variable.
+    /// `Value` when no variable has a gradient, or one has another shape than its variable; `Type` for a
+    /// `global_step` that holds no numbers.
     #[track_caller]
-    fn apply_gradients(&self, gradients: &[Gradient]) -> Result<Operation>;
+    fn apply_gradients_with(
+        &self,
+        gradients: &[Gradient],
+        global_step: Option<&Variable>,
+    ) -> Result<Operation>;
+
+    /// [`Optimizer::apply_gradients_with`] that counts no steps.
+    ///
+    /// # Errors
+    /// As [`Optimizer::apply_gradients_with`].
+    #[track_caller]
+    fn apply_gradients(&self, gradients: &[Gradient]) -> Result<Operation> {
+        self.apply_gradients_with(gradients, None)
+    }
 
     /// The gradients of `loss`, summed over its elements, with respect to `variables` or else to all
     /// trainable ones.
@@ -62,7 +78,7 @@ pub trait Optimizer {
     /// `Value` when `loss` depends on no trainable variable; as [`gradients`](crate::gradients()).
     #[track_caller]
     fn minimize(&self, loss: &Output) -> Result<Operation> {
-        self.minimize_over(loss, &loss.graph().trainable_variables())
+        self.minimize_with(loss, None, None)
     }
 
     /// [`Optimizer::minimize`] that moves only `variables` (TensorFlow's `var_list`): those of a
@@ -72,8 +88,26 @@ pub trait Optimizer {
     /// As [`Optimizer::minimize`].
     #[track_caller]
     fn minimize_over(&self, loss: &Output, variables: &[Variable]) -> Result<Operation> {
+        self.minimize_with(loss, Some(variables), None)
+    }
+
+    /// [`Optimizer::minimize`] of `variables`, or all trainable ones, that adds 1 to `global_step` after each step,
+    /// where there is one.
+    ///
+    /// # Errors
+    /// As [`Optimizer::minimize`] and [`Optimizer::apply_gradients_with`].
+    #[track_caller]
+    fn minimize_with(
+        &self,
+        loss: &Output,
+        variables: Option<&[Variable]>,
+        global_step: Option<&Variable>,
+    ) -> Result<Operation> {
         let _from = location::caller();
-        let gradients = self.compute_gradients(loss, Some(variables))?;
+        // A name is for the step; the gradients keep theirs.
+        let gradients = loss
+            .graph()
+            .unnamed(|| self.compute_gradients(loss, variables))?;
         if gradients.iter().all(|(gradient, _)| gradient.is_none()) {
             let loss = format!(
                 "Tensor(\"{}\", shape={}, dtype={})",
@@ -86,7 +120,7 @@ pub trait Optimizer {
                 list(&gradients)
             )));
         }
-        self.apply_gradients(&gradients)
+        self.apply_gradients_with(&gradients, global_step)
     }
 }
 
@@ -114,73 +148,69 @@ fn with_gradients(gradients: &[Gradient]) -> Result<Vec<(&Output, &Variable)>> {
     Ok(pairs)
 }
 
-/// A variable of the optimizer's own, `name` or, where that is taken, the next of its numbered names.
-fn own_variable(
-    graph: &Graph,
-    name: &str,
-    shape: &Shape,
-    dtype: DType,
-    initial: Initializer,
-) -> Result<Variable> {
-    let variables = graph.global_variables();
-    let taken = |name: &str| {
-        let name = graph.read().variables.full_name(name);
-        variables.iter().any(|variable| variable.name() == name)
-    };
-    let numbered = (1..).map(|i| format!("{name}_{i}"));
-    let free = std::iter::once(name.to_string())
-        .chain(numbered)
-        .find(|name| !taken(name));
-    let name = free.unwrap_or_default();
-    graph
-        .variable(&name, shape)
-        .dtype(dtype)
-        .initializer(initial)
-        .trainable(false)
-        .build()
-}
+/// A number that belongs to the optimizer, such as its learning rate, or a tensor in its place.
+#[derive(Clone)]
+struct Hyperparameter(Arc<dyn Operand + Send + Sync>);
 
-/// A variable beside `variable`, of its shape and dtype, that starts at zero: TensorFlow's slot.
-fn slot(variable: &Variable, name: &str) -> Result<Variable> {
-    let (graph, dtype) = (variable.handle().graph(), variable.value().dtype());
-    let name = format!("{}/{name}", variable.name());
-    own_variable(
-        graph,
-        &name,
-        variable.static_shape(),
-        dtype,
-        Initializer::Zeros,
-    )
-}
+impl Hyperparameter {
+    fn new(value: impl Operand + Send + Sync + 'static) -> Hyperparameter {
+        Hyperparameter(Arc::new(value))
+    }
 
-/// A number that belongs to the optimizer, such as its learning rate; float32 as in TensorFlow.
-fn hyperparameter(graph: &Graph, name: &str, value: f64) -> Result<Output> {
-    let value: Tensor = number(value, Some(DType::Float32))?;
-    graph.constant_named(name, value)
-}
-
-/// `value` in the dtype of the variable that it helps to train.
-fn like(value: &Output, variable: &Variable) -> Result<Output> {
-    match variable.value().dtype() {
-        dtype if dtype == value.dtype() => Ok(value.clone()),
-        dtype => math::cast(value, dtype),
+    /// The tensor; a number is float32 as in TensorFlow.
+    fn tensor(&self, graph: &Graph, name: &str) -> Result<Output> {
+        self.0.to_output(graph, Some(DType::Float32), name)
     }
 }
 
-/// The update of one variable, within the scope that TensorFlow gives it.
-fn update(
-    variable: &Variable,
-    build: impl FnOnce(&Graph) -> Result<Operation>,
-) -> Result<Operation> {
-    let graph = variable.handle().graph();
-    graph.name_scope(&format!("update_{}", variable.name()), || build(graph))
+impl Operand for Hyperparameter {
+    fn graph(&self) -> Option<Graph> {
+        self.0.graph()
+    }
+
+    fn to_output(&self, graph: &Graph, _: Option<DType>, name: &str) -> Result<Output> {
+        self.tensor(graph, name)
+    }
 }
 
-/// The operation that has the optimizer's name and runs after all of `operations`.
-fn finish(graph: &Graph, own: &str, operations: &[Operation]) -> Result<Operation> {
-    let node = graph.add("NoOp").name(own);
-    operations
-        .iter()
-        .fold(node, |node, operation| node.control(operation))
-        .build()
+impl fmt::Debug for Hyperparameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hyperparameter(..)")
+    }
+}
+
+/// The update of one variable, within the scope that TensorFlow gives it. `build` gets a function that gives a
+/// number in the variable's dtype.
+fn update(
+    variable: &Variable,
+    build: impl FnOnce(&Graph, &dyn Fn(&Output) -> Result<Output>) -> Result<Operation>,
+) -> Result<Operation> {
+    let (graph, dtype) = (variable.handle().graph(), variable.value().dtype());
+    let like = |value: &Output| math::cast(value, dtype);
+    graph.name_scope(&format!("update_{}", variable.name()), || {
+        build(graph, &like)
+    })
+}
+
+/// The operation that has the optimizer's name and runs after all of `operations`: it counts the step where there
+/// is a variable for it.
+fn finish(
+    graph: &Graph,
+    own: &str,
+    operations: &[Operation],
+    global_step: Option<&Variable>,
+) -> Result<Operation> {
+    let after = |name: &str| {
+        let node = graph.add("NoOp").name(name);
+        operations
+            .iter()
+            .fold(node, |node, operation| node.control(operation))
+            .build()
+    };
+    let Some(global_step) = global_step else {
+        return after(own);
+    };
+    graph.control_dependencies(&[&after("update")?], || {
+        graph.named(own, || global_step.assign_add(1i64))
+    })
 }

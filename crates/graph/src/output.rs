@@ -1,5 +1,4 @@
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 
 use tconv_shape::Shape;
@@ -8,7 +7,7 @@ use tconv_tensor::DType;
 use crate::attrs::Attrs;
 use crate::node::Node;
 use crate::op::Fact;
-use crate::{Graph, Result};
+use crate::{Graph, Location, Result};
 
 /// A tensor of a graph, by the operation that makes it and the slot: symbolic, without a value until a
 /// session runs. It carries its graph.
@@ -97,7 +96,7 @@ impl Operation {
 
     /// The line of the program that made it: where the call stands that added it, the first line of a
     /// chain of calls. A gradient comes from the line that asked for the gradients.
-    pub fn location(&self) -> Option<&'static Location<'static>> {
+    pub fn location(&self) -> Option<Location> {
         self.node.location
     }
 

@@ -8,5 +8,5 @@ mod distributions;
 mod philox;
 
 pub use build::{Normal, Uniform, normal, truncated_normal, uniform};
-pub(crate) use distributions::{Distribution, fill_f32, fill_f64};
+pub(crate) use distributions::{Distribution, fill_f32, fill_f64, fill_uniform_half};
 pub(crate) use philox::{Philox, seeds};

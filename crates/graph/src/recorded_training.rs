@@ -7,7 +7,7 @@ use tconv_tensor::Tensor;
 
 use crate::optim::{AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer, Optimizer};
 use crate::recorded::Recorded;
-use crate::{Feed, Graph, Result, Session, array, math, nn, slim};
+use crate::{Feed, Graph, Initializer, Result, Session, array, math, nn, slim};
 
 /// What one training run gave: per step the sum and the mean square of the difference, and the trained
 /// variables at the end.
@@ -167,4 +167,43 @@ fn data(size: usize, step: u64) -> Tensor {
     let values =
         (0..shape.iter().product::<usize>() as u64).map(|i| bits(i) as f32 / 32_768.0 - 1.0);
     Tensor::new(&shape, values.collect::<Vec<f32>>()).unwrap()
+}
+
+/// TensorFlow rounds after each operation of an update, and so do ours: to the bit.
+#[test]
+fn three_steps_of_halves() -> Result<()> {
+    let recorded = Recorded::open("half");
+    let updates = recorded
+        .cases()
+        .iter()
+        .filter(|case| case["op"] == "updates");
+    let mut ran = 0;
+    for case in updates {
+        let name = case["name"].as_str().unwrap();
+        let optimizer: Box<dyn Optimizer> = match name.rsplit_once(' ').unwrap().0 {
+            "GradientDescent" => Box::new(GradientDescentOptimizer::new(0.1)),
+            "Momentum" => Box::new(MomentumOptimizer::new(0.1, 0.9)),
+            "Momentum Nesterov" => Box::new(MomentumOptimizer::new(0.1, 0.9).nesterov()),
+            "Adam" => Box::new(AdamOptimizer::new(0.01).epsilon(1e-4)),
+            other => unreachable!("{other}"),
+        };
+        let graph = Graph::new();
+        let start = recorded.tensor(&case["inputs"][0]);
+        let gradient = graph.constant(recorded.tensor(&case["inputs"][1]))?;
+        let variable = graph
+            .variable("w", start.shape())
+            .dtype(start.dtype())
+            .initializer(Initializer::Value(start))
+            .build()?;
+        let step = optimizer.apply_gradients(&[(Some(gradient), variable.clone())])?;
+        let session = Session::new(&graph);
+        session.run(graph.global_variables_initializer())?;
+        for theirs in case["outputs"].as_array().unwrap() {
+            session.run(&step)?;
+            assert_eq!(session.run(&variable)?, recorded.tensor(theirs), "{name}");
+        }
+        ran += 1;
+    }
+    assert_eq!(ran, 8);
+    Ok(())
 }

@@ -32,7 +32,11 @@ pub struct Session {
     variables: Mutex<HashMap<Arc<str>, Slot>>,
     streams: Mutex<HashMap<usize, crate::random::Philox>>,
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
+    interrupt: Option<Interrupt>,
 }
+
+/// Says whether a run is to end; see [`Session::set_interrupt`].
+type Interrupt = Box<dyn Fn() -> Result<()> + Send + Sync>;
 
 /// Where a variable's value lives.
 type Slot = Arc<Mutex<Option<Tensor>>>;
@@ -54,9 +58,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// So many threads; for 0 those of the environment or the machine.
+pub(crate) fn threads_or_env(count: usize) -> Result<Threads> {
+    Ok(match count {
+        0 => Threads::from_env()?,
+        count => Threads::new(count)?,
+    })
+}
+
 impl Session {
     /// A session with as many threads as the machine offers and the best instruction set that it has, or
-    /// the one that the environment variable `TCONV_INSTRUCTION_SET` names.
+    /// those that the environment variables `TCONV_NUM_THREADS` and `TCONV_INSTRUCTION_SET` name.
     ///
     /// Where those cannot be had each run says so; [`Session::with_threads`] says it at once.
     pub fn new(graph: &Graph) -> Session {
@@ -66,15 +78,15 @@ impl Session {
         })
     }
 
-    /// A session with so many threads; 0 means as many as the machine offers.
+    /// A session with so many threads; 0 means what `TCONV_NUM_THREADS` says, or as many as the machine offers.
     ///
     /// # Errors
-    /// `Unimplemented` when they cannot be started, or when `TCONV_INSTRUCTION_SET` names an instruction
-    /// set that the machine lacks.
+    /// `Unimplemented` when they cannot be started, when `TCONV_NUM_THREADS` is no number of threads, or when
+    /// `TCONV_INSTRUCTION_SET` names an instruction set that the machine lacks.
     pub fn with_threads(graph: &Graph, threads: usize) -> Result<Session> {
         Ok(Session::with(
             graph,
-            Threads::new(threads)?,
+            threads_or_env(threads)?,
             InstructionSet::from_env()?,
         ))
     }
@@ -88,7 +100,14 @@ impl Session {
             variables: Mutex::default(),
             streams: Mutex::default(),
             plans: Mutex::default(),
+            interrupt: None,
         }
+    }
+
+    /// `interrupt` is called by the thread that runs, between ops, some times a second; an error from it ends the
+    /// run. So a host language can stop a long run.
+    pub fn set_interrupt(&mut self, interrupt: impl Fn() -> Result<()> + Send + Sync + 'static) {
+        self.interrupt = Some(Box::new(interrupt));
     }
 
     /// The graph that it runs.

@@ -7,7 +7,8 @@ mod fully_connected;
 #[cfg(test)]
 mod tests;
 
-use std::panic::Location;
+use std::fmt;
+use std::sync::Arc;
 
 use tconv_shape::{DataFormat, Dim, Shape};
 
@@ -16,10 +17,15 @@ pub use conv2d_transpose::{Conv2dTranspose, conv2d_transpose};
 pub use fully_connected::{FullyConnected, fully_connected};
 
 use crate::nn::{self, Sizes};
-use crate::{Error, Initializer, Output, Result, Reuse, Variable};
+use crate::{
+    Error, Initializer, Location, Output, Result, Reuse, Variable, VariableScope, location,
+};
+
+/// A function that makes one tensor of another.
+pub type Function = dyn Fn(Output) -> Result<Output> + Send + Sync;
 
 /// What a layer does with its sums.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub enum Activation {
     /// Nothing.
     None,
@@ -34,19 +40,44 @@ pub enum Activation {
     Tanh,
     /// [`nn::softplus`]
     Softplus,
+    /// What this function does, within the layer's scope.
+    With(Arc<Function>),
+}
+
+impl fmt::Debug for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Activation::None => f.write_str("None"),
+            Activation::Relu => f.write_str("Relu"),
+            Activation::LeakyRelu(alpha) => f.debug_tuple("LeakyRelu").field(alpha).finish(),
+            Activation::Sigmoid => f.write_str("Sigmoid"),
+            Activation::Tanh => f.write_str("Tanh"),
+            Activation::Softplus => f.write_str("Softplus"),
+            Activation::With(_) => f.write_str("With(..)"),
+        }
+    }
 }
 
 impl Activation {
-    fn apply(self, sums: Output) -> Result<Output> {
+    fn apply(&self, sums: Output) -> Result<Output> {
         match self {
             Activation::None => Ok(sums),
             Activation::Relu => nn::relu(sums),
-            Activation::LeakyRelu(alpha) => nn::leaky_relu(sums, alpha),
+            Activation::LeakyRelu(alpha) => nn::leaky_relu(sums, *alpha),
             Activation::Sigmoid => nn::sigmoid(sums),
             Activation::Tanh => nn::tanh(sums),
             Activation::Softplus => nn::softplus(sums),
+            Activation::With(function) => function(sums),
         }
     }
+}
+
+/// In which variable scope a layer's variables stand.
+enum Scope {
+    /// One called as the layer's kind, numbered.
+    Default,
+    Name(String),
+    Open(VariableScope),
 }
 
 /// What all layers have.
@@ -56,10 +87,11 @@ struct Layer {
     activation: Activation,
     weights: Initializer,
     biases: Option<Initializer>,
+    normalizer: Activation,
     trainable: bool,
     reuse: Reuse,
-    scope: Option<String>,
-    location: &'static Location<'static>,
+    scope: Scope,
+    location: Location,
 }
 
 impl Layer {
@@ -71,10 +103,11 @@ impl Layer {
             activation: Activation::default(),
             weights: Initializer::xavier_uniform(),
             biases: Some(Initializer::Zeros),
+            normalizer: Activation::None,
             trainable: true,
             reuse: Reuse::No,
-            scope: None,
-            location: Location::caller(),
+            scope: Scope::Default,
+            location: location::here(),
         }
     }
 
@@ -87,14 +120,12 @@ impl Layer {
             )));
         }
         let graph = self.inputs.graph();
-        match (&self.scope, self.reuse) {
-            (Some(scope), reuse) => graph.variable_scope_reuse(scope, reuse, build),
-            (None, Reuse::Yes | Reuse::Auto) => Err(Error::value(
-                "reuse=True cannot be used without a name_or_scope",
-            )
-            .help("say which layer's variables to reuse with .scope(..)")),
-            (None, Reuse::No) => graph.layer_scope(default, build),
-        }
+        let outer = match &self.scope {
+            Scope::Default => graph.open_variable_scope(None, Some(default), self.reuse),
+            Scope::Name(name) => graph.open_variable_scope(Some(name), None, self.reuse),
+            Scope::Open(scope) => graph.reopen_variable_scope(scope, self.reuse),
+        };
+        graph.within(outer?, build)
     }
 
     /// The variables `weights`, of these sizes, and `biases`.
@@ -114,11 +145,12 @@ impl Layer {
         let biases = self
             .biases
             .as_ref()
+            .filter(|_| matches!(self.normalizer, Activation::None))
             .map(|biases| make("biases", [self.num_outputs].into(), biases));
         Ok((weights, biases.transpose()?))
     }
 
-    /// Adds the biases and the activation.
+    /// Adds the biases or the normalizer, and the activation.
     fn finish(
         &self,
         sums: Output,
@@ -129,7 +161,7 @@ impl Layer {
             Some(biases) => nn::bias_add_format(sums, biases, format)?,
             None => sums,
         };
-        self.activation.apply(sums)
+        self.activation.apply(self.normalizer.apply(sums)?)
     }
 
     /// The inputs' four sizes and, known, their channels.
@@ -209,6 +241,12 @@ macro_rules! layer_setters {
                 self
             }
 
+            /// What is done with the sums before the activation, instead of adding biases: nothing without this.
+            pub fn normalizer(mut self, normalizer: $crate::slim::Activation) -> Self {
+                self.layer.normalizer = normalizer;
+                self
+            }
+
             /// Whether optimizers train the variables by default: yes without this.
             pub fn trainable(mut self, trainable: bool) -> Self {
                 self.layer.trainable = trainable;
@@ -223,7 +261,13 @@ macro_rules! layer_setters {
 
             /// The variable scope: a numbered one without this.
             pub fn scope(mut self, scope: &str) -> Self {
-                self.layer.scope = Some(scope.to_string());
+                self.layer.scope = $crate::slim::Scope::Name(scope.to_string());
+                self
+            }
+
+            /// A variable scope that was open before: a numbered one without this.
+            pub fn variable_scope(mut self, scope: &$crate::VariableScope) -> Self {
+                self.layer.scope = $crate::slim::Scope::Open(scope.clone());
                 self
             }
         }

@@ -4,6 +4,9 @@ use rayon::prelude::*;
 
 use crate::KernelError;
 
+/// The environment variable that says how many threads there are where a program does not.
+const THREADS_VARIABLE: &str = "TCONV_NUM_THREADS";
+
 /// The threads that a kernel may use: an argument, never a global. A clone shares them.
 #[derive(Clone, Debug)]
 pub struct Threads(Option<Arc<rayon::ThreadPool>>);
@@ -38,6 +41,17 @@ impl Threads {
         let refused =
             |e| KernelError::Unavailable(format!("{count} threads cannot be started: {e}"));
         Ok(Threads(Some(Arc::new(pool.map_err(refused)?))))
+    }
+
+    /// As many as `TCONV_NUM_THREADS` says; as many as the machine offers if it is not set, empty or 0.
+    ///
+    /// # Errors
+    /// `Unavailable` for what is no number or too large a one, and as [`Threads::new`].
+    pub fn from_env() -> Result<Threads, KernelError> {
+        match std::env::var_os(THREADS_VARIABLE) {
+            Some(text) if !text.is_empty() => Threads::new(counted(&text.to_string_lossy())?),
+            _ => Threads::new(0),
+        }
     }
 
     /// How many there are.
@@ -94,9 +108,33 @@ impl Threads {
     }
 }
 
+/// What `TCONV_NUM_THREADS` says.
+fn counted(text: &str) -> Result<usize, KernelError> {
+    let most = Threads::MOST;
+    let count = text.trim().parse().ok().filter(|&count| count <= most);
+    count.ok_or_else(|| {
+        KernelError::Unavailable(format!(
+            "{THREADS_VARIABLE} is '{text}': it must be a number from 0 to {most}, 0 for as many threads as the machine offers"
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_of_threads_is_read_or_refused_with_its_range() {
+        assert_eq!(counted("3"), Ok(3));
+        assert_eq!(counted(" 0 "), Ok(0));
+        assert_eq!(counted("1024"), Ok(1024));
+        for text in ["1025", "-1", "two", "1.5", "99999999999999999999"] {
+            let error = counted(text).unwrap_err().to_string();
+            let expected =
+                format!("TCONV_NUM_THREADS is '{text}': it must be a number from 0 to 1024");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+    }
 
     #[test]
     fn every_piece_is_written_once() {

@@ -60,10 +60,16 @@ fn booleans(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
 }
 
 fn is_plain(array: &Bound<'_, PyUntypedArray>) -> bool {
-    let flags = |name| array.getattr(name).and_then(|flags| flags.getattr("aligned"));
+    let flags = |name| {
+        array
+            .getattr(name)
+            .and_then(|flags| flags.getattr("aligned"))
+    };
     array.is_c_contiguous()
         && array.dtype().is_native_byteorder() != Some(false)
-        && flags("flags").and_then(|aligned| aligned.extract()).unwrap_or(false)
+        && flags("flags")
+            .and_then(|aligned| aligned.extract())
+            .unwrap_or(false)
 }
 
 use numpy::PyArrayDescrMethods;
@@ -96,7 +102,9 @@ pub fn as_array<'py>(
             let native = array.dtype().call_method1("newbyteorder", ("=",))?;
             let options = [("dtype", native)];
             let options = pyo3::types::IntoPyDict::into_py_dict(options, py)?;
-            let copied = py.import("numpy")?.call_method("array", (array,), Some(&options))?;
+            let copied = py
+                .import("numpy")?
+                .call_method("array", (array,), Some(&options))?;
             Ok(copied.cast_into::<PyUntypedArray>()?)
         }
     }
@@ -139,7 +147,10 @@ pub fn to_tensor(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
 /// The array of a tensor; it takes over the tensor's elements where nobody else has them. A tensor of rank 0
 /// is NumPy's scalar.
 pub fn from_tensor(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>> {
-    fn own<T: Element + NumpyElement>(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>> {
+    fn own<T: Element + NumpyElement>(
+        py: Python<'_>,
+        tensor: Tensor,
+    ) -> PyResult<Bound<'_, PyAny>> {
         let array = tensor.into_array::<T>().map_err(plain)?;
         Ok(PyArray::from_owned_array(py, array).into_any())
     }
@@ -166,7 +177,11 @@ pub fn from_tensor(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>>
 pub fn address(array: &Bound<'_, PyAny>) -> PyResult<usize> {
     let tensor = to_tensor(&as_array(array, None)?)?;
     let start = match tensor.dtype() {
-        DType::Float16 => tensor.as_slice::<half::f16>().map_err(plain)?.as_ptr().addr(),
+        DType::Float16 => tensor
+            .as_slice::<half::f16>()
+            .map_err(plain)?
+            .as_ptr()
+            .addr(),
         DType::Float32 => tensor.as_slice::<f32>().map_err(plain)?.as_ptr().addr(),
         DType::Float64 => tensor.as_slice::<f64>().map_err(plain)?.as_ptr().addr(),
         DType::Int32 => tensor.as_slice::<i32>().map_err(plain)?.as_ptr().addr(),

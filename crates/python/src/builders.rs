@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 use tconv::nn::Sizes;
 use tconv::{
-    AttrValue, DataFormat, Graph, NodeBuilder, Operand, Operation, Output, Padding, Tensor, array, math, nn,
+    AttrValue, DataFormat, Graph, NodeBuilder, Operand, Operation, Output, Padding, Tensor, array,
+    math, nn,
 };
 
 use crate::dtype::{self, PyDType};
@@ -44,12 +45,19 @@ fn one<'py>(
 }
 
 /// Adds a node of `op`, called `name` where nobody says otherwise, and gives its only output.
-pub fn apply_to(graph: &Bound<'_, PyGraph>, op: &str, operands: &[Any<'_>], name: &str) -> PyResult<PyTensor> {
+pub fn apply_to(
+    graph: &Bound<'_, PyGraph>,
+    op: &str,
+    operands: &[Any<'_>],
+    name: &str,
+) -> PyResult<PyTensor> {
     let own = &graph.get().graph;
     let inputs = operands.iter().map(|operand| Input::new(operand, own));
     let inputs = inputs.collect::<PyResult<Vec<_>>>()?;
     let operands: Vec<&dyn Operand> = inputs.iter().map(|input| input as &dyn Operand).collect();
-    let made = build(graph, None, |_| tconv::apply(op, name, &operands, |node| node))?;
+    let made = build(graph, None, |_| {
+        tconv::apply(op, name, &operands, |node| node)
+    })?;
     Ok(PyTensor::new(graph, made.output(0)))
 }
 
@@ -133,7 +141,9 @@ fn answer<'py>(graph: &Bound<'py, PyGraph>, made: Operation) -> PyResult<Any<'py
 }
 
 fn tensors<'py>(graph: &Bound<'py, PyGraph>, outputs: Vec<Output>) -> PyResult<Any<'py>> {
-    let all = outputs.into_iter().map(|output| PyTensor::new(graph, output));
+    let all = outputs
+        .into_iter()
+        .map(|output| PyTensor::new(graph, output));
     Ok(PyList::new(graph.py(), all)?.into_any())
 }
 
@@ -184,7 +194,9 @@ pub fn constant<'py>(
     if let Some(wanted) = shape {
         let wanted = self::shape(wanted)?;
         let Some(sizes) = wanted.known() else {
-            return Err(PyTypeError::new_err(format!("a constant's shape is fully known, not {wanted}")));
+            return Err(PyTypeError::new_err(format!(
+                "a constant's shape is fully known, not {wanted}"
+            )));
         };
         tensor = spread(tensor, &sizes, verify_shape)?;
     }
@@ -204,11 +216,12 @@ fn spread(tensor: Tensor, sizes: &[i64], verify: bool) -> PyResult<Tensor> {
     }
     let sizes: Vec<usize> = sizes.iter().map(|&n| n as usize).collect();
     let dtype = tensor.dtype();
-    tensor.spread(&sizes).map_err(|_| {
+    tensor.fill_up(&sizes).map_err(|_| {
         PyTypeError::new_err(format!(
-            "Cannot fill a constant of shape {} and dtype {dtype} with {} elements: give one, or as many as it has",
-            tconv::Shape::from(&sizes[..]),
-            found.iter().product::<i64>()
+            "Too many elements provided. Needed at most {}, but received {}: a constant of shape {} and dtype {dtype}",
+            sizes.iter().product::<usize>(),
+            found.iter().product::<i64>(),
+            tconv::Shape::from(&sizes[..])
         ))
     })
 }
@@ -246,7 +259,8 @@ pub fn data_format(name: Option<&str>, spatial: usize) -> PyResult<DataFormat> {
         return Ok(DataFormat::ChannelsLast);
     };
     DataFormat::parse(name, spatial).ok_or_else(|| {
-        let known = [DataFormat::ChannelsLast, DataFormat::ChannelsFirst].map(|format| format.name(spatial));
+        let known = [DataFormat::ChannelsLast, DataFormat::ChannelsFirst]
+            .map(|format| format.name(spatial));
         PyValueError::new_err(format!(
             "`data_format` must be either '{}' or '{}'. Received: data_format={name}",
             known[0], known[1]
@@ -338,7 +352,10 @@ pub fn random<'py>(
     name: Option<&str>,
 ) -> PyResult<PyTensor> {
     let dtype = dtype::dtype(dtype)?;
-    let sizes = shape.cast::<PyTensorShape>().ok().map(|shape| shape.get().0.clone());
+    let sizes = shape
+        .cast::<PyTensorShape>()
+        .ok()
+        .map(|shape| shape.get().0.clone());
     if let Some(shape) = &sizes
         && shape.known().is_none()
     {
@@ -366,7 +383,11 @@ pub fn random<'py>(
         };
         match kind {
             "uniform" => finish!(tconv::random::uniform(graph, &*shape).minval(a).maxval(b)),
-            "truncated_normal" => finish!(tconv::random::truncated_normal(graph, &*shape).mean(a).stddev(b)),
+            "truncated_normal" => finish!(
+                tconv::random::truncated_normal(graph, &*shape)
+                    .mean(a)
+                    .stddev(b)
+            ),
             _ => finish!(tconv::random::normal(graph, &*shape).mean(a).stddev(b)),
         }
     })
@@ -382,7 +403,9 @@ pub fn reduce<'py>(
     keepdims: bool,
     name: Option<&str>,
 ) -> PyResult<PyTensor> {
-    let axis = axis.map(|axis| Input::new(axis, &graph_of_one(input)?.get().graph)).transpose()?;
+    let axis = axis
+        .map(|axis| Input::new(axis, &graph_of_one(input)?.get().graph))
+        .transpose()?;
     one(&[input], name, |_, inputs| {
         let axis = axis.as_ref().map(|axis| axis as &dyn Operand);
         math::reduce(op, &inputs[0], axis, keepdims)
@@ -417,7 +440,9 @@ fn several<'py>(
     let dtype = inputs.iter().find_map(Operand::dtype);
     let scope = name.unwrap_or(default);
     let made = build(&graph, None, |graph| {
-        let constants = inputs.iter().any(|input| matches!(input, Input::Value(..) | Input::List(..)));
+        let constants = inputs
+            .iter()
+            .any(|input| matches!(input, Input::Value(..) | Input::List(..)));
         let convert = || {
             let parts = inputs.iter().enumerate();
             parts
@@ -436,7 +461,12 @@ fn several<'py>(
 /// The parts of a tensor along an axis, which is then gone.
 #[pyfunction]
 #[pyo3(signature = (value, num, axis, name))]
-pub fn unstack<'py>(value: &Any<'py>, num: Option<usize>, axis: i64, name: Option<&str>) -> PyResult<Any<'py>> {
+pub fn unstack<'py>(
+    value: &Any<'py>,
+    num: Option<usize>,
+    axis: i64,
+    name: Option<&str>,
+) -> PyResult<Any<'py>> {
     let graph = graph_of_one(value)?;
     let input = Input::new(value, &graph.get().graph)?;
     let made = build(&graph, name, |graph| {
@@ -454,8 +484,14 @@ pub fn unstack<'py>(value: &Any<'py>, num: Option<usize>, axis: i64, name: Optio
 /// The tensor with its axes in another order; without `perm` the reverse.
 #[pyfunction]
 #[pyo3(signature = (x, perm, name))]
-pub fn transpose<'py>(x: &Any<'py>, perm: Option<&Any<'py>>, name: Option<&str>) -> PyResult<PyTensor> {
-    let perm = perm.map(|perm| Input::new(perm, &graph_of_one(x)?.get().graph)).transpose()?;
+pub fn transpose<'py>(
+    x: &Any<'py>,
+    perm: Option<&Any<'py>>,
+    name: Option<&str>,
+) -> PyResult<PyTensor> {
+    let perm = perm
+        .map(|perm| Input::new(perm, &graph_of_one(x)?.get().graph))
+        .transpose()?;
     one(&[x], name, |graph, inputs| {
         let x = inputs[0].to_output(graph, None, "x")?;
         match &perm {
@@ -477,18 +513,30 @@ pub fn cast<'py>(x: &Any<'py>, dtype: &Any<'py>, name: Option<&str>) -> PyResult
 #[pyfunction]
 #[pyo3(signature = (dims, value, name))]
 pub fn fill<'py>(dims: &Any<'py>, value: &Any<'py>, name: Option<&str>) -> PyResult<PyTensor> {
-    one(&[dims, value], name, |_, inputs| array::fill(&inputs[0], &inputs[1]))
+    one(&[dims, value], name, |_, inputs| {
+        array::fill(&inputs[0], &inputs[1])
+    })
 }
 
 /// An operation that does nothing but run after all of these.
 #[pyfunction]
 #[pyo3(signature = (inputs, name))]
-pub fn group<'py>(py: Python<'py>, inputs: Vec<Any<'py>>, name: Option<&str>) -> PyResult<PyOperation> {
-    let graph = match inputs.iter().find_map(|input| input.cast::<PyOperation>().ok()) {
+pub fn group<'py>(
+    py: Python<'py>,
+    inputs: Vec<Any<'py>>,
+    name: Option<&str>,
+) -> PyResult<PyOperation> {
+    let graph = match inputs
+        .iter()
+        .find_map(|input| input.cast::<PyOperation>().ok())
+    {
         Some(operation) => operation.get().graph.bind(py).clone(),
         None => graph_of(py, inputs.iter())?,
     };
-    let operations = inputs.iter().map(operation_of).collect::<PyResult<Vec<_>>>()?;
+    let operations = inputs
+        .iter()
+        .map(operation_of)
+        .collect::<PyResult<Vec<_>>>()?;
     let operations: Vec<&Operation> = operations.iter().collect();
     let made = build(&graph, name, |graph| graph.group(&operations))?;
     Ok(PyOperation::new(&graph, made))
@@ -512,9 +560,15 @@ pub fn gradients<'py>(
     let graph = graph_of(py, ys.iter().chain(&xs))?;
     let own = &graph.get().graph;
     let outputs = |values: &[Any<'py>]| -> PyResult<Vec<Output>> {
-        let inputs = values.iter().map(|value| Input::new(value, own)).collect::<PyResult<Vec<_>>>()?;
+        let inputs = values
+            .iter()
+            .map(|value| Input::new(value, own))
+            .collect::<PyResult<Vec<_>>>()?;
         build(&graph, None, |graph| {
-            inputs.iter().map(|input| input.to_output(graph, None, "Const")).collect()
+            inputs
+                .iter()
+                .map(|input| input.to_output(graph, None, "Const"))
+                .collect()
         })
     };
     let (ys, grad_ys) = (outputs(&ys)?, outputs(&grad_ys.unwrap_or_default())?);
@@ -522,12 +576,19 @@ pub fn gradients<'py>(
         Ok(variable) => Ok(variable.get().variable.handle().clone()),
         Err(_) => match Input::new(x, own)? {
             Input::Tensor(output) => Ok(output),
-            _ => Err(PyTypeError::new_err(format!("{} is no tensor of a graph", x.repr()?))),
+            _ => Err(PyTypeError::new_err(format!(
+                "{} is no tensor of a graph",
+                x.repr()?
+            ))),
         },
     });
     let sources = sources.collect::<PyResult<Vec<_>>>()?;
-    let (ys, grad_ys): (Vec<&Output>, Vec<&Output>) = (ys.iter().collect(), grad_ys.iter().collect());
-    let made = build(&graph, None, |_| tconv::gradients_with(&ys, &sources, &grad_ys))?;
-    let tensor = |gradient: Option<Output>| gradient.map(|gradient| PyTensor::new(&graph, gradient));
+    let (ys, grad_ys): (Vec<&Output>, Vec<&Output>) =
+        (ys.iter().collect(), grad_ys.iter().collect());
+    let made = build(&graph, None, |_| {
+        tconv::gradients_with(&ys, &sources, &grad_ys)
+    })?;
+    let tensor =
+        |gradient: Option<Output>| gradient.map(|gradient| PyTensor::new(&graph, gradient));
     Ok(made.into_iter().map(tensor).collect())
 }

@@ -116,7 +116,9 @@ impl PyRequirement {
             })?;
             given.insert(name.extract::<String>()?, size);
         }
-        Ok(self.0.holds(&|unknown: &Unknown| given.get(unknown.name()).copied()))
+        Ok(self
+            .0
+            .holds(&|unknown: &Unknown| given.get(unknown.name()).copied()))
     }
 
     fn __str__(&self) -> String {

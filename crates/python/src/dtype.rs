@@ -17,7 +17,9 @@ pub struct PyDType(pub DType);
 /// The dtype that a `DType`, a NumPy dtype, a Python type or a name means.
 pub fn dtype(value: &Bound<'_, PyAny>) -> PyResult<DType> {
     find(value)?.ok_or_else(|| {
-        let what = value.repr().map_or_else(|_| "it".to_string(), |text| text.to_string());
+        let what = value
+            .repr()
+            .map_or_else(|_| "it".to_string(), |text| text.to_string());
         PyTypeError::new_err(format!("Cannot convert {what} to a TensorFlow DType."))
     })
 }
@@ -209,7 +211,9 @@ impl PyDType {
     }
 
     fn __reduce__(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, (&'static str,))> {
-        let make = py.import(intern!(py, "tconv._tconv"))?.getattr(intern!(py, "as_dtype"))?;
+        let make = py
+            .import(intern!(py, "tconv._tconv"))?
+            .getattr(intern!(py, "as_dtype"))?;
         Ok((make.unbind(), (self.0.name(),)))
     }
 }
@@ -219,9 +223,20 @@ impl PyDType {
         if self.0 == DType::Bool {
             return Ok((which == "max").into_pyobject(py)?.to_owned().into_any());
         }
-        let kind = if self.0.is_floating() { "finfo" } else { "iinfo" };
-        let module = if self.0 == DType::Bfloat16 { "ml_dtypes" } else { "numpy" };
-        let limits = py.import(module)?.getattr(kind)?.call1((to_numpy(py, self.0)?,))?;
+        let kind = if self.0.is_floating() {
+            "finfo"
+        } else {
+            "iinfo"
+        };
+        let module = if self.0 == DType::Bfloat16 {
+            "ml_dtypes"
+        } else {
+            "numpy"
+        };
+        let limits = py
+            .import(module)?
+            .getattr(kind)?
+            .call1((to_numpy(py, self.0)?,))?;
         limits.getattr(which)
     }
 }

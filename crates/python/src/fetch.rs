@@ -33,7 +33,10 @@ impl<'py> Structure<'py> {
     ///
     /// # Errors
     /// `TypeError` for what is none, `ValueError` for what is not in the graph.
-    pub fn new(graph: &Bound<'py, PyGraph>, fetches: &Bound<'py, PyAny>) -> PyResult<Structure<'py>> {
+    pub fn new(
+        graph: &Bound<'py, PyGraph>,
+        fetches: &Bound<'py, PyAny>,
+    ) -> PyResult<Structure<'py>> {
         let mut structure = Structure {
             list: Vec::new(),
             root: Part::Nothing,
@@ -49,14 +52,19 @@ impl<'py> Structure<'py> {
         Part::Value(self.values - 1)
     }
 
-    fn read(&mut self, graph: &Bound<'py, PyGraph>, fetch: &Bound<'py, PyAny>) -> PyResult<Part<'py>> {
+    fn read(
+        &mut self,
+        graph: &Bound<'py, PyGraph>,
+        fetch: &Bound<'py, PyAny>,
+    ) -> PyResult<Part<'py>> {
         if let Ok(tensor) = fetch.cast::<PyTensor>() {
             own(graph, &tensor.get().graph, fetch)?;
             return Ok(self.value(tensor.get().output.clone()));
         }
         if let Ok(operation) = fetch.cast::<PyOperation>() {
             own(graph, &operation.get().graph, fetch)?;
-            self.list.push(Fetched::Run(operation.get().operation.clone()));
+            self.list
+                .push(Fetched::Run(operation.get().operation.clone()));
             return Ok(Part::Nothing);
         }
         if let Ok(variable) = fetch.cast::<PyVariable>() {
@@ -74,7 +82,9 @@ impl<'py> Structure<'py> {
             return Ok(Part::List(self.read_all(graph, list.iter())?));
         }
         if let Ok(tuple) = fetch.cast::<PyTuple>() {
-            let named = fetch.hasattr("_fields")?.then(|| fetch.get_type().into_any());
+            let named = fetch
+                .hasattr("_fields")?
+                .then(|| fetch.get_type().into_any());
             return Ok(Part::Tuple(self.read_all(graph, tuple.iter())?, named));
         }
         if let Ok(name) = fetch.cast::<PyString>() {
@@ -82,7 +92,8 @@ impl<'py> Structure<'py> {
                 let reason = error.value(fetch.py()).str().map(|text| text.to_string());
                 PyValueError::new_err(format!(
                     "Fetch argument {} cannot be interpreted as a Tensor. ({})",
-                    name.repr().map_or_else(|_| String::new(), |text| text.to_string()),
+                    name.repr()
+                        .map_or_else(|_| String::new(), |text| text.to_string()),
                     reason.unwrap_or_default()
                 ))
             })?;
@@ -115,11 +126,18 @@ impl<'py> Structure<'py> {
     }
 }
 
-fn build<'py>(py: Python<'py>, part: Part<'py>, values: &mut [Option<Tensor>]) -> PyResult<Bound<'py, PyAny>> {
+fn build<'py>(
+    py: Python<'py>,
+    part: Part<'py>,
+    values: &mut [Option<Tensor>],
+) -> PyResult<Bound<'py, PyAny>> {
     match part {
         Part::Value(i) => {
             let value = values.get_mut(i).and_then(Option::take);
-            from_tensor(py, value.ok_or_else(|| PyKeyError::new_err("a fetch has no value"))?)
+            from_tensor(
+                py,
+                value.ok_or_else(|| PyKeyError::new_err("a fetch has no value"))?,
+            )
         }
         Part::Nothing => Ok(py.None().into_bound(py)),
         Part::List(parts) => Ok(PyList::new(py, build_all(py, parts, values)?)?.into_any()),
@@ -145,7 +163,10 @@ fn build_all<'py>(
     parts: Vec<Part<'py>>,
     values: &mut [Option<Tensor>],
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    parts.into_iter().map(|part| build(py, part, values)).collect()
+    parts
+        .into_iter()
+        .map(|part| build(py, part, values))
+        .collect()
 }
 
 fn own(graph: &Bound<'_, PyGraph>, other: &Py<PyGraph>, fetch: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -27,7 +27,9 @@ fn find(py: Python<'_>) -> PyResult<Option<Location>> {
     let mut frame = FRAME.import(py, "sys", "_getframe")?.call0()?;
     loop {
         let code = frame.getattr(intern!(py, "f_code"))?;
-        let file = code.getattr(intern!(py, "co_filename"))?.cast_into::<PyString>()?;
+        let file = code
+            .getattr(intern!(py, "co_filename"))?
+            .cast_into::<PyString>()?;
         let file = file.to_string_lossy();
         if !file.starts_with(package.as_str()) {
             return at(&frame, &code, &file).map(Some);
@@ -65,7 +67,9 @@ fn at(frame: &Bound<'_, PyAny>, code: &Bound<'_, PyAny>, file: &str) -> PyResult
 /// For each instruction: line, last line, column, last column.
 fn positions(code: &Bound<'_, PyAny>) -> PyResult<Py<PyTuple>> {
     let py = code.py();
-    let mut kept = POSITIONS.lock_py_attached(py).unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut kept = POSITIONS
+        .lock_py_attached(py)
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some((known, positions)) = &*kept
         && known.is(code)
     {

@@ -36,7 +36,9 @@ thread_local! {
 }
 
 fn lock<'a, T>(py: Python<'_>, mutex: &'a Mutex<T>) -> std::sync::MutexGuard<'a, T> {
-    mutex.lock_py_attached(py).unwrap_or_else(|poisoned| poisoned.into_inner())
+    mutex
+        .lock_py_attached(py)
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The graph that functions add to.
@@ -49,7 +51,10 @@ pub fn default_graph(py: Python<'_>) -> PyResult<Bound<'_, PyGraph>> {
         return Ok(graph.bind(py).clone());
     }
     let made = Bound::new(py, PyGraph::new(py))?;
-    Ok(lock(py, &DEFAULT).get_or_insert(made.unbind()).bind(py).clone())
+    Ok(lock(py, &DEFAULT)
+        .get_or_insert(made.unbind())
+        .bind(py)
+        .clone())
 }
 
 /// The graph that functions add to: that of the innermost `with graph.as_default():`, or the thread's default.
@@ -103,6 +108,14 @@ pub fn build<T>(
 }
 
 impl PyGraph {
+    /// The tensor of a name with a `:`, the operation of one without. Raises `KeyError`.
+    pub fn element<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        match name.contains(':') {
+            true => Ok(Bound::new(slf.py(), Self::get_tensor_by_name(slf, name)?)?.into_any()),
+            false => Ok(Bound::new(slf.py(), Self::get_operation_by_name(slf, name)?)?.into_any()),
+        }
+    }
+
     pub fn new(py: Python<'_>) -> PyGraph {
         PyGraph {
             graph: Graph::new(),
@@ -141,7 +154,11 @@ impl PyGraph {
     /// All operations, in the order in which they were added.
     fn get_operations<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let all = slf.get().graph.operations();
-        PyList::new(slf.py(), all.into_iter().map(|operation| PyOperation::new(slf, operation)))
+        PyList::new(
+            slf.py(),
+            all.into_iter()
+                .map(|operation| PyOperation::new(slf, operation)),
+        )
     }
 
     /// The operation of this name. Raises `KeyError`.
@@ -176,9 +193,9 @@ impl PyGraph {
         let py = slf.py();
         if let Ok(name) = obj.cast::<PyString>() {
             let name = name.to_string_lossy();
-            return match allow_tensor && (name.contains(':') || !allow_operation) {
+            return match allow_tensor && !allow_operation {
                 true => Ok(Bound::new(py, Self::get_tensor_by_name(slf, &name)?)?.into_any()),
-                false => Ok(Bound::new(py, Self::get_operation_by_name(slf, &name)?)?.into_any()),
+                false => Self::element(slf, &name),
             };
         }
         if let Ok(variable) = obj.cast::<PyVariable>() {
@@ -218,21 +235,23 @@ impl PyGraph {
         control_inputs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Scope> {
         let operations = control_inputs.map(|inputs| -> PyResult<Vec<Operation>> {
-            inputs.try_iter()?.map(|input| operation_of(&input?)).collect()
+            inputs
+                .try_iter()?
+                .map(|input| operation_of(&input?))
+                .collect()
         });
         Ok(Scope::new(&slf, Kind::Control(operations.transpose()?)))
     }
 
     /// A name that no operation has: `name` within the open scope, numbered where it is taken.
     #[pyo3(signature = (name, mark_as_used=true))]
-    fn unique_name(slf: &Bound<'_, Self>, name: &str, mark_as_used: bool) -> PyResult<String> {
-        let made = slf.get().graph.unique_name(name, mark_as_used);
-        made.map_err(|error| raise(slf.py(), Some(slf), &error))
+    fn unique_name(slf: &Bound<'_, Self>, name: &str, mark_as_used: bool) -> String {
+        slf.get().graph.unique_name(name, mark_as_used)
     }
 
     /// The open name scope, without the last `/`.
     fn get_name_scope(&self) -> String {
-        self.graph.name_scope_name()
+        self.graph.current_name_scope()
     }
 
     /// All variables, in the order in which they were made.
@@ -259,7 +278,10 @@ impl PyGraph {
     }
 
     /// What the sizes that are fed must be for `fetches` to run.
-    fn requirements(slf: &Bound<'_, Self>, fetches: &Bound<'_, PyAny>) -> PyResult<Vec<PyRequirement>> {
+    fn requirements(
+        slf: &Bound<'_, Self>,
+        fetches: &Bound<'_, PyAny>,
+    ) -> PyResult<Vec<PyRequirement>> {
         let list = fetch::Structure::new(slf, fetches)?.list;
         let found = slf.get().graph.requirements(&list[..]);
         let found = found.map_err(|error| raise(slf.py(), Some(slf), &error))?;
@@ -329,9 +351,9 @@ impl Scope {
                 return Ok(bound.clone().into_any());
             }
             Kind::Name(name) => {
-                let name = name.as_deref().filter(|name| !name.is_empty());
+                let name = name.as_deref().unwrap_or_default();
                 let before = graph.open_name_scope(name).map_err(fail)?;
-                let scope = graph.name_scope_name();
+                let scope = graph.current_name_scope();
                 let scope = if scope.is_empty() { scope } else { scope + "/" };
                 (before, PyString::new(py, &scope).into_any())
             }

@@ -9,7 +9,9 @@ const LISTED: usize = 200;
 
 /// A text that is safe within HTML.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// A tensor: name, op, shape with its sizes as expressions, dtype.
@@ -38,13 +40,20 @@ pub fn diagnostic(diagnostic: &Diagnostic) -> String {
 
 /// A graph: what does not fit, then its tensors.
 pub fn graph(graph: &Graph, diagnostics: &[PyDiagnostic]) -> String {
-    let outputs: Vec<Output> = graph.operations().iter().flat_map(|op| op.outputs()).collect();
+    let outputs: Vec<Output> = graph
+        .operations()
+        .iter()
+        .flat_map(|op| op.outputs())
+        .collect();
     let rows: String = outputs.iter().take(LISTED).map(row).collect();
     let more = match outputs.len().checked_sub(LISTED) {
         Some(more) if more > 0 => format!("<p>and {more} more</p>"),
         _ => String::new(),
     };
-    let found: String = diagnostics.iter().map(|found| diagnostic(&found.0)).collect();
+    let found: String = diagnostics
+        .iter()
+        .map(|found| diagnostic(&found.0))
+        .collect();
     format!(
         "{found}<details open><summary>Graph of {} tensors</summary><table><tr><th>tensor</th><th>op</th><th>shape</th><th>dtype</th></tr>{rows}</table>{more}</details>",
         outputs.len()

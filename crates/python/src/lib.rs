@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 
 mod array;
 mod builders;
+mod checkpoint;
+mod conv;
 mod diagnostic;
 mod dtype;
 mod error;
@@ -40,7 +42,8 @@ fn _tconv(module: &Bound<'_, PyModule>) -> PyResult<()> {
     functions! {
         array::address, dtype::as_dtype, graph::get_default_graph, graph::reset_default_graph,
         session::get_default_session, threads::set_num_threads, threads::get_num_threads,
-        builders::apply, builders::convert_to_tensor, builders::constant, builders::placeholder, builders::pool,
+        checkpoint::save_variables, checkpoint::load_variables,
+        builders::apply, conv::conv, builders::convert_to_tensor, builders::constant, builders::placeholder, builders::pool,
         builders::random, builders::reduce, builders::concat, builders::stack, builders::unstack,
         builders::transpose, builders::cast, builders::fill, builders::group, builders::gradients,
     }

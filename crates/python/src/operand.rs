@@ -1,6 +1,6 @@
 //! What may stand where an op wants a tensor, by TensorFlow's rules of conversion.
 
-use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -8,7 +8,7 @@ use pyo3::types::{PyList, PyString, PyTuple};
 use tconv::{DType, Graph, Operand, Output, Size, Tensor, Variable};
 
 use crate::array::{as_array, to_tensor};
-use crate::error::carry;
+use crate::error::{carry, plain};
 use crate::graph::{PyGraph, default_graph};
 use crate::tensor::PyTensor;
 use crate::tensor_shape::PyDimension;
@@ -33,8 +33,13 @@ impl<'py> Input<'py> {
             return Ok(Input::Variable(variable.get().variable.clone()));
         }
         if graph_in(value)?.is_some() {
-            let elements = value.try_iter()?.map(|element| Input::new(&element?, graph));
-            return Ok(Input::List(elements.collect::<PyResult<_>>()?, graph.clone()));
+            let elements = value
+                .try_iter()?
+                .map(|element| Input::new(&element?, graph));
+            return Ok(Input::List(
+                elements.collect::<PyResult<_>>()?,
+                graph.clone(),
+            ));
         }
         Ok(Input::Value(value.clone(), graph.clone()))
     }
@@ -113,9 +118,9 @@ pub fn graph_in<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Py
 }
 
 /// The graph that a call adds to: that of the first of its tensors, or the default graph.
-pub fn graph_of<'py>(
+pub fn graph_of<'a, 'py: 'a>(
     py: Python<'py>,
-    values: impl IntoIterator<Item = &'py Bound<'py, PyAny>>,
+    values: impl IntoIterator<Item = &'a Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyGraph>> {
     for value in values {
         if let Some(graph) = graph_in(value)? {
@@ -196,7 +201,7 @@ pub fn constant(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> PyResult<Ten
 }
 
 fn owned(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
-    Ok(to_tensor(array)?.into_owned())
+    to_tensor(array)?.into_owned().map_err(plain)
 }
 
 /// That the numbers of a value are of another kind than is wanted: the first of them.
@@ -209,9 +214,16 @@ fn mismatch(value: &Bound<'_, PyAny>, wanted: DType) -> PyErr {
         }
     }
     let first = first(value);
-    let text = first.repr().map_or_else(|_| "it".to_string(), |text| text.to_string());
-    let type_ = first.get_type().name().map_or_else(|_| "object".to_string(), |name| name.to_string());
-    PyTypeError::new_err(format!("Expected {wanted}, but got {text} of type '{type_}'."))
+    let text = first
+        .repr()
+        .map_or_else(|_| "it".to_string(), |text| text.to_string());
+    let type_ = first
+        .get_type()
+        .name()
+        .map_or_else(|_| "object".to_string(), |name| name.to_string());
+    PyTypeError::new_err(format!(
+        "Expected {wanted}, but got {text} of type '{type_}'."
+    ))
 }
 
 /// A list of integers, of one or several.
@@ -221,5 +233,8 @@ pub fn integers(value: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
         return Ok(vec![one]);
     }
     let numbers = value.call_method0(intern!(py, "__iter__"))?;
-    numbers.try_iter()?.map(|number| number?.extract()).collect()
+    numbers
+        .try_iter()?
+        .map(|number| number?.extract())
+        .collect()
 }

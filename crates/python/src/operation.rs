@@ -29,9 +29,18 @@ impl PyOperation {
         }
     }
 
-    fn tensors<'py>(&self, py: Python<'py>, outputs: Vec<tconv::Output>) -> PyResult<Bound<'py, PyList>> {
+    fn tensors<'py>(
+        &self,
+        py: Python<'py>,
+        outputs: Vec<tconv::Output>,
+    ) -> PyResult<Bound<'py, PyList>> {
         let graph = self.graph.bind(py);
-        PyList::new(py, outputs.into_iter().map(|output| PyTensor::new(graph, output)))
+        PyList::new(
+            py,
+            outputs
+                .into_iter()
+                .map(|output| PyTensor::new(graph, output)),
+        )
     }
 }
 
@@ -68,13 +77,16 @@ impl PyOperation {
     fn control_inputs(&self, py: Python<'_>) -> Vec<PyOperation> {
         let graph = self.graph.bind(py);
         let all = self.operation.control_inputs().into_iter();
-        all.map(|operation| PyOperation::new(graph, operation)).collect()
+        all.map(|operation| PyOperation::new(graph, operation))
+            .collect()
     }
 
     /// The line of the program that made it: file and line.
     #[getter]
     fn location(&self) -> Option<(&'static str, u32)> {
-        self.operation.location().map(|location| (location.file, location.line))
+        self.operation
+            .location()
+            .map(|location| (location.file, location.line))
     }
 
     #[getter]

@@ -59,10 +59,18 @@ pub fn evaluate<'py>(
         None => match get_default_session(py) {
             Some(session) => session.into_bound(py),
             None => {
-                let call = if what.starts_with("evaluate") { "eval(session=sess)" } else { "run(session=sess)" };
+                let call = if what.starts_with("evaluate") {
+                    "eval(session=sess)"
+                } else {
+                    "run(session=sess)"
+                };
                 return Err(PyValueError::new_err(format!(
                     "Cannot {what} using `{}`: No default session is registered. Use `with sess.as_default()` or pass an explicit session to `{call}`",
-                    if what.starts_with("evaluate") { "eval()" } else { "run()" }
+                    if what.starts_with("evaluate") {
+                        "eval()"
+                    } else {
+                        "run()"
+                    }
                 )));
             }
         },
@@ -74,7 +82,9 @@ impl PySession {
     fn open(&self) -> PyResult<&Session> {
         match self.closed.load(Ordering::Relaxed) {
             false => Ok(&self.session),
-            true => Err(PyRuntimeError::new_err("Attempted to use a closed Session.")),
+            true => Err(PyRuntimeError::new_err(
+                "Attempted to use a closed Session.",
+            )),
         }
     }
 
@@ -95,9 +105,9 @@ impl PySession {
 
     /// What is fed, each value as `np.asarray(value, dtype)` makes it.
     fn feed(&self, dict: &Bound<'_, PyAny>) -> PyResult<Feed> {
-        let dict = dict
-            .cast::<PyDict>()
-            .map_err(|_| PyTypeError::new_err("feed_dict must be a dictionary of tensors and their values"))?;
+        let dict = dict.cast::<PyDict>().map_err(|_| {
+            PyTypeError::new_err("feed_dict must be a dictionary of tensors and their values")
+        })?;
         let mut feed = Feed::new();
         for (key, value) in dict {
             // A tuple of tensors is fed with a tuple of values.
@@ -112,7 +122,12 @@ impl PySession {
         Ok(feed)
     }
 
-    fn feed_one(&self, feed: Feed, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<Feed> {
+    fn feed_one(
+        &self,
+        feed: Feed,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<Feed> {
         let output = self.fed(key)?;
         if value.is_instance_of::<PyTensor>() || value.is_instance_of::<PyVariable>() {
             return Err(PyTypeError::new_err(format!(
@@ -129,13 +144,19 @@ impl PySession {
         let py = key.py();
         let graph = self.graph.bind(py);
         let refused = |reason: String| {
-            let text = key.str().map_or_else(|_| "it".to_string(), |text| text.to_string());
-            PyTypeError::new_err(format!("Cannot interpret feed_dict key as Tensor: {reason} ({text})"))
+            let text = key
+                .str()
+                .map_or_else(|_| "it".to_string(), |text| text.to_string());
+            PyTypeError::new_err(format!(
+                "Cannot interpret feed_dict key as Tensor: {reason} ({text})"
+            ))
         };
         if let Ok(tensor) = key.cast::<PyTensor>() {
             return match tensor.get().graph.is(graph) {
                 true => Ok(tensor.get().output.clone()),
-                false => Err(refused("Tensor is not an element of this graph.".to_string())),
+                false => Err(refused(
+                    "Tensor is not an element of this graph.".to_string(),
+                )),
             };
         }
         if let Ok(variable) = key.cast::<PyVariable>() {
@@ -243,7 +264,10 @@ impl PySession {
         feed_list: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Callable> {
         let feeds = match feed_list {
-            Some(list) => list.try_iter()?.map(|key| slf.get().fed(&key?)).collect::<PyResult<_>>()?,
+            Some(list) => list
+                .try_iter()?
+                .map(|key| slf.get().fed(&key?))
+                .collect::<PyResult<_>>()?,
             None => Vec::new(),
         };
         Ok(Callable {
@@ -288,7 +312,11 @@ pub struct Callable {
 #[pymethods]
 impl Callable {
     #[pyo3(signature = (*values))]
-    fn __call__<'py>(&self, py: Python<'py>, values: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        values: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         if values.len() != self.feeds.len() {
             return Err(PyTypeError::new_err(format!(
                 "{} values are wanted, one for each tensor of feed_list, not {}",

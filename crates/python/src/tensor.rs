@@ -51,13 +51,23 @@ impl PyTensor {
 /// TensorFlow does, within the operator's scope.
 macro_rules! right {
     ($slf:expr, $other:expr, $op:literal, $name:literal) => {
-        builders::apply_to($slf.get().graph.bind($slf.py()), $op, &[$other.clone(), $slf.as_any().clone()], $name)
+        builders::apply_to(
+            $slf.get().graph.bind($slf.py()),
+            $op,
+            &[$other.clone(), $slf.as_any().clone()],
+            $name,
+        )
     };
 }
 
 macro_rules! left {
     ($slf:expr, $other:expr, $op:literal, $name:literal) => {
-        builders::apply_to($slf.get().graph.bind($slf.py()), $op, &[$slf.as_any().clone(), $other.clone()], $name)
+        builders::apply_to(
+            $slf.get().graph.bind($slf.py()),
+            $op,
+            &[$slf.as_any().clone(), $other.clone()],
+            $name,
+        )
     };
 }
 
@@ -91,8 +101,8 @@ impl PyTensor {
     }
 
     /// The shape as far as it is known before the graph runs.
-    #[getter]
-    fn shape(&self) -> PyTensorShape {
+    #[getter(shape)]
+    fn static_shape(&self) -> PyTensorShape {
         PyTensorShape(self.output.static_shape().clone())
     }
 
@@ -114,7 +124,7 @@ impl PyTensor {
 
     /// The shape as far as it is known before the graph runs.
     fn get_shape(&self) -> PyTensorShape {
-        self.shape()
+        self.static_shape()
     }
 
     /// Checks that the tensor may have this shape. What is known of a tensor follows from its operation here, so
@@ -144,7 +154,9 @@ impl PyTensor {
         let graph = self.graph.bind(py);
         let reads = |operation: &tconv::Operation| operation.inputs().contains(&self.output);
         let all = graph.get().graph.operations().into_iter();
-        all.filter(reads).map(|operation| PyOperation::new(graph, operation)).collect()
+        all.filter(reads)
+            .map(|operation| PyOperation::new(graph, operation))
+            .collect()
     }
 
     fn __add__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<PyTensor> {
@@ -298,7 +310,10 @@ impl PyTensor {
                 let graph = this.graph.bind(slf.py());
                 let parts = build(graph, None, |_| array::unpack(&this.output, 0))?;
                 let parts = parts.into_iter().map(|part| PyTensor::new(graph, part));
-                Ok(PyList::new(slf.py(), parts)?.as_any().try_iter()?.into_any())
+                Ok(PyList::new(slf.py(), parts)?
+                    .as_any()
+                    .try_iter()?
+                    .into_any())
             }
             _ => Err(PyTypeError::new_err(
                 "Cannot iterate over a tensor with unknown first dimension.",

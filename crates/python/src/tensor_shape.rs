@@ -5,8 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyIterator, PyList, PySlice, PyString};
-use tconv::shape::Names;
-use tconv::{Dim, Shape};
+use tconv::{Dim, Shape, SizeNames as Names};
 
 use crate::error::plain;
 
@@ -23,7 +22,7 @@ pub struct PyTensorShape(pub Shape);
 /// The size that an integer, None, a `Dimension`, a name or an expression means.
 pub fn dim(value: &Bound<'_, PyAny>, names: &mut Names) -> PyResult<Dim> {
     if value.is_none() {
-        return Ok(Dim::unknown("?"));
+        return Ok(Dim::unknown("?[0]"));
     }
     if let Ok(size) = value.cast::<PyDimension>() {
         return Ok(size.get().0.clone());
@@ -33,7 +32,9 @@ pub fn dim(value: &Bound<'_, PyAny>, names: &mut Names) -> PyResult<Dim> {
     }
     match value.extract::<i64>() {
         Ok(size) if size >= 0 => Ok(Dim::Known(size)),
-        Ok(size) => Err(PyValueError::new_err(format!("Dimension {size} must be >= 0"))),
+        Ok(size) => Err(PyValueError::new_err(format!(
+            "Dimension {size} must be >= 0"
+        ))),
         Err(_) => Err(PyTypeError::new_err(format!(
             "Dimension value must be integer or None or have an __index__ method, got value '{}' with type '{}'",
             value.repr()?,
@@ -54,7 +55,14 @@ pub fn shape(value: &Bound<'_, PyAny>) -> PyResult<Shape> {
     if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyDimension>() {
         return Ok(Shape::new(vec![dim(value, &mut names)?]));
     }
-    let sizes = value.try_iter()?.map(|size| dim(&size?, &mut names));
+    let sizes = value.try_iter()?.enumerate().map(|(axis, size)| {
+        let size = size?;
+        match size.is_none() {
+            // As the engine names a size that has no name.
+            true => Ok(Dim::unknown(format!("?[{axis}]"))),
+            false => dim(&size, &mut names),
+        }
+    });
     Ok(Shape::new(sizes.collect::<PyResult<_>>()?))
 }
 
@@ -128,7 +136,11 @@ impl PyDimension {
 
     fn __floordiv__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
         let other = dim(other, &mut Names::new())?;
-        self.0.clone().floor_div(other).map(PyDimension).map_err(plain)
+        self.0
+            .clone()
+            .floor_div(other)
+            .map(PyDimension)
+            .map_err(plain)
     }
 
     fn __mod__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
@@ -137,11 +149,16 @@ impl PyDimension {
     }
 
     fn __str__(&self) -> String {
-        self.0.known().map_or("?".to_string(), |size| size.to_string())
+        self.0
+            .known()
+            .map_or("?".to_string(), |size| size.to_string())
     }
 
     fn __repr__(&self) -> String {
-        let value = self.0.known().map_or("None".to_string(), |size| size.to_string());
+        let value = self
+            .0
+            .known()
+            .map_or("None".to_string(), |size| size.to_string());
         format!("Dimension({value})")
     }
 }
@@ -217,12 +234,18 @@ impl PyTensorShape {
     fn assert_is_fully_defined(&self) -> PyResult<()> {
         match self.0.known() {
             Some(_) => Ok(()),
-            None => Err(PyValueError::new_err(format!("Shape {} is not fully defined", self.0))),
+            None => Err(PyValueError::new_err(format!(
+                "Shape {} is not fully defined",
+                self.0
+            ))),
         }
     }
 
     fn merge_with(&self, other: &Bound<'_, PyAny>) -> PyResult<PyTensorShape> {
-        self.0.merge(&shape(other)?).map(PyTensorShape).map_err(plain)
+        self.0
+            .merge(&shape(other)?)
+            .map(PyTensorShape)
+            .map_err(plain)
     }
 
     fn with_rank(&self, rank: usize) -> PyResult<PyTensorShape> {
@@ -273,7 +296,7 @@ impl PyTensorShape {
         let Some(dims) = self.dims() else {
             return match key.cast::<PySlice>() {
                 Ok(_) => Ok(Bound::new(py, PyTensorShape(Shape::unknown()))?.into_any()),
-                Err(_) => Ok(Bound::new(py, PyDimension(Dim::unknown("?")))?.into_any()),
+                Err(_) => Ok(Bound::new(py, PyDimension(Dim::unknown("?[0]")))?.into_any()),
             };
         };
         let picked = PyList::new(py, dims)?.as_any().get_item(key)?;
@@ -284,8 +307,14 @@ impl PyTensorShape {
     }
 
     fn __eq__(&self, value: &Bound<'_, PyAny>) -> bool {
-        let Ok(other) = shape(value) else { return false };
-        let sizes = |shape: &Shape| shape.dims().map(|dims| dims.iter().map(Dim::known).collect::<Vec<_>>());
+        let Ok(other) = shape(value) else {
+            return false;
+        };
+        let sizes = |shape: &Shape| {
+            shape
+                .dims()
+                .map(|dims| dims.iter().map(Dim::known).collect::<Vec<_>>())
+        };
         sizes(&self.0) == sizes(&other)
     }
 
@@ -305,15 +334,24 @@ impl PyTensorShape {
             Some(dims) => {
                 let sizes: Vec<String> = dims
                     .iter()
-                    .map(|dim| dim.known().map_or("None".to_string(), |size| size.to_string()))
+                    .map(|dim| {
+                        dim.known()
+                            .map_or("None".to_string(), |size| size.to_string())
+                    })
                     .collect();
                 format!("TensorShape([{}])", sizes.join(", "))
             }
         }
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Option<Vec<Option<i64>>>,))> {
-        let sizes = slf.get().0.dims().map(|dims| dims.iter().map(Dim::known).collect());
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Option<Vec<Option<i64>>>,))> {
+        let sizes = slf
+            .get()
+            .0
+            .dims()
+            .map(|dims| dims.iter().map(Dim::known).collect());
         Ok((slf.get_type().into_any(), (sizes,)))
     }
 }

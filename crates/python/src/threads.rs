@@ -21,7 +21,9 @@ pub fn get(count: usize) -> PyResult<Threads> {
         0 => COUNT.load(Ordering::Relaxed),
         count => count,
     };
-    let mut pools = POOLS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut pools = POOLS
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     let pools = pools.get_or_insert_default();
     if let Some(threads) = pools.get(&count) {
         return Ok(threads.clone());

@@ -21,7 +21,14 @@ impl PyVariable {
         }
     }
 
-    pub fn list<'py>(graph: &Bound<'py, PyGraph>, all: Vec<Variable>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(graph.py(), all.into_iter().map(|variable| PyVariable::new(graph, variable)))
+    pub fn list<'py>(
+        graph: &Bound<'py, PyGraph>,
+        all: Vec<Variable>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(
+            graph.py(),
+            all.into_iter()
+                .map(|variable| PyVariable::new(graph, variable)),
+        )
     }
 }

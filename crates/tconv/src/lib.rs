@@ -28,10 +28,13 @@
 //! - [`nn`]: convolutions, activations, pooling; [`math`]: arithmetic and sums; [`array`](mod@array):
 //!   shapes and their rearrangement; [`random`]: random numbers as TensorFlow makes them.
 //! - [`slim`]: layers with their variables; [`optim`]: optimizers; [`gradients`]: reverse mode.
+//! - [`checkpoint`]: variables' values in a file.
 //! - [`Graph::add`]: any op by its registered name.
 #![forbid(unsafe_code)]
 
 pub use tconv_graph::*;
+
+pub mod checkpoint;
 
 /// What most programs use.
 pub mod prelude {

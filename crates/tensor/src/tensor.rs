@@ -209,6 +209,28 @@ impl Tensor {
         Ok(self)
     }
 
+    /// The elements under a shape that may have more: the last one fills it (TensorFlow's `constant` with a
+    /// `shape`).
+    ///
+    /// # Errors
+    /// [`TensorError::WrongLength`] for a shape of fewer elements, or for one with elements where there are none;
+    /// [`TensorError::TooLarge`].
+    pub fn fill_up(self, shape: &[usize]) -> Result<Tensor, TensorError> {
+        let (wanted, found) = (checked_len(self.dtype(), shape)?, self.len());
+        if wanted == found || wanted < found || found == 0 {
+            return self.reshape(shape);
+        }
+        let mut filled = self;
+        for_each_type!(&mut filled.storage, data => {
+            let mut all = data.to_vec();
+            let last = all[found - 1].clone();
+            all.resize(wanted, last);
+            *data = Elements::Own(Arc::new(all));
+        });
+        filled.shape = shape.into();
+        Ok(filled)
+    }
+
     /// The elements of a tensor of sizes or indices, widened.
     ///
     /// # Errors

@@ -1,11 +1,9 @@
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::SafeTensors;
 use serde_json::{Value, json};
-use tconv::{DType, Tensor};
+use tconv::{Tensor, checkpoint};
 
 use crate::{Failure, files};
 
@@ -53,18 +51,11 @@ impl Checkpoint {
             "photographs": format!("{:016x}", self.photographs),
         });
         let losses = Tensor::new(&[self.losses.len()], self.losses.clone())?;
-        let mut entries = Vec::new();
-        for (name, tensor) in self
-            .variables
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
-        {
-            entries.push((name, Entry::new(tensor)?));
-        }
-        entries.push((LOSSES, Entry::new(&losses)?));
-        let metadata = HashMap::from([(METADATA.to_string(), metadata.to_string())]);
-        let bytes = safetensors::serialize(entries, Some(metadata))
-            .map_err(|error| Failure::at(path, error))?;
+        let mut values = self.variables.clone();
+        values.insert(LOSSES.to_string(), losses);
+        let metadata = BTreeMap::from([(METADATA.to_string(), metadata.to_string())]);
+        let bytes = checkpoint::to_bytes(&values, metadata)
+            .map_err(|error| Failure::at(path, error.message()))?;
         files::replace(path, &bytes)
     }
 
@@ -107,11 +98,8 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
     let checkpoint_every = metadata["checkpoint_every"]
         .as_u64()
         .filter(|&every| every > 0);
-    let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-    let mut variables = BTreeMap::new();
-    for (name, view) in tensors.iter() {
-        variables.insert(name.to_string(), read_tensor(name, &view)?);
-    }
+    let mut variables =
+        checkpoint::from_bytes(bytes).map_err(|error| error.message().to_string())?;
     let losses = variables
         .remove(LOSSES)
         .ok_or(format!("it has no tensor '{LOSSES}'"))?;
@@ -132,105 +120,11 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
     })
 }
 
-fn read_tensor(name: &str, view: &TensorView) -> Result<Tensor, String> {
-    let (shape, data) = (view.shape(), view.data());
-    let tensor = match view.dtype() {
-        Dtype::F32 => Tensor::new(shape, elements(data, f32::from_le_bytes)),
-        Dtype::F64 => Tensor::new(shape, elements(data, f64::from_le_bytes)),
-        Dtype::I32 => Tensor::new(shape, elements(data, i32::from_le_bytes)),
-        Dtype::I64 => Tensor::new(shape, elements(data, i64::from_le_bytes)),
-        other => return Err(format!("tensor '{name}' has elements of type {other:?}")),
-    };
-    tensor.map_err(|error| format!("tensor '{name}': {error}"))
-}
-
-fn elements<T, const N: usize>(data: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-    data.as_chunks()
-        .0
-        .iter()
-        .map(|&bytes| read(bytes))
-        .collect()
-}
-
-/// A tensor's bytes, little endian.
-struct Entry {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Entry {
-    fn new(tensor: &Tensor) -> Result<Entry, Failure> {
-        let (dtype, bytes) = match tensor.dtype() {
-            DType::Float32 => (
-                Dtype::F32,
-                tensor
-                    .as_slice::<f32>()?
-                    .iter()
-                    .flat_map(|v| v.to_le_bytes())
-                    .collect(),
-            ),
-            DType::Float64 => (
-                Dtype::F64,
-                tensor
-                    .as_slice::<f64>()?
-                    .iter()
-                    .flat_map(|v| v.to_le_bytes())
-                    .collect(),
-            ),
-            DType::Int32 => (
-                Dtype::I32,
-                tensor
-                    .as_slice::<i32>()?
-                    .iter()
-                    .flat_map(|v| v.to_le_bytes())
-                    .collect(),
-            ),
-            DType::Int64 => (
-                Dtype::I64,
-                tensor
-                    .as_slice::<i64>()?
-                    .iter()
-                    .flat_map(|v| v.to_le_bytes())
-                    .collect(),
-            ),
-            other => {
-                return Err(Failure::Error(format!(
-                    "a checkpoint holds no variable of {other}"
-                )));
-            }
-        };
-        Ok(Entry {
-            dtype,
-            shape: tensor.shape().to_vec(),
-            bytes,
-        })
-    }
-}
-
-impl safetensors::View for Entry {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn checkpoint() -> Checkpoint {
+    fn example() -> Checkpoint {
         Checkpoint {
             losses: vec![0.25, 1e-3],
             steps: 9,
@@ -256,9 +150,9 @@ mod tests {
     fn it_comes_back_and_is_written_alike() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("a"), folder.path().join("b"));
-        checkpoint().write(&first).unwrap();
+        example().write(&first).unwrap();
         let read = Checkpoint::read(&first).unwrap();
-        assert_eq!(read, checkpoint());
+        assert_eq!(read, example());
         read.write(&second).unwrap();
         assert_eq!(
             std::fs::read(&first).unwrap(),
@@ -271,7 +165,7 @@ mod tests {
     fn a_damaged_file_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        checkpoint().write(&path).unwrap();
+        example().write(&path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         for end in 0..bytes.len() {
             assert!(parse(&bytes[..end]).is_err(), "cut to {end} bytes");

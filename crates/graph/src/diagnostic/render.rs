@@ -20,18 +20,18 @@ pub fn render(diagnostic: &Diagnostic, excerpt: Option<Excerpt>, color: bool) ->
                 .label(plain(&diagnostic.label));
             group = group.element(
                 Snippet::source(line)
-                    .path(location.file())
-                    .line_start(location.line() as usize)
+                    .path(location.file)
+                    .line_start(location.line as usize)
                     .annotation(annotation),
             );
         }
         (location, _) => {
             if let Some(location) = location {
-                group = group.element(
-                    Origin::path(location.file())
-                        .line(location.line() as usize)
-                        .char_column(location.column() as usize),
-                );
+                let mut origin = Origin::path(location.file).line(location.line as usize);
+                if location.column > 0 {
+                    origin = origin.char_column(location.column as usize);
+                }
+                group = group.element(origin);
             }
             if !diagnostic.label.is_empty() {
                 group = group.element(Line::NOTE.message(plain(&diagnostic.label)));

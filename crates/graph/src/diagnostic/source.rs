@@ -3,10 +3,11 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::ops::Range;
-use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 use unicode_width::UnicodeWidthChar;
+
+use crate::Location;
 
 /// The longest source file that is read, in bytes.
 const LONGEST: u64 = 4 << 20;
@@ -20,20 +21,34 @@ pub struct Excerpt {
 
 impl Excerpt {
     /// What stands at a location; `None` where no source file has such a line and column.
-    pub fn read(location: &Location<'_>) -> Option<Excerpt> {
-        let files = candidates(Path::new(location.file()));
+    pub fn read(location: Location) -> Option<Excerpt> {
+        let files = candidates(Path::new(location.file));
         let text = files.iter().find_map(|file| read(file))?;
-        let line = usize::try_from(location.line()).ok()?.checked_sub(1)?;
+        let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
         let line = text.split(|&byte| byte == b'\n').nth(line)?;
-        Excerpt::new(std::str::from_utf8(line).ok()?, location.column())
+        let line = std::str::from_utf8(line).ok()?;
+        Excerpt::new(line, location.column, location.end)
     }
 
-    /// The expression that begins at a column.
-    pub fn new(line: &str, column: u32) -> Option<Excerpt> {
+    /// The expression that begins at a column and ends before `end`, where that is known; without a column the
+    /// whole line.
+    pub fn new(line: &str, column: u32, end: Option<u32>) -> Option<Excerpt> {
         let line = line.trim_end();
-        let start = start(line, usize::try_from(column).ok()?)?;
-        Some(Excerpt {
-            expression: start..start + extent(&line[start..]),
+        let column = usize::try_from(column).ok()?;
+        let expression = match end {
+            None if column == 0 => line.len() - line.trim_start().len()..line.len(),
+            None => {
+                let start = start(line, column)?;
+                start..start + extent(&line[start..])
+            }
+            Some(end) => {
+                let place = |column: usize| line.char_indices().nth(column).map(|(byte, _)| byte);
+                let end = usize::try_from(end).ok()?.checked_sub(1)?;
+                place(column.checked_sub(1)?)?..place(end).unwrap_or(line.len())
+            }
+        };
+        (!expression.is_empty()).then(|| Excerpt {
+            expression,
             line: line.to_string(),
         })
     }

@@ -1,15 +1,13 @@
-use std::panic::Location;
-
 use super::source::{Excerpt, read};
 use super::*;
 
 #[track_caller]
-fn here() -> &'static Location<'static> {
-    Location::caller()
+fn here() -> Location {
+    crate::location::here()
 }
 
 /// The notes' program 3.
-fn mismatch(location: &'static Location<'static>) -> Diagnostic {
+fn mismatch(location: Location) -> Diagnostic {
     let title = "conv2d_transpose: output_shape fits its value only for some sizes";
     Diagnostic::new(Level::Warning, title)
         .at("conv2d_transpose", "Conv2DBackpropInput", Some(location))
@@ -27,8 +25,8 @@ fn mismatch(location: &'static Location<'static>) -> Diagnostic {
 /// Asserts that `said` prints as `expected`, in which `{file}` and `{line}` are its location's; `expected` has
 /// the margin of a line number of one digit.
 #[track_caller]
-fn prints(said: &str, location: &Location<'_>, expected: &[&str]) {
-    let line = location.line().to_string();
+fn prints(said: &str, location: Location, expected: &[&str]) {
+    let line = location.line.to_string();
     let margin = " ".repeat(line.len() - 1);
     let with_margin = |text: &&str| match text.strip_prefix(' ') {
         Some(_) => format!("{margin}{text}"),
@@ -36,7 +34,7 @@ fn prints(said: &str, location: &Location<'_>, expected: &[&str]) {
     };
     let expected: Vec<String> = expected.iter().map(with_margin).collect();
     let expected = expected.join("\n");
-    let expected = expected.replace("{file}", location.file());
+    let expected = expected.replace("{file}", location.file);
     assert_eq!(said, expected.replace("{line}", &line));
 }
 
@@ -64,7 +62,7 @@ fn the_label_stands_under_its_line() {
 #[rustfmt::skip]
 fn wide_characters_and_accents() {
     let (_, location) = ("日本語 é é 🦀", here());
-    assert_eq!(location.column(), 43);
+    assert_eq!(location.column, 43);
     let said = Diagnostic::new(Level::Error, "wrong").at("x", "Relu", Some(location));
     let expected = [
         "error: wrong",
@@ -90,11 +88,8 @@ fn without_the_source_the_place_is_named() {
         " = help: output_shape [N, 3*ceil(H/4), 3*ceil(W/4), 3]: then 'sub' does not fit; it is no longer H",
         " = help: a crop",
     ];
-    let expected = expected.join("\n").replace("{file}", location.file());
-    assert_eq!(
-        said,
-        expected.replace("{line}", &location.line().to_string())
-    );
+    let expected = expected.join("\n").replace("{file}", location.file);
+    assert_eq!(said, expected.replace("{line}", &location.line.to_string()));
     let nowhere = Diagnostic::new(Level::Error, "wrong").at("x", "Relu", None);
     assert_eq!(
         nowhere.note("why").to_string(),
@@ -158,19 +153,64 @@ fn what_is_underlined() {
         ("größe(\"é\", relu(x))", 12, "relu"),
         (");", 1, ")"),
     ] {
-        let excerpt = Excerpt::new(line, column).unwrap();
+        let excerpt = Excerpt::new(line, column, None).unwrap();
         assert_eq!(&excerpt.line[excerpt.expression], expected, "{line}");
     }
-    for (line, column) in [
-        ("", 1),
-        ("x", 0),
-        ("x", 2),
-        ("日", 2),
-        ("\tx", 2),
-        ("x", u32::MAX),
-    ] {
-        assert_eq!(Excerpt::new(line, column), None, "{line:?} {column}");
+    for (line, column) in [("", 1), ("x", 2), ("日", 2), ("\tx", 2), ("x", u32::MAX)] {
+        assert_eq!(Excerpt::new(line, column, None), None, "{line:?} {column}");
     }
+}
+
+/// Columns of characters where another language says where the expression ends.
+#[test]
+fn what_is_underlined_between_two_columns() {
+    let line = "    日本 = tf.nn.relu(x) + 1  ";
+    for (column, end, expected) in [
+        (10, Some(23), Some("tf.nn.relu(x)")),
+        (5, Some(7), Some("日本")),
+        (10, Some(u32::MAX), Some("tf.nn.relu(x) + 1")),
+        (0, None, Some("日本 = tf.nn.relu(x) + 1")),
+        (0, Some(4), None),
+        (7, Some(7), None),
+        (7, Some(5), None),
+        (7, Some(0), None),
+        (99, Some(100), None),
+    ] {
+        let excerpt = Excerpt::new(line, column, end);
+        let found = excerpt
+            .as_ref()
+            .map(|excerpt| &excerpt.line[excerpt.expression.clone()]);
+        assert_eq!(found, expected, "{column} {end:?}");
+    }
+    assert_eq!(Excerpt::new("  ", 0, None), None);
+}
+
+/// A file that is named by its whole path is read as it is.
+#[test]
+fn another_languages_program() -> std::io::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("script.py");
+    std::fs::write(&path, "import tf\n\ny = tf.square(x)\n")?;
+    let path = path.to_str().unwrap_or_default();
+    let location = Location::new(path, 3, 5, Some(17));
+    assert!(std::ptr::eq(
+        location.file,
+        Location::new(path, 9, 0, None).file
+    ));
+    assert_eq!(location.to_string(), format!("{path}:3:5"));
+    let said = Diagnostic::new(Level::Error, "wrong").at("Square", "Square", Some(location));
+    let expected = [
+        "error: wrong",
+        " --> {file}:3:5",
+        "  |",
+        "3 | y = tf.square(x)",
+        "  |     ^^^^^^^^^^^^ Square 'Square'",
+    ];
+    assert_eq!(
+        said.to_string(),
+        expected.join("\n").replace("{file}", path)
+    );
+    Ok(())
 }
 
 #[test]

@@ -36,8 +36,8 @@ pub use strided_slice::Index;
 pub(crate) use strided_slice::{STRIDED_SLICE, STRIDED_SLICE_GRAD};
 pub(crate) use tile::TILE;
 pub use tile::tile;
-pub use transpose::transpose;
 pub(crate) use transpose::{INVERT_PERMUTATION, TRANSPOSE};
+pub use transpose::{reverse_axes, transpose};
 
 #[cfg(test)]
 mod tests;

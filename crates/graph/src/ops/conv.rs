@@ -33,7 +33,13 @@ pub use build::{
 pub use compute::Convolved;
 pub(crate) use geometry::Geometry;
 
-const DTYPES: &[DType] = &[DType::Float32, DType::Float64, DType::Int32];
+const DTYPES: &[DType] = &[
+    DType::Float16,
+    DType::Bfloat16,
+    DType::Float32,
+    DType::Float64,
+    DType::Int32,
+];
 
 pub(crate) static CONV_2D: OpDef = OpDef {
     name: "Conv2D",

@@ -24,14 +24,16 @@ pub use binary::{add, divide, floor_div, maximum, minimum, multiply, pow, subtra
 pub(crate) use cast::CAST;
 pub use cast::cast;
 use cast::cast_named;
+pub(crate) use cast::cast_to;
 pub(crate) use compare::{EQUAL, GREATER, GREATER_EQUAL, LESS_EQUAL, SELECT_V2};
 pub use compare::{equal, greater, greater_equal, less_equal, select};
 pub(crate) use matmul::MAT_MUL;
 pub use matmul::{matmul, matmul_with};
+pub(super) use number::Number;
 pub(crate) use range::RANGE;
 pub use range::range;
 pub use reduce::{
-    Axes, reduce_max, reduce_max_keep_dims, reduce_mean, reduce_mean_keep_dims, reduce_sum,
+    Axes, reduce, reduce_max, reduce_max_keep_dims, reduce_mean, reduce_mean_keep_dims, reduce_sum,
     reduce_sum_keep_dims,
 };
 pub(crate) use reduce::{MAX, MEAN, SUM};
@@ -42,7 +44,9 @@ pub(crate) use unary::{
 pub use unary::{abs, exp, log, negative, reciprocal, rsqrt, sign, sqrt, square};
 
 /// Numbers and bytes, which most of the ops here take.
-const NUMBERS_AND_BYTES: &[DType] = &[
+pub(super) const NUMBERS_AND_BYTES: &[DType] = &[
+    DType::Float16,
+    DType::Bfloat16,
     DType::Float32,
     DType::Float64,
     DType::Int32,

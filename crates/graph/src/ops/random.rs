@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use tconv_tensor::{DType, Tensor};
+use tconv_tensor::{DType, Tensor, bf16, f16};
 
 use crate::attrs::AttrReader;
 use crate::op::brackets;
 use crate::op::{FLOATS, Fact, INDICES, Op, OpDef, not_differentiable, take};
+use crate::ops::math::cast_to;
 use crate::ops::sizes;
-use crate::random::{Distribution, Philox, fill_f32, fill_f64};
+use crate::random::{Distribution, Philox, fill_f32, fill_f64, fill_uniform_half};
 use crate::{Code, Error, Need, Operation, Output, Result, Run};
 
 pub(crate) static RANDOM_STANDARD_NORMAL: OpDef = OpDef {
@@ -46,7 +47,7 @@ impl Random {
         let dtype = attrs.dtype("dtype")?;
         if !FLOATS.contains(&dtype) {
             return Err(Error::type_(format!(
-                "Value passed to parameter 'dtype' has DataType {dtype} not in list of allowed values: float32, float64"
+                "Value passed to parameter 'dtype' has DataType {dtype} not in list of allowed values: float16, bfloat16, float32, float64"
             )));
         }
         let seeds = (attrs.int_or("seed", 0)?, attrs.int_or("seed2", 0)?);
@@ -97,21 +98,38 @@ impl Op for Random {
             )));
         }
         let dims = sizes::from_values(&shape.to_i64_vec()?)?;
-        let mut values = Tensor::zeros(self.dtype, &dims)?;
-        if self.dtype == DType::Float64 {
-            let out = values.make_mut()?;
-            run.random_stream(
-                || self.start(),
-                |stream| fill_f64(stream, self.distribution, out),
-            )?;
-        } else {
-            let out = values.make_mut()?;
-            run.random_stream(
-                || self.start(),
-                |stream| fill_f32(stream, self.distribution, out),
-            )?;
+        let (distribution, uniform) = (
+            self.distribution,
+            self.distribution == Distribution::Uniform,
+        );
+        let drawn = match self.dtype {
+            dtype if dtype.is_half() && !uniform => DType::Float32,
+            dtype => dtype,
+        };
+        let mut values = Tensor::zeros(drawn, &dims)?;
+        let start = || self.start();
+        match drawn {
+            DType::Float64 => {
+                let out = values.make_mut()?;
+                run.random_stream(start, |stream| fill_f64(stream, distribution, out))?;
+            }
+            DType::Float16 => {
+                let out = values.make_mut::<f16>()?;
+                run.random_stream(start, |stream| fill_uniform_half(stream, out))?;
+            }
+            DType::Bfloat16 => {
+                let out = values.make_mut::<bf16>()?;
+                run.random_stream(start, |stream| fill_uniform_half(stream, out))?;
+            }
+            _ => {
+                let out = values.make_mut()?;
+                run.random_stream(start, |stream| fill_f32(stream, distribution, out))?;
+            }
         }
-        Ok(vec![values])
+        match drawn == self.dtype {
+            true => Ok(vec![values]),
+            false => Ok(vec![cast_to(run, &values, self.dtype)?]),
+        }
     }
 
     fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {

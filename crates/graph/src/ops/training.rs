@@ -1,10 +1,11 @@
 //! `ResourceApplyGradientDescent`, `ResourceApplyMomentum`, `ResourceApplyAdam`: a step of training,
 //! in place.
 
+use std::ops::{Add, Div, Mul, Sub};
 use std::sync::Arc;
 
 use tconv_kernels::Threads;
-use tconv_tensor::{Element, Handle, Tensor};
+use tconv_tensor::{Element, Handle, Tensor, bf16, f16};
 
 use super::sizes;
 use super::state::{as_declared, check_value, variable_fact};
@@ -165,7 +166,7 @@ impl Op for Apply {
             for (variable, (name, _)) in variables.iter().zip(names) {
                 check_alike(names[0].0, &handles[0], name, variable, gradient)?;
             }
-            dispatch!(gradient.dtype(), T in [f32, f64], {
+            dispatch!(gradient.dtype(), T in [f16, bf16, f32, f64], {
                 let gradient = gradient.as_slice::<T>()?;
                 let mut scalars = Vec::with_capacity(values.len());
                 for (value, (name, _)) in values.iter().zip(&names[handles.len()..]) {
@@ -177,7 +178,7 @@ impl Op for Apply {
                 }
                 match (self.rule, variables, scalars.as_slice()) {
                     (Rule::GradientDescent, [var], &[alpha, ..]) => {
-                        let rule = |[var]: [&mut T; 1], g: T| *var -= alpha * g;
+                        let rule = |[var]: [&mut T; 1], g: T| *var = *var - alpha * g;
                         update(threads, [var.make_mut()?], gradient, rule);
                     }
                     (Rule::Momentum, [var, accum], &[lr, ref rest @ ..]) => {
@@ -186,7 +187,7 @@ impl Op for Apply {
                         let nesterov = self.nesterov;
                         update(threads, slots, gradient, |[var, accum]: [&mut T; 2], g| {
                             *accum = *accum * momentum + g;
-                            *var -= if nesterov { g * lr + *accum * momentum * lr } else { *accum * lr };
+                            *var = *var - if nesterov { g * lr + *accum * momentum * lr } else { *accum * lr };
                         });
                     }
                     (
@@ -194,14 +195,15 @@ impl Op for Apply {
                         [var, m, v],
                         &[beta1_power, beta2_power, lr, beta1, beta2, epsilon, ..],
                     ) => {
-                        let alpha = lr * (1.0 - beta2_power).sqrt() / (1.0 - beta1_power);
+                        let one = T::ONE;
+                        let alpha = lr * (one - beta2_power).root() / (one - beta1_power);
                         let slots = [var.make_mut()?, m.make_mut()?, v.make_mut()?];
                         let nesterov = self.nesterov;
                         update(threads, slots, gradient, |[var, m, v]: [&mut T; 3], g| {
-                            *m += (g - *m) * (1.0 - beta1);
-                            *v += (g * g - *v) * (1.0 - beta2);
-                            let step = if nesterov { g * (1.0 - beta1) + beta1 * *m } else { *m };
-                            *var -= step * alpha / (v.sqrt() + epsilon);
+                            *m = *m + (g - *m) * (one - beta1);
+                            *v = *v + (g * g - *v) * (one - beta2);
+                            let step = if nesterov { g * (one - beta1) + beta1 * *m } else { *m };
+                            *var = *var - step * alpha / (v.root() + epsilon);
                         });
                     }
                     _ => return Err(missing()),
@@ -215,6 +217,31 @@ impl Op for Apply {
     fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
         no_gradient(node)
     }
+}
+
+/// An element type that is trained. Those of 16 bits round after each operation, as TensorFlow's do.
+trait Real:
+    Element + Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    const ONE: Self;
+    fn root(self) -> Self;
+}
+
+macro_rules! reals {
+    ($($type:ty: $one:expr, $root:expr;)*) => {
+        $(impl Real for $type {
+            const ONE: Self = $one;
+            fn root(self) -> Self {
+                $root(self)
+            }
+        })*
+    };
+}
+reals! {
+    f16: f16::ONE, |x: f16| f16::from_f32(x.to_f32().sqrt());
+    bf16: bf16::ONE, |x: bf16| bf16::from_f32(x.to_f32().sqrt());
+    f32: 1.0, f32::sqrt;
+    f64: 1.0, f64::sqrt;
 }
 
 fn missing() -> Error {

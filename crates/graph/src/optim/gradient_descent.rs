@@ -1,16 +1,26 @@
-use super::{Gradient, Optimizer, finish, hyperparameter, like, update, with_gradients};
-use crate::{Operation, Output, Result, location};
+use super::{Gradient, Hyperparameter, Optimizer, finish, update, with_gradients};
+use crate::{Operand, Operation, Output, Result, Variable, location};
 
 /// Gradient descent: `w -= learning_rate * gradient` (`tf.train.GradientDescentOptimizer`).
 #[derive(Clone, Debug)]
 pub struct GradientDescentOptimizer {
-    learning_rate: f64,
+    learning_rate: Hyperparameter,
+    name: String,
 }
 
 impl GradientDescentOptimizer {
-    /// An optimizer of this learning rate.
-    pub fn new(learning_rate: f64) -> GradientDescentOptimizer {
-        GradientDescentOptimizer { learning_rate }
+    /// An optimizer of this learning rate, a number or a tensor.
+    pub fn new(learning_rate: impl Operand + Send + Sync + 'static) -> GradientDescentOptimizer {
+        GradientDescentOptimizer {
+            learning_rate: Hyperparameter::new(learning_rate),
+            name: "GradientDescent".to_string(),
+        }
+    }
+
+    /// Its name, which its operations have.
+    pub fn name(mut self, name: &str) -> GradientDescentOptimizer {
+        self.name = name.to_string();
+        self
     }
 
     /// [`Optimizer::minimize`].
@@ -24,22 +34,27 @@ impl GradientDescentOptimizer {
 }
 
 impl Optimizer for GradientDescentOptimizer {
-    fn apply_gradients(&self, gradients: &[Gradient]) -> Result<Operation> {
+    fn apply_gradients_with(
+        &self,
+        gradients: &[Gradient],
+        global_step: Option<&Variable>,
+    ) -> Result<Operation> {
         let _from = location::caller();
         let pairs = with_gradients(gradients)?;
         let graph = pairs[0].1.handle().graph();
-        graph.op_scope("GradientDescent", |own| {
-            let rate = hyperparameter(graph, "learning_rate", self.learning_rate)?;
+        graph.op_scope(&self.name, |own| {
+            let rate = self.learning_rate.tensor(graph, "learning_rate")?;
             let updates = pairs.iter().map(|(gradient, variable)| {
-                update(variable, |graph| {
-                    let rate = like(&rate, variable)?;
+                update(variable, |graph, like| {
+                    let rate = like(&rate)?;
                     let node = graph
                         .add("ResourceApplyGradientDescent")
                         .input(variable.handle());
                     node.input(&rate).input(gradient).build()
                 })
             });
-            finish(graph, own, &updates.collect::<Result<Vec<_>>>()?)
+            let updates = updates.collect::<Result<Vec<_>>>()?;
+            finish(graph, own, &updates, global_step)
         })
     }
 }

@@ -1,9 +1,7 @@
-use std::panic::Location;
-
 use tconv_tensor::DType;
 
 use crate::operand::number;
-use crate::{Error, Graph, Operand, Output, Result, location};
+use crate::{Error, Graph, Location, Operand, Output, Result, location};
 
 /// Values from a normal distribution of mean 0 and standard deviation 1, or what the builder says
 /// (`tf.random_normal`). `shape` is a list of sizes or a tensor.
@@ -63,7 +61,7 @@ struct Node<'a> {
     shape: Box<dyn Operand + 'a>,
     dtype: DType,
     seed: Option<i64>,
-    location: &'static Location<'static>,
+    location: Location,
 }
 
 impl<'a> Node<'a> {
@@ -81,14 +79,14 @@ impl<'a> Node<'a> {
             shape,
             dtype: DType::Float32,
             seed: None,
-            location: Location::caller(),
+            location: location::here(),
         }
     }
 
     fn constant(&self, name: &str, value: f64) -> Result<Output> {
         if !self.dtype.is_floating() {
             return Err(Error::type_(format!(
-                "Value passed to parameter 'dtype' has DataType {} not in list of allowed values: float32, float64",
+                "Value passed to parameter 'dtype' has DataType {} not in list of allowed values: float16, bfloat16, float32, float64",
                 self.dtype
             ))
             .help("draw floating numbers and convert them with math::cast"));

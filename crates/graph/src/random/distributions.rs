@@ -1,5 +1,7 @@
 //! Random values as TensorFlow's CPU kernels make them from a [`Philox`] stream.
 
+use tconv_tensor::{bf16, f16};
+
 use super::philox::Philox;
 
 /// How many groups of a stream a run takes up for each of its values: `TruncatedNormal` rejects
@@ -38,6 +40,32 @@ pub fn fill_f64(stream: &mut Philox, distribution: Distribution, out: &mut [f64]
     fill(stream, distribution, out);
 }
 
+/// Fills `out` with the node's next run of uniform values and advances `stream`, as TensorFlow's kernels of
+/// types `half` and `bfloat16` do; their normal values are rounded from those of [`fill_f32`].
+pub fn fill_uniform_half<T: Half>(stream: &mut Philox, out: &mut [T]) {
+    let start = stream.clone();
+    stream.skip((out.len() as u64).wrapping_mul(RESERVED_PER_VALUE));
+    fill_in_order(start, 4, |words| words.map(T::unit), out);
+}
+
+/// A type of 16 bits.
+pub trait Half: Copy {
+    /// The lower bits of `word` as the fraction of a number in [1, 2), less 1.
+    fn unit(word: u32) -> Self;
+}
+
+impl Half for f16 {
+    fn unit(word: u32) -> f16 {
+        f16::from_bits(f16::ONE.to_bits() | (word & 0x3ff) as u16) - f16::ONE
+    }
+}
+
+impl Half for bf16 {
+    fn unit(word: u32) -> bf16 {
+        bf16::from_bits(bf16::ONE.to_bits() | (word & 0x7f) as u16) - bf16::ONE
+    }
+}
+
 /// A type of random values.
 trait Real: Copy {
     /// The values that come from one group of four words.
@@ -53,18 +81,19 @@ fn fill<T: Real>(stream: &mut Philox, distribution: Distribution, out: &mut [T])
     let start = stream.clone();
     stream.skip((out.len() as u64).wrapping_mul(RESERVED_PER_VALUE));
     match distribution {
-        Distribution::StandardNormal => fill_in_order(start, T::normal, out),
-        Distribution::Uniform => fill_in_order(start, T::uniform, out),
+        Distribution::StandardNormal => fill_in_order(start, T::GROUP_LEN, T::normal, out),
+        Distribution::Uniform => fill_in_order(start, T::GROUP_LEN, T::uniform, out),
         Distribution::TruncatedNormal => fill_truncated(start, out),
     }
 }
 
-fn fill_in_order<T: Real>(
+fn fill_in_order<T: Copy, G: AsRef<[T]>>(
     mut stream: Philox,
-    convert: impl Fn([u32; 4]) -> T::Group,
+    group_len: usize,
+    convert: impl Fn([u32; 4]) -> G,
     out: &mut [T],
 ) {
-    for values in out.chunks_mut(T::GROUP_LEN) {
+    for values in out.chunks_mut(group_len) {
         let group = convert(stream.next4());
         values.copy_from_slice(&group.as_ref()[..values.len()]);
     }

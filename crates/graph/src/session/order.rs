@@ -28,7 +28,9 @@ pub(super) fn order_variables(order: Vec<Arc<Node>>) -> (Vec<Arc<Node>>, Snapsho
         order.iter().map(|node| (node.id, node.clone())).collect();
     let is_read = |node: &Node| node.def.name == "ReadVariableOp";
     let is_update = |node: &Node| {
-        node.def.name == "AssignVariableOp" || node.def.name.starts_with("ResourceApply")
+        ["Assign", "ResourceApply"]
+            .iter()
+            .any(|update| node.def.name.starts_with(update))
     };
     let updates: Vec<(usize, Vec<Arc<str>>)> = order
         .iter()

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tconv_kernels::Threads;
 use tconv_kernels::simd::InstructionSet;
@@ -11,7 +12,7 @@ use super::{Context, Session, lock};
 use crate::node::Node;
 use crate::ops::state::check_assigned;
 use crate::random::Philox;
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, halves};
 
 /// What an op is given while it runs: threads, the instruction set, scratch, the session's variables and
 /// random streams.
@@ -24,6 +25,9 @@ pub struct Run<'s> {
     snapshots: HashMap<usize, Option<Tensor>>,
     scratch: Rooms,
 }
+
+/// How often a run asks whether it is to end.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 impl<'s> Run<'s> {
     pub(super) fn new(session: &'s Session) -> Run<'s> {
@@ -67,7 +71,14 @@ impl<'s> Run<'s> {
             let value = lock(&self.session()?.variable(name)).clone();
             self.snapshots.insert(*node, value);
         }
+        let (session, mut asked) = (self.session()?, Instant::now());
         for step in &plan.steps {
+            if let Some(interrupt) = &session.interrupt
+                && asked.elapsed() > ASK_EVERY
+            {
+                interrupt()?;
+                asked = Instant::now();
+            }
             let mut inputs = Vec::with_capacity(step.inputs.len());
             for input in &step.inputs {
                 let place = &mut places[input.place];
@@ -110,12 +121,13 @@ impl<'s> Run<'s> {
         self.node = node.id;
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
         let session = self.session()?;
-        let outputs = node.op.eval(self, inputs).map_err(|error| {
-            let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
-            error
-                .at(&node.name, node.def.name, describe(session, node, &shapes))
-                .located(node.location)
-        })?;
+        let outputs =
+            halves::eval(node.def, &*node.op, &node.facts, self, inputs).map_err(|error| {
+                let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
+                error
+                    .at(&node.name, node.def.name, describe(session, node, &shapes))
+                    .located(node.location)
+            })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(
                 node,

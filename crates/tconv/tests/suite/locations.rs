@@ -17,7 +17,7 @@ fn here<T>(graph: &Graph, make: impl FnOnce() -> T) -> T {
     for operation in added {
         let location = operation.location().unwrap();
         assert_eq!(
-            (location.file(), location.line()),
+            (location.file, location.line),
             (file!(), line),
             "{operation:?}"
         );
@@ -237,7 +237,7 @@ fn chains_come_from_their_start() -> Result<()> {
         .output()?;
     let place = |output: &Output| {
         let location = output.op().location().unwrap();
-        (location.line(), location.column())
+        (location.line, location.column)
     };
     assert_eq!(place(&y), (start, 13));
     assert_eq!(place(&sum), (start + 3, 15));
@@ -250,7 +250,7 @@ fn chains_come_from_their_start() -> Result<()> {
 #[rustfmt::skip]
 fn errors_know_the_line() -> Result<()> {
     let g = Graph::new();
-    let line = |error: Error| error.location().map(|at| (at.file(), at.line()));
+    let line = |error: Error| error.location().map(|at| (at.file, at.line));
     let x = g.placeholder::<f32>([None, Some(3)])?;
     let placeholder = line!() - 1;
     let sum = math::add(&x, g.placeholder_named::<f32>("y", [None, Some(3)])?)?;

@@ -1,8 +1,8 @@
 //! Nodes have the names, ops and inputs that TensorFlow gives them, in its order.
 
 use serde_json::Value;
-use tconv::Reuse;
 use tconv::prelude::*;
+use tconv::{Reuse, ScopeDefaults};
 
 /// The nodes of a recorded program: name, op, inputs. TensorFlow writes the `Shape` of known sizes as a
 /// constant; here inference knows its value, so it stays an op.
@@ -215,6 +215,131 @@ fn three_axes() -> Result<()> {
         .name("up")
         .build()?;
     same(&g, "three axes", 0);
+    Ok(())
+}
+
+#[test]
+fn variables() -> Result<()> {
+    let g = Graph::new();
+    g.variable_from(1.0, true, None, None)?;
+    g.variable_from(Tensor::from([1i32, 2]), true, None, None)?;
+    g.variable_from(random::normal(&g, [2]).build()?, true, None, None)?;
+    let zeros = || Initializer::Zeros.build(&g, &[3], DType::Float32);
+    g.variable_from_fn(zeros, true, Some("f"), None)?;
+    g.name_scope("s", || g.variable_from(1.0, true, Some("v"), None))?;
+    let v = g.variable_scope("vs", || g.variable_from(1.0, true, Some("v"), None))?;
+    v.assign(2.0)?;
+    v.assign_add(1.0)?;
+    g.named("minus", || v.assign_sub(1.0))?;
+    g.variables_initializer(&[v.clone()])?;
+    g.named("q", || g.variables_initializer(&[v.clone()]))?;
+    v.is_initialized()?;
+    same(&g, "variables", 0);
+    assert_eq!(v.initial_value().name(), "vs/v/Initializer/initial_value:0");
+    Ok(())
+}
+
+/// Scopes that are opened and put back without closures, by name, again or by a default name.
+#[test]
+fn variable_scopes() -> Result<()> {
+    let g = Graph::new();
+    let node = || g.constant(1.0f32);
+    let zeros = || g.variable("w", [2]).initializer(Initializer::Zeros).build();
+    let root = g.open_variable_scope(Some("a"), None, Reuse::No)?;
+    let a = g.current_variable_scope();
+    let in_a = g.open_variable_scope(Some("b"), None, Reuse::No)?;
+    let b = g.current_variable_scope();
+    assert_eq!((b.name(), b.original_name_scope()), ("a/b", "a/b/"));
+    zeros()?;
+    node()?;
+    g.set_scopes(in_a);
+    g.set_scopes(root);
+    let root = g.reopen_variable_scope(&b, Reuse::Yes)?;
+    assert_eq!(g.get_variable("w", [2])?.name(), "a/b/w");
+    node()?;
+    g.variable_scope_reuse("c", Reuse::Auto, zeros)?;
+    g.set_scopes(root);
+    let root = g.open_name_scope(b.original_name_scope())?;
+    node()?;
+    let in_b = g.open_name_scope("")?;
+    assert_eq!(g.current_name_scope(), "");
+    node()?;
+    g.set_scopes(in_b);
+    assert_eq!(g.current_name_scope(), "a/b");
+    g.set_scopes(root);
+    let root = g.reopen_variable_scope(&a, Reuse::No)?;
+    let default = || g.open_variable_scope(None, Some("d"), Reuse::No);
+    let in_a = default()?;
+    zeros()?;
+    g.set_scopes(in_a);
+    let in_a = default()?;
+    zeros()?;
+    node()?;
+    g.set_scopes(in_a);
+    g.name_scope("d", || {
+        let in_d = default()?;
+        zeros()?;
+        node()?;
+        g.set_scopes(in_d);
+        Ok(())
+    })?;
+    g.set_scopes(root);
+    g.variable_scope("a", || {
+        let in_a = default()?;
+        assert_eq!(g.current_variable_scope().name(), "a/d");
+        node()?;
+        g.set_scopes(in_a);
+        Ok(())
+    })?;
+    let ones = ScopeDefaults {
+        initializer: Some(Initializer::Ones),
+        dtype: Some(DType::Float64),
+        ..ScopeDefaults::default()
+    };
+    let root = g.open_variable_scope(Some("i"), None, ones)?;
+    let w = g.get_variable("w", [2])?;
+    assert_eq!(w.value().dtype(), DType::Float64);
+    g.variable_scope("j", || g.get_variable("w", [2]))?;
+    g.current_variable_scope().reuse_variables();
+    assert_eq!((&g.get_variable("w", [2])? + 1.0)?.name(), "i/add:0");
+    g.set_scopes(root);
+    assert_eq!(g.current_variable_scope().reuse(), Reuse::No);
+    same(&g, "variable scopes", 0);
+    Ok(())
+}
+
+/// The names of all but gradients and reads, which TensorFlow has more of: it reads after each assignment.
+#[test]
+fn optimizer_names() -> Result<()> {
+    let g = Graph::new();
+    let w = g.get_variable("w", [2])?;
+    let step = g.variable_from(0i64, false, Some("step"), Some(DType::Int32))?;
+    let rate = g.placeholder_named::<f32>("rate", Shape::scalar())?;
+    let loss = math::square(&w)?;
+    GradientDescentOptimizer::new(rate.clone()).minimize_with(&loss, None, Some(&step))?;
+    let adam = AdamOptimizer::new(rate.clone()).name("A");
+    g.named("training", || adam.minimize_with(&loss, None, Some(&step)))?;
+    MomentumOptimizer::new(0.1, rate.clone())
+        .name("M")
+        .minimize(&loss)?;
+    let optimizer = AdamOptimizer::new(0.5).beta1(0.5);
+    let gradients = optimizer.compute_gradients(&loss, None)?;
+    g.named("first", || optimizer.apply_gradients(&gradients))?;
+    optimizer.apply_gradients(&gradients)?;
+    let compared = |all: Vec<(String, String, Vec<String>)>| -> Vec<(String, String)> {
+        let all = all.into_iter().map(|(name, op, _)| (name, op));
+        let own = |(name, op): &(String, String)| {
+            !name.starts_with("gradients") && op != "ReadVariableOp"
+        };
+        all.filter(own).collect()
+    };
+    assert_eq!(compared(made(&g)), compared(recorded("optimizer names")));
+    let session = Session::new(&g);
+    session.run(g.global_variables_initializer())?;
+    for name in ["GradientDescent", "training"] {
+        session.run_with(g.operation(name)?, feed![rate => Tensor::scalar(0.5f32)])?;
+    }
+    assert_eq!(session.run(&step)?, 2i32.into());
     Ok(())
 }
 

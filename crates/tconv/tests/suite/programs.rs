@@ -71,6 +71,27 @@ fn program_1_gives_tensorflows_numbers() {
 }
 
 #[test]
+fn a_number_of_threads_that_is_none_is_refused_and_not_ignored() {
+    let run = |threads| {
+        Command::new(program("seed_4_dynamic_output_shape"))
+            .env("TCONV_NUM_THREADS", threads)
+            .output()
+            .unwrap()
+    };
+    assert!(run("2").status.success());
+    for threads in ["many", "-1", "5000"] {
+        let refused = run(threads);
+        let text = String::from_utf8_lossy(&refused.stderr);
+        let expected =
+            format!("TCONV_NUM_THREADS is '{threads}': it must be a number from 0 to 1024");
+        assert!(
+            !refused.status.success() && text.contains(&expected),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn an_instruction_set_that_is_none_is_refused_and_not_ignored() {
     let run = Command::new(program("seed_1_output_shape"))
         .env("TCONV_INSTRUCTION_SET", "bogus")

@@ -11,7 +11,7 @@ use super::pack::too_short;
 use super::shape::shape_as;
 use super::slice::slice;
 use crate::op::{DATA, Fact, INDICES, Op, OpDef};
-use crate::operand::{apply, integers};
+use crate::operand::integers;
 use crate::ops::sizes::{self, open, open_shape};
 use crate::{Code, Error, Need, Operation, Output, Result, Run, location};
 
@@ -38,7 +38,15 @@ pub fn concat(values: &[Output], axis: i64) -> Result<Output> {
     let _from = location::caller();
     match values {
         [] => Err(too_short("values", "ConcatV2")),
-        [only] => Ok(apply("Identity", "concat", &[only], |node| node)?.output(0)),
+        [only] => {
+            let graph = only.graph();
+            let name = graph.take_name();
+            let name = name.as_deref().unwrap_or("concat");
+            graph.name_scope(name, || {
+                graph.constant_named("concat_dim", integers(&[], &[axis], None)?)?;
+                graph.add("Identity").name(name).input(only).output()
+            })
+        }
         [first, ..] => first.graph().op_scope("concat", |own| {
             let graph = first.graph();
             let axis = graph.constant_named("axis", integers(&[], &[axis], None)?)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tconv_tensor::Tensor;
+use tconv_tensor::{Tensor, bf16, f16};
 
 use super::check::{brackets, check_rank, to_sizes};
 use super::reshape::reshape;
@@ -36,8 +36,9 @@ pub fn fill(dims: impl Operand, value: impl Operand) -> Result<Output> {
 #[track_caller]
 pub fn zeros_like(like: &Output) -> Result<Output> {
     let _from = location::caller();
-    like.graph().name_scope("zeros_like", || {
-        fill(shape(like)?, Tensor::zeros(like.dtype(), &[])?)
+    like.graph().op_scope("zeros_like", |own| {
+        let (dims, zero) = (shape(like)?, Tensor::zeros(like.dtype(), &[])?);
+        Ok(apply("Fill", own, &[&dims, &zero], |node| node)?.output(0))
     })
 }
 
@@ -109,7 +110,7 @@ impl Op for Fill {
             )));
         }
         let sizes = to_sizes(&dims.to_i64_vec()?)?;
-        let filled = dispatch!(value.dtype(), T in [f32, f64, i32, i64, u8, bool], {
+        let filled = dispatch!(value.dtype(), T in [f16, bf16, f32, f64, i32, i64, u8, bool], {
             Tensor::full(&sizes, value.item::<T>()?)?
         });
         Ok(vec![filled])

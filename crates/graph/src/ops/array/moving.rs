@@ -1,7 +1,7 @@
 //! Moving elements whatever their dtype.
 
 use tconv_kernels::layout::{copy_strided, scatter_strided};
-use tconv_tensor::Tensor;
+use tconv_tensor::{Tensor, bf16, f16};
 
 use crate::{Result, Run, dispatch};
 
@@ -24,7 +24,7 @@ pub(super) fn gather(
     sizes: &[usize],
 ) -> Result<Tensor> {
     let mut out = Tensor::zeros(from.dtype(), sizes)?;
-    dispatch!(from.dtype(), T in [f32, f64, i32, i64, u8, bool], {
+    dispatch!(from.dtype(), T in [f16, bf16, f32, f64, i32, i64, u8, bool], {
         copy_strided::<T>(run.threads(), from.as_slice()?, offset, strides, out.make_mut()?, sizes)?;
     });
     Ok(out)
@@ -40,7 +40,7 @@ pub(super) fn scatter(
     offset: usize,
     strides: &[isize],
 ) -> Result<()> {
-    dispatch!(from.dtype(), T in [f32, f64, i32, i64, u8, bool], {
+    dispatch!(from.dtype(), T in [f16, bf16, f32, f64, i32, i64, u8, bool], {
         let (from, into) = (from.as_slice::<T>()?, into.make_mut::<T>()?);
         scatter_strided(run.threads(), from, sizes, into, offset, strides, |to, value| *to = value)?;
     });

@@ -10,7 +10,7 @@ use super::moving::{gather, strides};
 use crate::op::{DATA, Fact, INDICES, Op, OpDef, not_differentiable, take};
 use crate::operand::{apply, integers};
 use crate::ops::sizes::{open, open_shape};
-use crate::{Error, Operand, Operation, Output, Result, Run};
+use crate::{Error, Operand, Operation, Output, Result, Run, array, location, math};
 
 pub(crate) static TRANSPOSE: OpDef = OpDef {
     name: "Transpose",
@@ -28,6 +28,25 @@ pub(crate) static TRANSPOSE: OpDef = OpDef {
 #[track_caller]
 pub fn transpose(x: impl Operand, perm: impl Operand) -> Result<Output> {
     Ok(apply("Transpose", "transpose", &[&x, &perm], |node| node)?.output(0))
+}
+
+/// The tensor with its axes in reverse order (`tf.transpose` without `perm`).
+///
+/// # Errors
+/// None that a tensor can cause.
+#[track_caller]
+pub fn reverse_axes(x: &Output) -> Result<Output> {
+    let _from = location::caller();
+    match x.static_shape().rank() {
+        Some(rank) => transpose(x, (0..rank as i64).rev().collect::<Vec<_>>()),
+        None => {
+            let reversed = x.graph().unnamed(|| {
+                let rank = array::rank(x)?;
+                math::subtract(&rank, 1)? - math::range(0, rank, 1)?
+            })?;
+            transpose(x, reversed)
+        }
+    }
 }
 
 struct Transpose;

@@ -1,11 +1,9 @@
-use std::panic::Location;
-
 use tconv_kernels::conv::Pass;
 use tconv_shape::{DataFormat, Padding};
 
 use crate::op::OpDef;
 use crate::operand::apply;
-use crate::{Attrs, Error, Operand, Output, Result, location};
+use crate::{Attrs, Error, Location, Operand, Output, Result, location};
 
 /// Strides or dilations in every form that TensorFlow takes: one number for all spatial axes, one for each
 /// of them, or one for each axis in the data format's order.
@@ -69,7 +67,7 @@ pub struct ConvBuilder<'a> {
     dilations: Sizes,
     padding: Padding,
     pub(super) format: DataFormat,
-    location: &'static Location<'static>,
+    location: Location,
 }
 
 impl<'a> ConvBuilder<'a> {
@@ -89,7 +87,7 @@ impl<'a> ConvBuilder<'a> {
             dilations: 1.into(),
             padding: Padding::Same,
             format: DataFormat::ChannelsLast,
-            location: Location::caller(),
+            location: location::here(),
         }
     }
 

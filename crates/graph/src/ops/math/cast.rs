@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tconv_kernels::elementwise;
-use tconv_tensor::{DType, Element, Tensor};
+use tconv_tensor::{DType, Element, Tensor, bf16, f16};
 
 use super::broadcast::fitting;
 use crate::graph::graph_of;
@@ -33,7 +33,7 @@ pub(crate) static CAST: OpDef = OpDef {
 ///
 /// Floating numbers lose their fraction on the way to integers, where TensorFlow leaves undefined what
 /// lies out of range: here it becomes the nearest integer there is, and NaN becomes 0. Integers wrap. Bool
-/// is 0 and 1; what is not 0 is true.
+/// is 0 and 1; what is not 0 is true. float16 and bfloat16 are made by way of float32.
 ///
 /// # Errors
 /// Those of the operand.
@@ -101,6 +101,44 @@ impl CastFrom<bool> for f64 {
     }
 }
 
+macro_rules! halves {
+    ($($half:ident: $($other:ty),*;)*) => {$(
+        $(impl CastFrom<$half> for $other {
+            fn cast_from(value: $half) -> $other {
+                CastFrom::cast_from(value.to_f32())
+            }
+        }
+
+        impl CastFrom<$other> for $half {
+            fn cast_from(value: $other) -> $half {
+                $half::from_f32(CastFrom::cast_from(value))
+            }
+        })*
+
+        impl CastFrom<$half> for $half {
+            fn cast_from(value: $half) -> $half {
+                value
+            }
+        }
+    )*};
+}
+halves! {
+    f16: f32, f64, i32, i64, u8, bool;
+    bf16: f32, f64, i32, i64, u8, bool;
+}
+
+impl CastFrom<bf16> for f16 {
+    fn cast_from(value: bf16) -> f16 {
+        f16::from_f32(value.to_f32())
+    }
+}
+
+impl CastFrom<f16> for bf16 {
+    fn cast_from(value: f16) -> bf16 {
+        bf16::from_f32(value.to_f32())
+    }
+}
+
 /// The elements as those of another type.
 pub(super) fn convert<A: Element + Copy, B: Element>(
     run: &Run,
@@ -110,6 +148,13 @@ pub(super) fn convert<A: Element + Copy, B: Element>(
     let mut out = Tensor::zeros(B::DTYPE, x.shape())?;
     elementwise::map(run.threads(), x.as_slice()?, out.make_mut()?, f)?;
     Ok(out)
+}
+
+/// The elements as those of another dtype that holds data.
+pub(crate) fn cast_to(run: &Run, x: &Tensor, dtype: DType) -> Result<Tensor> {
+    dispatch!(x.dtype(), A in [f16, bf16, f32, f64, i32, i64, u8, bool], {
+        dispatch!(dtype, B in [f16, bf16, f32, f64, i32, i64, u8, bool], convert(run, x, <B as CastFrom<A>>::cast_from))
+    })
 }
 
 struct Cast(DType);
@@ -135,10 +180,7 @@ impl Op for Cast {
         if x.dtype() == self.0 {
             return Ok(vec![x]);
         }
-        let out = dispatch!(x.dtype(), A in [f32, f64, i32, i64, u8, bool], {
-            dispatch!(self.0, B in [f32, f64, i32, i64, u8, bool], convert(run, &x, <B as CastFrom<A>>::cast_from))
-        })?;
-        Ok(vec![out])
+        Ok(vec![cast_to(run, &x, self.0)?])
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tconv_tensor::{DType, Element, Tensor};
+use tconv_tensor::{DType, Element, Tensor, bf16, f16};
 
 use super::NUMBERS_AND_BYTES;
 use super::binary::binary;
@@ -95,7 +95,7 @@ impl Op for Comparison {
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [x, y] = take(inputs)?;
         Ok(vec![
-            dispatch!(x.dtype(), T in [f32, f64, i32, i64, u8, bool], self.eval_as::<T>(run, &x, &y))?,
+            dispatch!(x.dtype(), T in [f16, bf16, f32, f64, i32, i64, u8, bool], self.eval_as::<T>(run, &x, &y))?,
         ])
     }
 
@@ -143,7 +143,7 @@ impl Op for Select {
 
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [condition, x, y] = take(inputs)?;
-        let out = dispatch!(x.dtype(), T in [f32, f64, i32, i64, u8, bool], {
+        let out = dispatch!(x.dtype(), T in [f16, bf16, f32, f64, i32, i64, u8, bool], {
             broadcast::select::<T>(run, &condition, &x, &y)
         })?;
         Ok(vec![out])

@@ -4,7 +4,7 @@
 use tconv_tensor::Element;
 
 /// An element type that the arithmetic ops compute with.
-pub(super) trait Number: Element + Copy + PartialOrd {
+pub(in crate::ops) trait Number: Element + Copy + PartialOrd {
     /// Zero.
     const ZERO: Self;
     /// The largest of no numbers.

@@ -104,21 +104,48 @@ reductions! {
 #[track_caller]
 fn reduction(op: &str, input: &dyn Operand, axes: Axes, keep_dims: bool) -> Result<Output> {
     let _from = location::caller();
+    match &axes {
+        Axes::All => reduce(op, input, None, keep_dims),
+        Axes::One(axis) => reduce(op, input, Some(axis), keep_dims),
+        Axes::List(axes) => reduce(op, input, Some(axes), keep_dims),
+        Axes::Tensor(axes) => reduce(op, input, Some(axes), keep_dims),
+    }
+}
+
+/// The reduction registered as `op` (`Sum`, `Mean`, `Max`, ...) over these axes, or all.
+///
+/// # Errors
+/// `NotFound` for another op, `Value` for an axis that the input does not have.
+#[track_caller]
+pub fn reduce(
+    op: &str,
+    input: &dyn Operand,
+    axes: Option<&dyn Operand>,
+    keep_dims: bool,
+) -> Result<Output> {
+    let _from = location::caller();
     let graph = graph_of(&[input])?;
-    let input = input.to_output(&graph, None, "input")?;
-    let axes: Box<dyn Operand> = match axes {
-        Axes::All => match input.static_shape().rank() {
-            Some(rank) => Box::new(graph.constant((0..rank as i32).collect::<Vec<_>>())?),
-            None => Box::new(range(0, array::rank(&input)?, 1)?),
-        },
-        Axes::One(axis) => Box::new(axis),
-        Axes::List(axes) => Box::new(axes),
-        Axes::Tensor(axes) => Box::new(axes),
+    let with = |node: crate::NodeBuilder| node.attr("keep_dims", keep_dims);
+    let build = |input: &dyn Operand, axes: &dyn Operand| {
+        Ok(apply(op, op, &[input, axes], with)?.output(0))
     };
-    Ok(apply(op, op, &[&input, &*axes], |node| {
-        node.attr("keep_dims", keep_dims)
-    })?
-    .output(0))
+    if let Some(axes) = axes {
+        return build(input, axes);
+    }
+    // What all axes are made of has its own names, before the op's.
+    let converted;
+    let input: &dyn Operand = match input.rank() {
+        Some(_) => input,
+        None => {
+            converted = graph.unnamed(|| input.to_output(&graph, None, "input"))?;
+            &converted
+        }
+    };
+    let all = graph.unnamed(|| match input.rank() {
+        Some(rank) => graph.constant((0..rank as i32).collect::<Vec<_>>()),
+        None => range(0, array::rank(input)?, 1),
+    })?;
+    build(input, &all)
 }
 
 struct Reduction {

@@ -54,6 +54,8 @@ pub(crate) static SOFTPLUS: OpDef = OpDef {
 };
 
 pub(super) const REAL_NUMBERS: &[DType] = &[
+    DType::Float16,
+    DType::Bfloat16,
     DType::Float32,
     DType::Float64,
     DType::Int32,

@@ -124,7 +124,7 @@ impl Output {
             let (begin, end, step) = match index {
                 Index::At(index) => {
                     shrink_axis_mask |= bit;
-                    (index.clone(), behind(index)?, one)
+                    (index.clone(), self.graph().unnamed(|| behind(index))?, one)
                 }
                 Index::Range { begin, end, step } => {
                     begin_mask |= if begin.is_none() { bit } else { 0 };

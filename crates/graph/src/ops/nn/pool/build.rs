@@ -1,11 +1,9 @@
-use std::panic::Location;
-
 use tconv_shape::{DataFormat, Padding};
 
 use super::SPATIAL;
 use crate::nn::Sizes;
 use crate::operand::apply;
-use crate::{Error, NodeBuilder, Operand, Output, Result, location};
+use crate::{Error, Location, NodeBuilder, Operand, Output, Result, location};
 
 /// A pooling that is being built.
 pub struct PoolBuilder<'a> {
@@ -16,7 +14,7 @@ pub struct PoolBuilder<'a> {
     strides: Sizes,
     padding: Padding,
     format: DataFormat,
-    location: &'static Location<'static>,
+    location: Location,
 }
 
 /// The greatest element of each window of `ksize` in `input`, `[batch, height, width, channels]`
@@ -80,7 +78,7 @@ impl<'a> PoolBuilder<'a> {
             strides,
             padding,
             format,
-            location: Location::caller(),
+            location: location::here(),
         }
     }
 

@@ -1,0 +1,90 @@
+"""Variables by name, and the scopes that share them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from tconv import _tconv
+from tconv._tconv import Variable, VariableScope, get_variable_scope
+from tconv.tf1 import init_ops
+from tconv.tf1.variables import collect
+
+__all__ = ["AUTO_REUSE", "VariableScope", "get_local_variable", "get_variable", "get_variable_scope", "variable_scope"]
+
+
+class _AutoReuse:
+    def __repr__(self) -> str:
+        return "AUTO_REUSE"
+
+
+AUTO_REUSE: Any = getattr(_tconv, "AUTO_REUSE", None) or _AutoReuse()
+"""As `reuse`: the variable that is there, else a new one."""
+
+
+def get_variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    trainable: bool | None = None,
+    collections: Any = None,
+    caching_device: Any = None,
+    partitioner: Any = None,
+    validate_shape: bool = True,
+    use_resource: bool | None = None,
+    custom_getter: Any = None,
+    constraint: Any = None,
+    synchronization: Any = None,
+    aggregation: Any = None,
+) -> Variable:
+    """The variable of this name within the open variable scope: a new one, or with `reuse` the one that is there.
+
+    Its first value comes from `initializer`: an initializer, a function of shape and dtype, or a value (then `shape` is
+    left out). Without one it is the scope's, else `tf.glorot_uniform_initializer`.
+
+    Raises:
+      ValueError: the variable is there already (or is not, with `reuse`), or its shape or dtype is another one.
+      NotImplementedError: for a regularizer, a partitioner, a constraint or a custom getter.
+    """
+    extras = {"regularizer": regularizer, "partitioner": partitioner, "constraint": constraint, "custom_getter": custom_getter}
+    for extra, given in extras.items():
+        if given is not None:
+            raise NotImplementedError(f"tf.get_variable: tconv has no {extra}")
+    variable = _tconv.get_variable(name, shape, dtype, init_ops.made(initializer), trainable is not False)
+    collect(variable, collections)
+    return variable
+
+
+def get_local_variable(name: str, *args: Any, collections: Any = None, trainable: bool = False, **options: Any) -> Variable:
+    """`tf.get_variable` in the collection `local_variables`, not trainable."""
+    names = [*(collections or []), "local_variables"]
+    return get_variable(name, *args, collections=names, trainable=False, **options)
+
+
+def variable_scope(
+    name_or_scope: Any,
+    default_name: str | None = None,
+    values: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    caching_device: Any = None,
+    partitioner: Any = None,
+    custom_getter: Any = None,
+    reuse: Any = None,
+    dtype: Any = None,
+    use_resource: bool | None = None,
+    constraint: Any = None,
+    auxiliary_name_scope: bool = True,
+) -> AbstractContextManager[VariableScope]:
+    """`with tf.variable_scope("layer"):` puts `layer/` before the names of variables and operations made within.
+
+    `reuse=True` gives the variables that are there instead of making them, `tf.AUTO_REUSE` either. With a name of None
+    the scope is called `default_name`, numbered where that name is taken.
+    """
+    extras = {"regularizer": regularizer, "partitioner": partitioner, "constraint": constraint, "custom_getter": custom_getter}
+    for extra, given in extras.items():
+        if given is not None:
+            raise NotImplementedError(f"tf.variable_scope: tconv has no {extra}")
+    return _tconv.variable_scope(name_or_scope, default_name, reuse, init_ops.made(initializer), dtype)
