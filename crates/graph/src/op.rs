@@ -96,7 +96,7 @@ impl Fact {
         };
         match dims.iter().filter_map(Dim::known).find(|&n| n < 0) {
             Some(-1) => Err(Error::value("Dimension -1 must be >= 0").help(
-                "a size that is known only when the graph runs is taken from a tensor: sizes![x.shape()?.at(0)?, ...]",
+                "a size that is known only when the graph runs is taken from a tensor: [tf.shape(x)[0], ...] in Python, sizes![x.shape()?.at(0)?, ...] in Rust",
             )),
             Some(n) => Err(Error::value(format!(
                 "Invalid value in tensor used for shape: {n}"

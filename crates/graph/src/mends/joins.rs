@@ -97,7 +97,7 @@ impl Patient<'_> {
         let fact = Fact::new(self.fact(self.target, of).dtype, Shape::new(dims.clone()));
         let (id, _) = self.nodes[self.target].inputs[of];
         let text = format!(
-            "{} cut to {} by array::slice",
+            "{} cut to {} by slice",
             self.name(id),
             self.words.say(|words| words.shape(&dims))
         );
@@ -136,7 +136,7 @@ impl Patient<'_> {
         }
         let names: Vec<String> = changes.iter().map(|(node, _)| self.name(*node)).collect();
         let text = format!(
-            "{} padded (array::pad) so that {}",
+            "{} padded (pad) so that {}",
             names.join(" and "),
             multiples(&said)
         );

@@ -7,8 +7,9 @@ there are no biases.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
+from tconv._missing import refuser
 from tconv import _tconv
 from tconv._tconv import Initializer, Tensor
 from tconv.contrib.arg_scope import add_arg_scope
@@ -352,3 +353,6 @@ def stack(inputs: Value, layer: Callable[..., Tensor], stack_args: Any, **kwargs
 
 convolution = convolution2d = conv2d
 convolution2d_transpose = conv2d_transpose
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.contrib.layers", globals())

@@ -82,10 +82,12 @@ disable_v2_behavior = disable_resource_variables = enable_resource_variables = d
 disable_control_flow_v2 = disable_v2_tensorshape = disable_tensor_equality = disable_eager_execution
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return importlib.import_module(_LATER[name])
-    raise AttributeError(_text("tf", name, __dir__()))
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return importlib.import_module(_LATER[name])
+        raise AttributeError(_text("tf", name, __dir__()))
 
 
 def __dir__() -> list[str]:

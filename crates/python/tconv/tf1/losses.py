@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tconv._missing import refuser
 from tconv._tconv import Tensor
 from tconv.tf1 import array_ops, math_ops
 from tconv.tf1._node import graph_of, tensor
@@ -113,3 +114,6 @@ def get_total_loss(
     if add_regularization_losses:
         losses = losses + get_collection(GraphKeys.REGULARIZATION_LOSSES, scope)
     return math_ops.add_n(losses, name)
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.losses", globals())
