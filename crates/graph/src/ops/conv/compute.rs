@@ -74,7 +74,9 @@ impl ConvBuilder<'_> {
         let (attrs, inputs) = (self.attrs()?, self.tensors()?);
         let make =
             |attrs: &mut AttrReader| Conv::new(self.pass, attrs, self.axes.max(2)).map(Box::new);
-        eager.evaluate(self.def(), attrs, inputs, make, eval)
+        eager.evaluate(self.def(), attrs, inputs, make, |conv, _, run, inputs| {
+            eval(conv, run, inputs)
+        })
     }
 
     /// The operands' values; numbers take the dtype of the tensors that the op wants to be alike.
