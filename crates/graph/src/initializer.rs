@@ -51,10 +51,14 @@ pub struct RandomInitializer {
     seed: Option<i64>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Distribution {
+/// How random values lie around their mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distribution {
+    /// By the normal distribution.
     Normal,
+    /// By the normal distribution, none further than two standard deviations from it.
     TruncatedNormal,
+    /// Anywhere between two bounds alike.
     Uniform,
 }
 
@@ -123,10 +127,12 @@ impl Initializer {
 
     /// Truncated normal of variance `scale` / fan (`variance_scaling_initializer`).
     pub fn variance_scaling(scale: f64, fan: Fan) -> Initializer {
-        Initializer::random(
-            Scale::Variance { scale, fan },
-            Distribution::TruncatedNormal,
-        )
+        Initializer::variance_scaling_of(scale, fan, Distribution::TruncatedNormal)
+    }
+
+    /// Values of this distribution of variance `scale` / fan (`variance_scaling_initializer`).
+    pub fn variance_scaling_of(scale: f64, fan: Fan, distribution: Distribution) -> Initializer {
+        Initializer::random(Scale::Variance { scale, fan }, distribution)
     }
 
     /// Uniform in ±sqrt(6 / (fan in + fan out)) (tf_slim's `xavier_initializer`).
@@ -219,7 +225,7 @@ pub(crate) fn of_dtype(value: Output, dtype: DType) -> Result<Output> {
         "Initializer type '{given}' and explicit dtype '{dtype}' don't match."
     ))
     .help(format!(
-        "the initial value is {value}; math::cast converts it"
+        "the initial value is {value}; cast converts it"
     )))
 }
 
@@ -228,7 +234,7 @@ impl RandomInitializer {
         if !dtype.is_floating() {
             return Err(
                 Error::type_(format!("Expected floating point type, got {dtype}."))
-                    .help("an initializer such as Initializer::Zeros makes integers"),
+                    .help("the initializers of zeros, ones and constants make integers"),
             );
         }
         let shape = sizes.to_vec();

@@ -47,7 +47,7 @@ pub use feed::Feed;
 pub use fetch::{Fetch, Fetched};
 pub use gradients::{Source, gradients, gradients_with};
 pub use graph::Graph;
-pub use initializer::{Fan, InitialValue, Initializer, RandomInitializer};
+pub use initializer::{Distribution, Fan, InitialValue, Initializer, RandomInitializer};
 pub use location::{Location, located};
 pub use need::{Kind, Need, Says, Words};
 pub use node::NodeBuilder;

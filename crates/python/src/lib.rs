@@ -14,13 +14,17 @@ mod fetch;
 mod frames;
 mod graph;
 mod html;
+mod initializer;
+mod layer;
 mod operand;
 mod operation;
+mod optimizer;
 mod session;
 mod tensor;
 mod tensor_shape;
 mod threads;
 mod variable;
+mod variable_scope;
 
 #[pymodule]
 fn _tconv(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -34,6 +38,13 @@ fn _tconv(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<operation::PyOperation>()?;
     module.add_class::<variable::PyVariable>()?;
     module.add_class::<session::PySession>()?;
+    module.add_class::<initializer::PyInitializer>()?;
+    module.add_class::<optimizer::PyOptimizer>()?;
+    module.add_class::<variable_scope::PyVariableScope>()?;
+    module.add(
+        "AUTO_REUSE",
+        Py::new(module.py(), variable_scope::AutoReuse)?,
+    )?;
     module.add_class::<diagnostic::PyDiagnostic>()?;
     module.add_class::<diagnostic::PyRequirement>()?;
     macro_rules! functions {
@@ -46,6 +57,8 @@ fn _tconv(module: &Bound<'_, PyModule>) -> PyResult<()> {
         builders::apply, conv::conv, builders::convert_to_tensor, builders::constant, builders::placeholder, builders::pool,
         builders::random, builders::reduce, builders::concat, builders::stack, builders::unstack,
         builders::transpose, builders::cast, builders::fill, builders::group, builders::gradients,
+        initializer::initializer, layer::layer, variable::variable, variable::initialize,
+        variable_scope::get_variable, variable_scope::variable_scope, variable_scope::get_variable_scope,
     }
     Ok(())
 }

@@ -368,7 +368,8 @@ impl PyTensor {
     }
 }
 
-fn refuse_modulus(modulus: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+/// Refuses the third argument of `pow`.
+pub fn refuse_modulus(modulus: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
     match modulus.is_some_and(|modulus| !modulus.is_none()) {
         true => Err(PyTypeError::new_err("pow() of a tensor takes no modulus")),
         false => Ok(()),

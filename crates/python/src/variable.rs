@@ -1,12 +1,26 @@
-//! `Variable`, initializers and variable scopes.
+//! `Variable`.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use pyo3::basic::CompareOp;
+use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
-use tconv::Variable;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use tconv::{Operation, Variable, math};
 
-use crate::graph::PyGraph;
+use crate::builders::apply_to;
+use crate::dtype::{self, PyDType};
+use crate::graph::{PyGraph, build, default_graph};
+use crate::initializer::called;
+use crate::operand::{Input, graph_of_one};
+use crate::operation::PyOperation;
+use crate::session;
+use crate::tensor::{PyTensor, refuse_modulus};
+use crate::tensor_shape::PyTensorShape;
 
-/// A value that a session keeps from run to run.
+type Any<'py> = Bound<'py, PyAny>;
+
+/// A value that a session keeps from run to run; it stands for its value wherever a tensor may stand.
 #[pyclass(name = "Variable", module = "tconv._tconv", frozen, weakref)]
 pub struct PyVariable {
     pub graph: Py<PyGraph>,
@@ -31,4 +45,427 @@ impl PyVariable {
                 .map(|variable| PyVariable::new(graph, variable)),
         )
     }
+
+    /// The variable that an argument is.
+    pub fn of(value: &Any<'_>) -> PyResult<Variable> {
+        match value.cast::<PyVariable>() {
+            Ok(variable) => Ok(variable.get().variable.clone()),
+            Err(_) => Err(PyTypeError::new_err(format!(
+                "Argument is not a tf.Variable: {}",
+                value.repr()?
+            ))),
+        }
+    }
+
+    fn tensor(&self, py: Python<'_>, output: tconv::Output) -> PyTensor {
+        PyTensor::new(self.graph.bind(py), output)
+    }
+
+    fn read(&self, py: Python<'_>) -> PyResult<PyTensor> {
+        let made = build(self.graph.bind(py), None, |_| self.variable.read())?;
+        Ok(self.tensor(py, made))
+    }
+
+    /// Changes the variable; gives its value from after, or the operation.
+    fn update<'py>(
+        &self,
+        value: &Any<'py>,
+        name: Option<&str>,
+        read_value: bool,
+        change: impl FnOnce(&Variable, &Input<'py>) -> tconv::Result<Operation>,
+    ) -> PyResult<Any<'py>> {
+        let py = value.py();
+        let graph = self.graph.bind(py);
+        let input = Input::new(value, &graph.get().graph)?;
+        let changed = build(graph, name, |_| change(&self.variable, &input))?;
+        if !read_value {
+            return Ok(Bound::new(py, PyOperation::new(graph, changed))?.into_any());
+        }
+        let after = build(graph, None, |graph| {
+            graph.control_dependencies(&[&changed], || self.variable.read())
+        })?;
+        Ok(Bound::new(py, self.tensor(py, after))?.into_any())
+    }
+
+    /// An op of this and another value.
+    fn left(slf: &Bound<'_, Self>, op: &str, name: &str, other: &Any<'_>) -> PyResult<PyTensor> {
+        let graph = slf.get().graph.bind(slf.py());
+        apply_to(graph, op, &[slf.as_any().clone(), other.clone()], name)
+    }
+
+    /// An op of another value and this.
+    fn right(slf: &Bound<'_, Self>, op: &str, name: &str, other: &Any<'_>) -> PyResult<PyTensor> {
+        let graph = slf.get().graph.bind(slf.py());
+        apply_to(graph, op, &[other.clone(), slf.as_any().clone()], name)
+    }
+
+    fn divide(slf: &Bound<'_, Self>, x: &Any<'_>, y: &Any<'_>) -> PyResult<PyTensor> {
+        let graph = slf.get().graph.bind(slf.py());
+        let own = &graph.get().graph;
+        let (x, y) = (Input::new(x, own)?, Input::new(y, own)?);
+        let made = build(graph, None, |_| math::divide(&x, &y))?;
+        Ok(PyTensor::new(graph, made))
+    }
+}
+
+#[pymethods]
+impl PyVariable {
+    /// NumPy's arrays leave operators to variables.
+    #[classattr]
+    fn __array_priority__() -> i64 {
+        100
+    }
+
+    /// `operation:index`
+    #[getter]
+    fn name(&self) -> String {
+        self.variable.handle().name()
+    }
+
+    #[getter]
+    fn op(&self, py: Python<'_>) -> PyOperation {
+        PyOperation::new(self.graph.bind(py), self.variable.handle().op().clone())
+    }
+
+    /// The tensor by which operations read and write it.
+    #[getter]
+    fn handle(&self, py: Python<'_>) -> PyTensor {
+        self.tensor(py, self.variable.handle().clone())
+    }
+
+    #[getter]
+    fn graph(&self, py: Python<'_>) -> Py<PyGraph> {
+        self.graph.clone_ref(py)
+    }
+
+    #[getter]
+    fn dtype(&self) -> PyDType {
+        PyDType(self.variable.value().dtype())
+    }
+
+    #[getter(shape)]
+    fn static_shape(&self) -> PyTensorShape {
+        PyTensorShape(self.variable.static_shape().clone())
+    }
+
+    #[getter]
+    fn device(&self) -> &'static str {
+        ""
+    }
+
+    /// Whether optimizers train it by default.
+    #[getter]
+    fn trainable(&self) -> bool {
+        self.variable.is_trainable()
+    }
+
+    /// The operation that gives it its initial value.
+    #[getter]
+    fn initializer(&self, py: Python<'_>) -> PyOperation {
+        PyOperation::new(self.graph.bind(py), self.variable.initializer().clone())
+    }
+
+    /// The tensor that it starts with.
+    #[getter]
+    fn initial_value(&self, py: Python<'_>) -> PyTensor {
+        self.tensor(py, self.variable.initial_value())
+    }
+
+    fn get_shape(&self) -> PyTensorShape {
+        self.static_shape()
+    }
+
+    /// Its value as a tensor, read where the open control dependencies say.
+    fn value(&self, py: Python<'_>) -> PyResult<PyTensor> {
+        self.read(py)
+    }
+
+    /// Its value as a tensor, read where the open control dependencies say.
+    fn read_value(&self, py: Python<'_>) -> PyResult<PyTensor> {
+        let made = build(self.graph.bind(py), None, |graph| {
+            let value = graph.name_scope("Read", || self.variable.read())?;
+            tconv::array::identity(value)
+        })?;
+        Ok(self.tensor(py, made))
+    }
+
+    /// The value that it starts with, for variables that start from it.
+    fn initialized_value(&self, py: Python<'_>) -> PyTensor {
+        self.initial_value(py)
+    }
+
+    /// Whether it has a value, as a boolean tensor.
+    #[pyo3(signature = (name=None))]
+    fn is_initialized(&self, py: Python<'_>, name: Option<&str>) -> PyResult<PyTensor> {
+        let made = build(self.graph.bind(py), name, |_| {
+            self.variable.is_initialized()
+        })?;
+        Ok(self.tensor(py, made))
+    }
+
+    /// Gives it a new value, which is the answer; with `read_value=False` that is the operation.
+    #[pyo3(signature = (value, use_locking=None, name=None, read_value=true))]
+    fn assign<'py>(
+        &self,
+        value: &Any<'py>,
+        use_locking: Option<&Any<'py>>,
+        name: Option<&str>,
+        read_value: bool,
+    ) -> PyResult<Any<'py>> {
+        // Updates are whole here with or without a lock.
+        let _ = use_locking;
+        self.update(value, name, read_value, |variable, value| {
+            variable.assign(value)
+        })
+    }
+
+    /// Adds to it; the answer is as `assign`'s.
+    #[pyo3(signature = (delta, use_locking=None, name=None, read_value=true))]
+    fn assign_add<'py>(
+        &self,
+        delta: &Any<'py>,
+        use_locking: Option<&Any<'py>>,
+        name: Option<&str>,
+        read_value: bool,
+    ) -> PyResult<Any<'py>> {
+        let _ = use_locking;
+        self.update(delta, name, read_value, |variable, value| {
+            variable.assign_add(value)
+        })
+    }
+
+    /// Subtracts from it; the answer is as `assign`'s.
+    #[pyo3(signature = (delta, use_locking=None, name=None, read_value=true))]
+    fn assign_sub<'py>(
+        &self,
+        delta: &Any<'py>,
+        use_locking: Option<&Any<'py>>,
+        name: Option<&str>,
+        read_value: bool,
+    ) -> PyResult<Any<'py>> {
+        let _ = use_locking;
+        self.update(delta, name, read_value, |variable, value| {
+            variable.assign_sub(value)
+        })
+    }
+
+    /// Its value in a session, by default the innermost `with` session.
+    #[pyo3(signature = (session=None))]
+    fn eval<'py>(slf: &Bound<'py, Self>, session: Option<&Any<'py>>) -> PyResult<Any<'py>> {
+        session::evaluate(slf.as_any(), None, session, "evaluate tensor")
+    }
+
+    /// Gives it a value in a session, by default the innermost, without a new operation.
+    #[pyo3(signature = (value, session=None))]
+    fn load<'py>(&self, value: &Any<'py>, session: Option<&Any<'py>>) -> PyResult<()> {
+        let py = value.py();
+        let feed = PyDict::new(py);
+        feed.set_item(self.initial_value(py), value)?;
+        let initializer = Bound::new(py, self.initializer(py))?;
+        session::evaluate(
+            initializer.as_any(),
+            Some(feed.as_any()),
+            session,
+            "load variable",
+        )
+        .map(drop)
+    }
+
+    fn __add__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::left(slf, "AddV2", "add", other)
+    }
+
+    fn __radd__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::right(slf, "AddV2", "add", other)
+    }
+
+    fn __sub__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::left(slf, "Sub", "sub", other)
+    }
+
+    fn __rsub__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::right(slf, "Sub", "sub", other)
+    }
+
+    fn __mul__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::left(slf, "Mul", "mul", other)
+    }
+
+    fn __rmul__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::right(slf, "Mul", "mul", other)
+    }
+
+    fn __floordiv__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::left(slf, "FloorDiv", "floordiv", other)
+    }
+
+    fn __rfloordiv__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::right(slf, "FloorDiv", "floordiv", other)
+    }
+
+    fn __mod__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::left(slf, "FloorMod", "mod", other)
+    }
+
+    fn __rmod__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::right(slf, "FloorMod", "mod", other)
+    }
+
+    fn __matmul__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::left(slf, "MatMul", "matmul", other)
+    }
+
+    fn __rmatmul__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::right(slf, "MatMul", "matmul", other)
+    }
+
+    fn __truediv__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::divide(slf, slf.as_any(), other)
+    }
+
+    fn __rtruediv__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
+        Self::divide(slf, other, slf.as_any())
+    }
+
+    fn __pow__(
+        slf: &Bound<'_, Self>,
+        other: &Any<'_>,
+        modulus: Option<&Any<'_>>,
+    ) -> PyResult<PyTensor> {
+        refuse_modulus(modulus)?;
+        Self::left(slf, "Pow", "pow", other)
+    }
+
+    fn __rpow__(
+        slf: &Bound<'_, Self>,
+        other: &Any<'_>,
+        modulus: Option<&Any<'_>>,
+    ) -> PyResult<PyTensor> {
+        refuse_modulus(modulus)?;
+        Self::right(slf, "Pow", "pow", other)
+    }
+
+    /// `==` and `!=` ask whether both are the same variable, as in TensorFlow 1; the others compare elements.
+    fn __richcmp__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Any<'py>,
+        operator: CompareOp,
+    ) -> PyResult<Any<'py>> {
+        let py = slf.py();
+        let compare = |op| {
+            let made = Self::left(slf, op, op, other)?;
+            Ok(Bound::new(py, made)?.into_any())
+        };
+        let same = || {
+            let other = other.cast::<PyVariable>();
+            other.is_ok_and(|other| other.get().variable == slf.get().variable)
+        };
+        match operator {
+            CompareOp::Eq => Ok(same().into_pyobject(py)?.to_owned().into_any()),
+            CompareOp::Ne => Ok((!same()).into_pyobject(py)?.to_owned().into_any()),
+            CompareOp::Lt => compare("Less"),
+            CompareOp::Le => compare("LessEqual"),
+            CompareOp::Gt => compare("Greater"),
+            CompareOp::Ge => compare("GreaterEqual"),
+        }
+    }
+
+    fn __neg__(&self, py: Python<'_>) -> PyResult<PyTensor> {
+        let made = build(self.graph.bind(py), None, |_| -&self.variable)?;
+        Ok(self.tensor(py, made))
+    }
+
+    fn __abs__(&self, py: Python<'_>) -> PyResult<PyTensor> {
+        let made = build(self.graph.bind(py), None, |_| math::abs(&self.variable))?;
+        Ok(self.tensor(py, made))
+    }
+
+    /// A part of its value, as a tensor's.
+    fn __getitem__<'py>(&self, key: &Any<'py>) -> PyResult<Any<'py>> {
+        let py = key.py();
+        Bound::new(py, self.read(py)?)?.as_any().get_item(key)
+    }
+
+    fn __iter__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("'Variable' object is not iterable"))
+    }
+
+    fn __bool__(&self) -> PyResult<bool> {
+        Err(PyTypeError::new_err(
+            "Using a `tf.Variable` as a Python `bool` is not allowed. It has no value before a session runs: use `if v is not None:` to test whether it is there.",
+        ))
+    }
+
+    #[pyo3(signature = (*_arguments, **_options))]
+    fn __array__(
+        &self,
+        _arguments: &Bound<'_, PyTuple>,
+        _options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        Err(PyNotImplementedError::new_err(format!(
+            "numpy() is only available when eager execution is enabled: sess.run({}) gives the variable's array.",
+            self.variable.name()
+        )))
+    }
+
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.variable.name().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("{:?}", self.variable)
+    }
+}
+
+/// `tf.Variable`: of a tensor, what becomes one, or a function that makes one.
+#[pyfunction]
+#[pyo3(signature = (initial_value, trainable, dtype, name))]
+pub fn variable(
+    initial_value: &Any<'_>,
+    trainable: bool,
+    dtype: Option<&Any<'_>>,
+    name: Option<&str>,
+) -> PyResult<PyVariable> {
+    let graph = graph_of_one(initial_value)?;
+    let dtype = dtype::maybe(dtype.filter(|dtype| !dtype.is_none()))?;
+    let own = &graph.get().graph;
+    let variable = if initial_value.is_callable() {
+        build(&graph, None, |graph| {
+            let initial = || called(initial_value.call0(), graph, dtype, "initial_value");
+            graph.variable_from_fn(initial, trainable, name, dtype)
+        })
+    } else {
+        let initial = Input::new(initial_value, own)?;
+        build(&graph, None, |graph| {
+            graph.variable_from(&initial, trainable, name, dtype)
+        })
+    };
+    Ok(PyVariable::new(&graph, variable?))
+}
+
+/// The operation that gives these variables, or all, their initial values.
+#[pyfunction]
+#[pyo3(signature = (variables, name))]
+pub fn initialize(
+    py: Python<'_>,
+    variables: Option<Vec<Any<'_>>>,
+    name: &str,
+) -> PyResult<PyOperation> {
+    let graph = match variables.as_ref().and_then(|variables| variables.first()) {
+        Some(first) => graph_of_one(first)?,
+        None => default_graph(py)?,
+    };
+    let variables = match variables {
+        Some(variables) => variables
+            .iter()
+            .map(PyVariable::of)
+            .collect::<PyResult<Vec<_>>>()?,
+        None => graph.get().graph.global_variables(),
+    };
+    let made = build(&graph, Some(name), |graph| {
+        graph.variables_initializer(&variables)
+    })?;
+    Ok(PyOperation::new(&graph, made))
 }

@@ -89,7 +89,7 @@ impl<'a> Node<'a> {
                 "Value passed to parameter 'dtype' has DataType {} not in list of allowed values: float16, bfloat16, float32, float64",
                 self.dtype
             ))
-            .help("draw floating numbers and convert them with math::cast"));
+            .help("draw floating numbers and convert them with cast"));
         }
         self.graph
             .constant_named(name, number(value, Some(self.dtype))?)

@@ -317,7 +317,7 @@ def flatten(inputs: Value, outputs_collections: Any = None, scope: str | None = 
         else:
             size = 1
             for one in rest:
-                size *= one  # type: ignore[operator]
+                size *= one
             made = array_ops.reshape(inputs, [-1, size])
     add_to_collections(outputs_collections or [], made)
     return made

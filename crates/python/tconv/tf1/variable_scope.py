@@ -57,10 +57,13 @@ def get_variable(
     return variable
 
 
-def get_local_variable(name: str, *args: Any, collections: Any = None, trainable: bool = False, **options: Any) -> Variable:
+def get_local_variable(
+    name: str, shape: Any = None, dtype: Any = None, initializer: Any = None, collections: Any = None, **options: Any
+) -> Variable:
     """`tf.get_variable` in the collection `local_variables`, not trainable."""
     names = [*(collections or []), "local_variables"]
-    return get_variable(name, *args, collections=names, trainable=False, **options)
+    options = {**options, "collections": names, "trainable": False}
+    return get_variable(name, shape, dtype, initializer, **options)
 
 
 def variable_scope(

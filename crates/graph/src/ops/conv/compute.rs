@@ -21,7 +21,10 @@ impl ConvBuilder<'_> {
     pub fn compute(self, eager: &Eager) -> Result<Tensor> {
         let (attrs, inputs) = (self.attrs()?, self.tensors()?);
         let output = eager.run(self.def().name, attrs, inputs)?.pop();
-        output.ok_or_else(|| Error::new(Code::Internal, "a convolution without an output"))
+        let output =
+            output.ok_or_else(|| Error::new(Code::Internal, "a convolution without an output"))?;
+        let shape = self.narrowed(output.shape().to_vec());
+        Ok(output.reshape(&shape)?)
     }
 
     /// [`ConvBuilder::compute`] into memory that is there already, all of which is written.
@@ -43,7 +46,8 @@ impl ConvBuilder<'_> {
             let len = tconv_tensor::checked_len(dtype, &dims)?;
             if len != out.len() {
                 return Err(Error::invalid(format!(
-                    "the output is {dims:?}, {len} elements, but the memory for it holds {}",
+                    "the output is {:?}, {len} elements, but the memory for it holds {}",
+                    self.narrowed(dims),
                     out.len()
                 )));
             }
@@ -58,7 +62,7 @@ impl ConvBuilder<'_> {
     pub fn computed_shape(&self, eager: &Eager) -> Result<Vec<usize>> {
         self.evaluate(eager, |conv, _, inputs| {
             let [.., dims] = conv.pass.dims(&conv.shape_of(&inputs)?);
-            Ok(dims)
+            Ok(self.narrowed(dims))
         })
     }
 
@@ -68,8 +72,11 @@ impl ConvBuilder<'_> {
         eval: impl FnOnce(&Conv, &mut Run, Vec<Tensor>) -> Result<A>,
     ) -> Result<A> {
         let (attrs, inputs) = (self.attrs()?, self.tensors()?);
-        let make = |attrs: &mut AttrReader| Conv::new(self.pass, attrs).map(Box::new);
-        eager.evaluate(self.def(), attrs, inputs, make, eval)
+        let make =
+            |attrs: &mut AttrReader| Conv::new(self.pass, attrs, self.axes.max(2)).map(Box::new);
+        eager.evaluate(self.def(), attrs, inputs, make, |conv, _, run, inputs| {
+            eval(conv, run, inputs)
+        })
     }
 
     /// The operands' values; numbers take the dtype of the tensors that the op wants to be alike.
@@ -83,9 +90,13 @@ impl ConvBuilder<'_> {
                 .filter(|(_, argument)| argument.1 == type_)
                 .find_map(|(operand, _)| operand.dtype()),
         };
-        operands
+        let values = operands
             .clone()
             .map(|(operand, argument)| operand.to_tensor(wanted(argument.1)))
-            .collect()
+            .collect::<Result<_>>()?;
+        match self.axes {
+            1 => self.widened(values),
+            _ => Ok(values),
+        }
     }
 }

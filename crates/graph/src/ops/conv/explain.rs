@@ -4,24 +4,56 @@ use tconv_shape::{Dim, Window};
 
 use super::geometry::Geometry;
 use crate::Error;
-use crate::ops::window::SPATIAL;
 
-pub(super) const AXIS_NAMES: [&str; SPATIAL] = ["height", "width"];
+/// The names of the spatial axes: the last of depth, height and width.
+const AXIS_NAMES: [&str; 3] = ["depth", "height", "width"];
 
 impl Geometry {
+    /// The names of the spatial axes.
+    pub(super) fn axis_names(&self) -> &'static [&'static str] {
+        &AXIS_NAMES[AXIS_NAMES.len() - self.spatial()..]
+    }
+
+    /// What a forward convolution's filter holds.
+    pub(super) fn forward_filter(&self) -> String {
+        let axes = self.axis_names().join(", ");
+        format!("the filter is [{axes}, input channels, output channels]")
+    }
+
+    /// What a transposed convolution's filter holds, in its own terms.
+    pub(super) fn transposed_filter(&self) -> String {
+        let axes = self.axis_names().join(", ");
+        let op = format!("conv{}d_transpose", self.spatial());
+        format!("the filter of {op} is [{axes}, output channels, input channels]")
+    }
+
+    /// What `output_shape` may be.
+    pub(super) fn sizes_wanted(&self) -> String {
+        let order = self.format.name(self.spatial());
+        match self.spatial() {
+            2 => format!(
+                "write all four sizes of the output, in {order} order, or the two spatial ones"
+            ),
+            axes => format!(
+                "write all {} sizes of the output, in {order} order",
+                axes + 2
+            ),
+        }
+    }
+
     pub(super) fn axis_name(&self, axis: usize) -> &'static str {
         match axis {
             0 => "batch",
             _ if axis == self.channel() => "channels",
-            _ => (0..SPATIAL)
+            _ => (0..self.spatial())
                 .find(|&s| self.format.spatial_axis(s) == axis)
-                .map_or("?", |s| AXIS_NAMES[s]),
+                .map_or("?", |s| self.axis_names()[s]),
         }
     }
 
     /// What `output_shape[axis]` may be for a value of sizes `given`.
     pub(super) fn legal(&self, axis: usize, filter: &[i64], given: &[i64]) -> Option<String> {
-        match (0..SPATIAL).find(|&s| self.format.spatial_axis(s) == axis) {
+        match (0..self.spatial()).find(|&s| self.format.spatial_axis(s) == axis) {
             Some(spatial) => {
                 let window = self.window(spatial, &Dim::Known(filter[spatial])).ok()?;
                 let legal = window.inputs(given[axis]).ok()??;
@@ -34,7 +66,7 @@ impl Geometry {
                 })
             }
             None if axis == 0 => Some(format!("{} is right", given[0])),
-            None => Some(format!("{} is right", filter[SPATIAL])),
+            None => Some(format!("{} is right", filter[self.spatial()])),
         }
     }
 
@@ -56,13 +88,11 @@ impl Geometry {
                 input[0], given[0]
             ));
         }
-        for axis in 0..SPATIAL {
+        for (axis, kernel) in filter.iter().enumerate().take(self.spatial()) {
             let place = self.format.spatial_axis(axis);
-            let (Some(size), Some(actual), Some(kernel)) = (
-                input[place].known(),
-                given[place].known(),
-                filter[axis].known(),
-            ) else {
+            let (Some(size), Some(actual), Some(kernel)) =
+                (input[place].known(), given[place].known(), kernel.known())
+            else {
                 continue;
             };
             let Ok(window) = self.window(axis, &Dim::Known(kernel)) else {
@@ -75,7 +105,7 @@ impl Geometry {
             if made == Some(actual) {
                 continue;
             }
-            let (name, stride) = (AXIS_NAMES[axis], self.strides[axis]);
+            let (name, stride) = (self.axis_names()[axis], self.strides[axis]);
             let makes = match made {
                 Some(made) => format!("makes {made}"),
                 None => "makes none: the kernel does not fit".to_string(),
