@@ -45,7 +45,7 @@ COMPARISONS: list[tuple[str, tuple[Any, ...], tuple[Any, ...]]] = [
     ("assertArrayNear", ([1.0, 2.0], [1.1, 2.0], 0.2), ([1.0, 2.0], [1.0, 2.3], 0.2)),
     ("assertNDArrayNear", (np.zeros(4), np.full(4, 0.4), 1.0), (np.zeros(4), np.full(4, 0.6), 1.0)),
     ("assertShapeEqual", (np.zeros([2, 3]), tf.zeros([2, 3])), (np.zeros([2, 3]), tf.zeros([3, 2]))),
-    ("assertDTypeEqual", (tensor(1), np.float32), (tensor(1), np.float64)),
+    ("assertDTypeEqual", (tensor(1.5), np.float32), (tensor(1.5), np.float64)),
     ("assertDictEqual", ({"a": np.ones(2)}, {"a": np.ones(2)}), ({"a": np.ones(2)}, {"a": np.zeros(2)})),
     ("assertItemsEqual", ([1, 2, 2], [2, 1, 2]), ([1, 2, 2], [2, 1])),
     ("assertStartsWith", ("text", "te"), ("text", "ex")),
@@ -97,8 +97,8 @@ def test_each_test_begins_anew() -> None:
     class Case(tf.test.TestCase):
         def _look(self) -> None:
             graph = tf.get_default_graph()
-            drawn = tf.random_uniform([])
-            seen.append((len(graph.get_operations()) < 8, graph.seed, random.random(), np.random.rand(), self.evaluate(drawn)))
+            drawn = tf.random_uniform([1])
+            seen.append((len(graph.get_operations()) < 8, graph.seed, random.random(), np.random.rand(), self.evaluate(drawn)[0]))
 
         def test_one(self) -> None:
             self._look()
