@@ -124,7 +124,11 @@ def main(arguments: list[str]) -> int:
     except BaseException as error:
         # The traceback begins with the program's first line, as without us.
         traceback = error.__traceback__
-        while traceback is not None and traceback.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>", runpy.__file__):
+        while traceback is not None and traceback.tb_frame.f_code.co_filename in (
+            __file__,
+            "<frozen runpy>",
+            runpy.__file__,
+        ):
             traceback = traceback.tb_next
         sys.excepthook(type(error), error.with_traceback(traceback), traceback)
         return 1

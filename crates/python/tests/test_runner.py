@@ -158,8 +158,14 @@ def test_these_ways_to_import_work(tmp_path: Path, text: str) -> None:
     [
         ("import tensorflow.keras", "ModuleNotFoundError: tconv has no tensorflow.keras"),
         ("from tensorflow import keras", "ModuleNotFoundError: tconv has no tensorflow.keras"),
-        ("import tensorflow as tf; tf.placeholdr", "AttributeError: tconv has no tensorflow.placeholdr; there is tensorflow.pl"),
-        ("import tensorflow as tf; tf.nn.conv2", "AttributeError: tconv has no tensorflow.nn.conv2; there is tensorflow.nn.conv2d"),
+        (
+            "import tensorflow as tf; tf.placeholdr",
+            "AttributeError: tconv has no tensorflow.placeholdr; there is tensorflow.pl",
+        ),
+        (
+            "import tensorflow as tf; tf.nn.conv2",
+            "AttributeError: tconv has no tensorflow.nn.conv2; there is tensorflow.nn.conv2d",
+        ),
         (
             "from tensorflow.python.ops.array_ops import stak",
             "ModuleNotFoundError: tconv has no tensorflow.python.ops.array_ops.stak; there is tensorflow.python.ops.array_ops.sta",
