@@ -12,7 +12,7 @@ use crate::{Failure, say};
 
 /// Run one op on .npy files
 ///
-/// Flags are named as TensorFlow's arguments. Files may hold float32, float64 or int32 (int32 only where
+/// Flags are named as TensorFlow's arguments. Files may hold float16, float32, float64 or int32 (int32 only where
 /// TensorFlow has it), in C or Fortran order and either byte order.
 #[derive(clap::Args)]
 #[command(

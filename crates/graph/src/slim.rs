@@ -4,6 +4,7 @@
 mod conv2d;
 mod conv2d_transpose;
 mod fully_connected;
+mod pool2d;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use tconv_shape::{DataFormat, Dim, Shape};
 pub use conv2d::{Conv2d, conv2d};
 pub use conv2d_transpose::{Conv2dTranspose, conv2d_transpose};
 pub use fully_connected::{FullyConnected, fully_connected};
+pub use pool2d::{Pool2d, avg_pool2d, flatten, max_pool2d};
 
 use crate::nn::{self, Sizes};
 use crate::{

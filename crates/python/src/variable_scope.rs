@@ -199,16 +199,15 @@ pub fn get_variable(
     let mut shape: Shape = tensor_shape::shape(shape)?;
     let mut initializer = initializer::read(initializer, dtype)?;
     let own = &graph.get().graph;
-    match &initializer {
-        Some(Initializer::Value(_) | Initializer::Output(_)) if shape.rank().is_some() => {
-            // A variable that is there has its shape already.
-            if own.current_variable_scope().reuse() == Reuse::No {
-                return Err(PyValueError::new_err(
-                    "If initializer is a constant, do not specify shape.",
-                ));
-            }
-        }
-        _ => {}
+    let value = matches!(
+        initializer,
+        Some(Initializer::Value(_) | Initializer::Output(_))
+    );
+    // A variable that is there has its shape already.
+    if value && shape.rank().is_some() && own.current_variable_scope().reuse() == Reuse::No {
+        return Err(PyValueError::new_err(
+            "If initializer is a constant, do not specify shape.",
+        ));
     }
     if name.is_empty() {
         return Err(PyValueError::new_err("name cannot be None or empty"));

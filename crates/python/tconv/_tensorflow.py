@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import sys
 import types
 from collections.abc import Sequence
@@ -17,13 +16,13 @@ from typing import Any
 
 from tconv._missing import Missing, text
 
-_SLIM = "contrib.slim"
-
-_ALIASES: dict[str, dict[str, str]] = {
-    # TensorFlow's package: its modules, and where (beside `tconv.`) their names are looked up, one after the other.
+# TensorFlow's packages, their modules, and the module of `tconv` that each is.
+_PACKAGES: dict[str, dict[str, str]] = {
     "tensorflow": {
         "app": "tf1.app",
         "compat": "tf1.compat",
+        "contrib": "contrib",
+        "errors": "errors",
         "flags": "tf1.flags",
         "gfile": "tf1.gfile",
         "initializers": "tf1.initializers",
@@ -37,10 +36,11 @@ _ALIASES: dict[str, dict[str, str]] = {
         "train": "tf1.train",
     },
     "tensorflow.compat": {"v1": "tf1"},
-    "tensorflow.contrib": {"framework": "contrib.framework", "layers": "contrib.layers", "slim": _SLIM},
+    "tensorflow.contrib": {"framework": "contrib.framework", "layers": "contrib.layers", "slim": "contrib.slim"},
     "tensorflow.core.protobuf": {"config_pb2": "tf1.session", "rewriter_config_pb2": "tf1.session"},
     "tensorflow.python.client": {"session": "tf1.session"},
-    "tensorflow.python.eager": {"context": "tf1.context"},
+    "tensorflow.python.compat": {"compat": "tf1.compat"},
+    "tensorflow.python.eager": {"context": "tf1._eager"},
     "tensorflow.python.framework": {
         "constant_op": "tf1.constant_op",
         "dtypes": "tf1.dtypes",
@@ -79,7 +79,6 @@ _ALIASES: dict[str, dict[str, str]] = {
         "variable_scope": "tf1.variable_scope",
         "variable_v1": "tf1.variables",
         "variables": "tf1.variables",
-        "while_loop": "tf1.control_flow_ops",
     },
     "tensorflow.python.platform": {
         "app": "tf1.app",
@@ -92,7 +91,7 @@ _ALIASES: dict[str, dict[str, str]] = {
     "tensorflow.python.training": {
         "adam": "tf1.train",
         "gradient_descent": "tf1.train",
-        "learning_rate_decay": "tf1.train",
+        "learning_rate_decay": "tf1.learning_rates",
         "momentum": "tf1.train",
         "optimizer": "tf1.train",
         "saver": "tf1.train",
@@ -102,37 +101,12 @@ _ALIASES: dict[str, dict[str, str]] = {
     "tensorflow.python.util": {"compat": "tf1.compat", "nest": "tf1.nest"},
 }
 
-_UNUSED = """
-tensorflow.compat.v2 tensorflow.python.compat.compat tensorflow.python.data.ops.dataset_ops
-tensorflow.python.eager.backprop tensorflow.python.eager.def_function tensorflow.python.eager.function
-tensorflow.python.framework.config tensorflow.python.framework.function tensorflow.python.framework.importer
-tensorflow.python.framework.meta_graph tensorflow.python.framework.sparse_tensor tensorflow.python.ops.nn_grad
-tensorflow.python.ops.array_grad tensorflow.python.ops.math_grad tensorflow.python.ops.while_v2
-tensorflow.python.ops.functional_ops tensorflow.python.ops.tensor_array_ops
-tensorflow.python.tools.freeze_graph tensorflow.python.util.tf_inspect
-tensorflow.core.framework.graph_pb2 tensorflow.core.framework.node_def_pb2 tensorflow.core.framework.tensor_shape_pb2
-"""
-"""Modules that programs import and often do not use: importing one does nothing, and using it raises."""
-
 TABLE: dict[str, str] = {
     "tensorflow": "tf1",
-    "tf_slim": _SLIM,
-    **{f"{package}.{name}": ours for package, names in _ALIASES.items() for name, ours in names.items()},
+    "tf_slim": "contrib.slim",
+    **{f"{package}.{name}": ours for package, names in _PACKAGES.items() for name, ours in names.items()},
 }
 """The full name of each of TensorFlow's modules that tconv has, and the module of tconv that it is."""
-STAND_INS = frozenset(_UNUSED.split())
-"""The full names of the modules whose every use raises."""
-
-
-def _packages() -> frozenset[str]:
-    names = [*TABLE, *STAND_INS]
-    above = {name.rsplit(".", depth)[0] for name in names for depth in range(1, name.count(".") + 1)}
-    return frozenset(above - set(names))
-
-
-PACKAGES = _packages()
-"""The packages that are nothing but the way to their modules."""
-_ALL = PACKAGES | STAND_INS | set(TABLE)
 
 
 def _public(module: types.ModuleType) -> list[str]:
@@ -140,13 +114,16 @@ def _public(module: types.ModuleType) -> list[str]:
     return [name for name in names if not name.startswith("_")]
 
 
-def _below(package: str) -> list[str]:
-    """The modules of a package by their last names."""
-    return [name.rpartition(".")[2] for name in _ALL if name.rpartition(".")[0] == package]
+_TOPS = ("tensorflow", "tf_slim")
+_INNER = ("tensorflow.python", "tensorflow.core")
 
 
 class _Module(types.ModuleType):
-    """One of TensorFlow's modules. Each says that it is a package, so that importing an unknown name comes to the finder."""
+    """One of TensorFlow's modules, with the names of ours where the table has it.
+
+    What it has not of TensorFlow's inner packages may be imported, since programs import much that they do not use, and
+    raises when it is used. Each module says that it is a package, so that importing an unknown name comes to the finder.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"{name}, as tconv has it.")
@@ -157,18 +134,18 @@ class _Module(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__version__":
             raise AttributeError(name)
-        if self._ours is not None and hasattr(self._ours, name):
-            return getattr(self._ours, name)
         full = f"{self.__name__}.{name}"
-        if full in _ALL:
+        if full in TABLE or any(module.startswith(f"{full}.") for module in TABLE):
             return importlib.import_module(full)
-        message = text(self.__name__, name, dir(self))
-        if self.__name__ in STAND_INS:
-            return Missing(full, message)
-        raise AttributeError(message)
+        if self._ours is None:
+            return Missing(text(self.__name__, name, []))
+        try:
+            return getattr(self._ours, name)
+        except AttributeError:
+            raise AttributeError(text(self.__name__, name, dir(self))) from None
 
     def __dir__(self) -> list[str]:
-        return sorted({*_below(self.__name__), *(_public(self._ours) if self._ours is not None else [])})
+        return _public(self._ours) if self._ours is not None else []
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -179,15 +156,12 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     ) -> importlib.machinery.ModuleSpec | None:
         """The module of this name, None where it is none of TensorFlow's."""
         package, _, name = fullname.rpartition(".")
-        if fullname in _ALL:
+        if fullname.partition(".")[0] not in _TOPS:
+            return None
+        if fullname in TABLE or fullname in _INNER or package not in TABLE:
             return importlib.machinery.ModuleSpec(fullname, self, origin="tconv", is_package=True)
-        if fullname.partition(".")[0] not in ("tensorflow", "tf_slim"):
-            return None
-        parent = sys.modules.get(package)
-        if parent is not None and hasattr(parent, name):
-            return None
-        # Without a `name` the error is not taken for "there is no such module, perhaps it is an attribute".
-        raise ModuleNotFoundError(text(package, name, dir(parent) if parent is not None else _below(package)))
+        # An error with the module's name would be taken for "perhaps it is an attribute", and its text be lost.
+        raise ModuleNotFoundError(text(package, name, dir(sys.modules[package])))
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """The module itself."""

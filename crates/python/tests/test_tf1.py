@@ -227,3 +227,8 @@ def test_collections() -> None:
     assert tf.get_collection("these") == [one, two]
     assert tf.get_collection("these", "b/") == [two]
     assert tf.get_collection("none") == []
+
+
+def test_a_shape_without_axes_is_a_shape() -> None:
+    built = [tf.random_uniform([]), tf.random_normal([]), tf.reshape([3.0], []), tf.fill([], 2.0), tf.zeros([]), tf.ones(())]
+    assert [one.shape.as_list() for one in built] == [[]] * 6

@@ -1,7 +1,11 @@
 use tconv_shape::{DataFormat, Padding};
 use tconv_tensor::{DType, Tensor};
 
-use super::{Activation, conv2d, conv2d_transpose, fully_connected};
+use std::sync::Arc;
+
+use super::{
+    Activation, avg_pool2d, conv2d, conv2d_transpose, flatten, fully_connected, max_pool2d,
+};
 use crate::{Feed, Graph, Initializer, Output, Result, Reuse, Session, Shape};
 
 fn names(graph: &Graph) -> Vec<String> {
@@ -120,6 +124,68 @@ fn a_fully_connected_layers_nodes() -> Result<()> {
     ];
     let expected = expected.map(|name| format!("fully_connected/{name}"));
     assert_eq!(names[names.len() - 5..], expected);
+    Ok(())
+}
+
+/// Names, shapes and variables as tf_slim 1.1 gave them.
+#[test]
+fn functions_of_the_programs_own() -> Result<()> {
+    let graph = Graph::new();
+    let x = graph.placeholder::<f32>([None, Some(4), Some(4), Some(3)])?;
+    let halved = Activation::With(Arc::new(|sums: Output| &sums * 0.5));
+    let twice = Activation::With(Arc::new(|sums: Output| &sums + &sums));
+    let start = |graph: &Graph, sizes: &[i64], dtype| Initializer::Ones.build(graph, sizes, dtype);
+    let y = conv2d(&x, 2, 3)
+        .normalizer(halved)
+        .activation(twice)
+        .weights_initializer(Initializer::With(Arc::new(start)))
+        .build()?;
+    assert_eq!(y.name(), "Conv/add:0");
+    assert_eq!(y.op().input(0).name(), "Conv/mul:0");
+    // A normalizer stands in for the biases.
+    assert_eq!(variables(&graph), [pair("Conv/weights", "(3, 3, 3, 2)")]);
+    graph.operation("Conv/weights/Initializer/ones")?;
+    let session = Session::new(&graph);
+    session.run(graph.global_variables_initializer())?;
+    let ones = Tensor::full(&[1, 4, 4, 3], 1.0f32)?;
+    let made = session.run_with(&y, Feed::new().with(&x, ones))?;
+    assert_eq!(
+        (made.as_slice::<f32>()?[0], made.as_slice::<f32>()?[10]),
+        (12.0, 27.0)
+    );
+    let refused = Activation::With(Arc::new(|_| Err(crate::Error::type_("no"))));
+    let error = conv2d(&x, 2, 3).activation(refused).build().unwrap_err();
+    assert_eq!(
+        (error.message(), graph.current_name_scope()),
+        ("no", String::new())
+    );
+    Ok(())
+}
+
+#[test]
+fn layers_without_variables() -> Result<()> {
+    let graph = Graph::new();
+    let x = graph.placeholder::<f32>([None, Some(5), Some(4), Some(3)])?;
+    let made = [
+        max_pool2d(&x, 2).build()?,
+        avg_pool2d(&x, [3, 2]).padding(Padding::Same).build()?,
+        max_pool2d(&x, 2).stride(1).scope("n").build()?,
+        flatten(&x)?,
+        flatten(&graph.placeholder::<f32>([None, None, Some(3)])?)?,
+        flatten(&graph.placeholder::<f32>([None, Some(0), Some(3)])?)?,
+    ];
+    let described = made.map(|y| format!("{} {}", y.name(), y.static_shape()));
+    let expected = [
+        "MaxPool2D/MaxPool:0 (None, 2, 2, 3)",
+        "AvgPool2D/AvgPool:0 (None, 3, 2, 3)",
+        "n/MaxPool:0 (None, 4, 3, 3)",
+        "Flatten/flatten/Reshape:0 (None, 60)",
+        "Flatten_1/flatten/Reshape:0 (None, None)",
+        "Flatten_2/flatten/Reshape:0 (None, 0)",
+    ];
+    assert_eq!(described, expected);
+    let scalar = graph.placeholder::<f32>(Shape::scalar())?;
+    assert_eq!(flatten(&scalar).unwrap_err().code(), crate::Code::Value);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 from tconv import _tconv
 from tconv._tconv import DType, Tensor, TensorShape
 from tconv.tf1 import dtypes
-from tconv.tf1._node import Value, either, graph_of, needed, node, tensor
+from tconv.tf1._node import Value, as_sizes, either, graph_of, needed, node, tensor
 
 __all__ = [
     "concat",
@@ -94,7 +94,7 @@ def reshape(tensor: Value, shape: Value, name: str | None = None) -> Tensor:
     Raises:
       ValueError: the numbers of elements differ.
     """
-    return node("Reshape", tensor, shape, name=name)
+    return node("Reshape", tensor, as_sizes(shape), name=name)
 
 
 def expand_dims(input: Value, axis: Any = None, name: str | None = None, dim: Any = None) -> Tensor:
@@ -226,7 +226,7 @@ def invert_permutation(x: Value, name: str | None = None) -> Tensor:
 
 def fill(dims: Value, value: Value, name: str | None = None) -> Tensor:
     """A tensor of shape `dims`, all of one value."""
-    return _tconv.fill(dims, value, name)
+    return _tconv.fill(as_sizes(dims), value, name)
 
 
 def _filled(dims: Tensor, value: int, dtype: DType, scope: str) -> Tensor:

@@ -77,7 +77,9 @@ def check_floating(*tensors: Tensor) -> None:
             raise ValueError(f"a gradient needs floating-point numbers; {tensor.name} is of {tensor.dtype.name}")
 
 
-def _one(x: Tensor, x_shape: Any, y: Tensor, y_shape: Any, start: Any, delta: float, feeds: Mapping[Any, Any]) -> tuple[Array, Array]:
+def _one(
+    x: Tensor, x_shape: Any, y: Tensor, y_shape: Any, start: Any, delta: float, feeds: Mapping[Any, Any]
+) -> tuple[Array, Array]:
     check_floating(x, y)
     if start is None:
         start = np.random.random_sample(x_shape).astype(element_type(x.dtype))

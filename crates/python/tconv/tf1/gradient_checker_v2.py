@@ -14,7 +14,9 @@ from tconv.tf1.gradients_impl import gradients
 __all__ = ["compute_gradient", "max_error"]
 
 
-def compute_gradient(f: Callable[..., Tensor], x: Any, delta: float | None = None) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+def compute_gradient(
+    f: Callable[..., Tensor], x: Any, delta: float | None = None
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """The theoretical and the numeric Jacobians of `f(*x)` by each of `x`, a list of values.
 
     `delta` says how far each element is moved, to either side: 1/1024 where it is None.

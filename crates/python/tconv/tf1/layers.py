@@ -109,7 +109,7 @@ def _pool(
         return [1, *pair, 1] if layout == "NHWC" else [1, 1, *pair]
 
     with _tconv.get_default_graph().name_scope(name or default):
-        return _tconv.pool(kind, inputs, four(size), four(strides), padding.upper(), layout, None)
+        return _tconv.pool(kind, inputs, four(size), four(strides), padding.upper(), layout, kind)
 
 
 def max_pooling2d(

@@ -105,7 +105,8 @@ class Benchmark:
             sess.run(op_or_tensor, feed_dict)
             seconds.append(time.perf_counter() - start)
         median = statistics.median(seconds)
-        found = {"iters": min_iters, "wall_time": median, "extras": extras or {}, "name": name, "throughput": mbs / median}
+        found: dict[str, Any] = {"iters": min_iters, "wall_time": median, "throughput": mbs / median}
+        found.update(extras=extras or {}, name=name or sys._getframe(1).f_code.co_name)
         self.report_benchmark(**found)
         return found
 

@@ -272,12 +272,13 @@ class TensorFlowTestCase(unittest.TestCase):
 
     def assertShapeEqual(self, input_a: Any, input_b: Any, msg: str | None = None) -> None:
         """Two arrays or tensors have the same shape; of a tensor that which is known while the graph is built."""
-        shapes = []
         for value in (input_a, input_b):
             if not isinstance(value, (np.ndarray, np.generic, Tensor)):
                 raise TypeError(f"assertShapeEqual compares NumPy arrays and Tensors. Instead received {type(value)}")
-            shapes.append(value.shape.as_list() if isinstance(value, Tensor) else value.shape)
-        self.assertAllEqual(*shapes, msg=msg)
+        one, other = (
+            list(value.shape.as_list() if isinstance(value, Tensor) else value.shape) for value in (input_a, input_b)
+        )
+        self.assertAllEqual(one, other, msg)
 
     def assertDTypeEqual(self, target: Any, expected_dtype: Any) -> None:
         """An array or a tensor's value is of this dtype."""

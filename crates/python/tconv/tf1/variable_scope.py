@@ -6,20 +6,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from tconv import _tconv
-from tconv._tconv import Variable, VariableScope, get_variable_scope
+from tconv._tconv import AUTO_REUSE, Variable, VariableScope, get_variable_scope
 from tconv.tf1 import init_ops
 from tconv.tf1.variables import collect
 
 __all__ = ["AUTO_REUSE", "VariableScope", "get_local_variable", "get_variable", "get_variable_scope", "variable_scope"]
-
-
-class _AutoReuse:
-    def __repr__(self) -> str:
-        return "AUTO_REUSE"
-
-
-AUTO_REUSE: Any = getattr(_tconv, "AUTO_REUSE", None) or _AutoReuse()
-"""As `reuse`: the variable that is there, else a new one."""
 
 
 def get_variable(

@@ -183,8 +183,9 @@ fn variables() -> Result<()> {
     v.assign(2.0)?;
     v.assign_add(1.0)?;
     g.named("minus", || v.assign_sub(1.0))?;
-    g.variables_initializer(&[v.clone()])?;
-    g.named("q", || g.variables_initializer(&[v.clone()]))?;
+    let only = std::slice::from_ref(&v);
+    g.variables_initializer(only)?;
+    g.named("q", || g.variables_initializer(only))?;
     v.is_initialized()?;
     same(&g, "variables", 0);
     assert_eq!(v.initial_value().name(), "vs/v/Initializer/initial_value:0");

@@ -40,8 +40,13 @@ pub(crate) static CAST: OpDef = OpDef {
 #[track_caller]
 pub fn cast(x: impl Operand, dtype: DType) -> Result<Output> {
     let _from = location::caller();
-    let x = x.to_output(&graph_of(&[&x])?, None, "x")?;
-    cast_named(&x, dtype, "Cast")
+    let graph = graph_of(&[&x])?;
+    if x.dtype() == Some(dtype) {
+        return x.to_output(&graph, None, "x");
+    }
+    graph.op_scope("Cast", |own| {
+        cast_named(&x.to_output(&graph, None, "x")?, dtype, own)
+    })
 }
 
 /// [`cast`] under a name of the caller's.
