@@ -1,6 +1,7 @@
 use tconv_tensor::{DType, Tensor, bf16, f16};
 
 use crate::graph::graph_of;
+use crate::op::Fact;
 use crate::{Error, Graph, NodeBuilder, Operation, Output, Result, array, location, ops};
 
 /// What may stand where an op wants a tensor: a tensor of the graph, a variable, a number, a list of
@@ -29,6 +30,14 @@ pub trait Operand {
     /// The list of sizes that it is, where it is one.
     fn sizes(&self) -> Option<Vec<Size>> {
         None
+    }
+
+    /// What is known of it, for inference without a graph.
+    ///
+    /// # Errors
+    /// Those of [`Operand::to_tensor`].
+    fn fact(&self, wanted: Option<DType>) -> Result<Fact> {
+        Ok(Fact::of(&self.to_tensor(wanted)?))
     }
 
     /// The value, for what is computed at once; numbers as [`Operand::to_output`] takes them.
@@ -63,6 +72,29 @@ impl Operand for Output {
         graph.check_own(Output::graph(self), &self.name())?;
         Ok(self.clone())
     }
+
+    fn fact(&self, _: Option<DType>) -> Result<Fact> {
+        Ok(Output::fact(self).clone())
+    }
+}
+
+/// A tensor of which nobody has more than this: for [`crate::nn::ConvBuilder::shape`].
+impl Operand for Fact {
+    fn graph(&self) -> Option<Graph> {
+        None
+    }
+
+    fn dtype(&self) -> Option<DType> {
+        Some(self.dtype)
+    }
+
+    fn to_output(&self, _: &Graph, _: Option<DType>, _: &str) -> Result<Output> {
+        Err(without_value())
+    }
+
+    fn fact(&self, _: Option<DType>) -> Result<Fact> {
+        Ok(self.clone())
+    }
 }
 
 impl<T: Operand + ?Sized> Operand for &T {
@@ -84,6 +116,10 @@ impl<T: Operand + ?Sized> Operand for &T {
 
     fn sizes(&self) -> Option<Vec<Size>> {
         T::sizes(self)
+    }
+
+    fn fact(&self, wanted: Option<DType>) -> Result<Fact> {
+        T::fact(self, wanted)
     }
 
     fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {

@@ -62,7 +62,7 @@ pub fn apply_to(
 }
 
 /// The attribute that a Python value is.
-fn attribute(value: &Any<'_>) -> PyResult<AttrValue> {
+pub fn attribute(value: &Any<'_>) -> PyResult<AttrValue> {
     if let Ok(dtype) = value.cast::<PyDType>() {
         return Ok(dtype.get().0.into());
     }

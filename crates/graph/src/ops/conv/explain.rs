@@ -1,9 +1,11 @@
 //! What the errors of the convolutions say beyond their first line.
 
+use std::ops::RangeInclusive;
+
 use tconv_shape::{Dim, Window};
 
 use super::geometry::Geometry;
-use crate::Error;
+use crate::{Error, Result};
 
 /// The names of the spatial axes: the last of depth, height and width.
 const AXIS_NAMES: [&str; 3] = ["depth", "height", "width"];
@@ -49,6 +51,24 @@ impl Geometry {
                 .find(|&s| self.format.spatial_axis(s) == axis)
                 .map_or("?", |s| self.axis_names()[s]),
         }
+    }
+
+    /// For each axis of a forward input the sizes that a convolution with `filter` takes to `given`; `None`
+    /// where there are none.
+    pub(super) fn legal_inputs(
+        &self,
+        filter: &[i64],
+        given: &[i64],
+    ) -> Result<Vec<Option<RangeInclusive<i64>>>> {
+        let mut spatial = Vec::with_capacity(self.spatial());
+        for (axis, kernel) in filter.iter().enumerate().take(self.spatial()) {
+            let window = self.window(axis, &Dim::Known(*kernel))?;
+            let sizes = window.inputs(given[self.format.spatial_axis(axis)])?;
+            spatial.push(sizes.filter(|sizes| !sizes.is_empty()));
+        }
+        let one = |size: i64| Some(size..=size);
+        let channels = filter[self.spatial()];
+        Ok(self.format.arrange(one(given[0]), one(channels), &spatial))
     }
 
     /// What `output_shape[axis]` may be for a value of sizes `given`.

@@ -2,12 +2,15 @@
 //! filter get an axis more, the result loses it.
 
 use tconv_kernels::conv::Pass;
+use tconv_shape::Shape;
 use tconv_tensor::Tensor;
 
 use super::ConvBuilder;
 use crate::array::{self, Index};
 use crate::graph::graph_of;
+use crate::op::Fact;
 use crate::operand::{Size, integers};
+use crate::ops::window::ranked;
 use crate::{Attrs, Error, Graph, Operand, Output, Result};
 
 /// What an operand is.
@@ -116,8 +119,28 @@ impl ConvBuilder<'_> {
         values.zip(arguments).map(widen).collect()
     }
 
+    /// What is known of the operands as the op over two axes takes them.
+    pub(super) fn widened_facts(&self, facts: Vec<Fact>) -> Result<Vec<Fact>> {
+        let arguments = self.def().inputs.iter().map(|&(name, _)| name);
+        let widen = |((fact, kind), name): ((Fact, &Is), &str)| {
+            let (at, shape) = match *kind {
+                Is::Data => (self.height(), &fact.shape),
+                Is::Filter => (0, &fact.shape),
+                Is::Sizes(at) => (at, &fact.as_shape(name)?),
+            };
+            let mut dims = ranked(name, shape, 3)?;
+            dims.insert(at, 1.into());
+            Ok(match kind {
+                Is::Sizes(_) => Fact::vector_value(fact.dtype, dims),
+                _ => Fact::new(fact.dtype, Shape::new(dims)),
+            })
+        };
+        let facts = facts.into_iter().zip(self.kinds());
+        facts.zip(arguments).map(widen).collect()
+    }
+
     /// The result's sizes without the axis that it has too many.
-    pub(super) fn narrowed(&self, mut shape: Vec<usize>) -> Vec<usize> {
+    pub(super) fn narrowed<T>(&self, mut shape: Vec<T>) -> Vec<T> {
         let axis = self.result_axis();
         if self.axes == 1 && axis < shape.len() {
             shape.remove(axis);

@@ -1,6 +1,8 @@
 use tconv_tensor::{DType, Tensor};
 
-use crate::{DataFormat, Eager, Graph, Padding, Result, Session, gradients, nn, sizes};
+use crate::{
+    DataFormat, Dim, Eager, Fact, Graph, Padding, Result, Session, Shape, gradients, nn, sizes,
+};
 
 fn numbers(shape: &[usize]) -> Tensor {
     let len: usize = shape.iter().product();
@@ -46,7 +48,7 @@ fn one_axis_is_two_of_which_the_first_is_1() -> Result<()> {
             let mut out = vec![0.0f32; y.len()];
             conv().compute_into(&eager, &mut out)?;
             assert_eq!(out, y.as_slice::<f32>()?);
-            assert_eq!(conv().computed_shape(&eager)?, y.shape());
+            assert_eq!(conv().shape()?, Shape::from(y.shape()));
 
             let g = Graph::new();
             let (gx, gw) = (g.constant(&x)?, g.constant(&w)?);
@@ -230,5 +232,63 @@ fn three_axes_of_unknown_sizes() -> Result<()> {
         .strides(4)
         .build()?;
     assert_eq!(sized.static_shape().to_string(), "(1, None, 8, 8, 3)");
+    Ok(())
+}
+
+#[test]
+fn shapes_without_a_graph() -> Result<()> {
+    let fact = |dims: &[Dim]| Fact::new(DType::Float32, Shape::new(dims.to_vec()));
+    let known = |dims: &[i64]| fact(&dims.iter().map(|&n| Dim::Known(n)).collect::<Vec<_>>());
+    let (n, h) = (Dim::unknown("N"), Dim::unknown("H"));
+    let x = fact(&[n.clone(), h.clone(), 97.into(), 3.into()]);
+    let shape = nn::conv2d(&x, known(&[3, 3, 3, 20])).strides(4).shape()?;
+    assert_eq!(format!("{shape:?}"), "[N, ceil(H/4), 25, 20]");
+    let x = fact(&[n.clone(), h.clone(), 3.into()]);
+    let shape = nn::conv1d(&x, known(&[3, 3, 5]))
+        .strides(2)
+        .padding(Padding::Valid)
+        .shape()?;
+    assert_eq!(format!("{shape:?}"), "[N, floor((H-1)/2), 5]");
+    // Twice as many as it can be, whatever it is.
+    let times = |n: i64| h.times(n);
+    let wanted = |size: Dim| Fact::vector_value(DType::Int32, vec![n.clone(), size, 3.into()]);
+    let transposed = |size: Dim| {
+        nn::conv1d_transpose(&x, known(&[2, 3, 3]), wanted(size))
+            .strides(2)
+            .shape()
+    };
+    assert_eq!(format!("{:?}", transposed(times(2)?)?), "[N, 2*H, 3]");
+    let error = transposed(times(4)?).unwrap_err().to_string();
+    assert!(
+        error.contains("width: value is H wide") && error.contains("in op Conv2DBackpropInput"),
+        "{error}"
+    );
+    let legal = |builder: nn::ConvBuilder<'_>| {
+        let legal = builder.strides(2).legal_output_shapes();
+        Ok::<_, crate::Error>(legal?.into_iter().flatten().collect::<Vec<_>>())
+    };
+    let none = || Fact::new(DType::Int32, Shape::unknown());
+    let found = legal(nn::conv2d_transpose(
+        known(&[2, 3, 4, 5]),
+        known(&[3, 3, 6, 5]),
+        none(),
+    ))?;
+    assert_eq!(found, [2..=2, 5..=6, 7..=8, 6..=6]);
+    let found = legal(nn::conv1d_transpose(
+        known(&[2, 3, 5]),
+        known(&[3, 6, 5]),
+        none(),
+    ))?;
+    assert_eq!(found, [2..=2, 5..=6, 6..=6]);
+    assert!(
+        legal(nn::conv1d_transpose(
+            known(&[2, 3, 4]),
+            known(&[3, 6, 5]),
+            none()
+        ))
+        .is_err()
+    );
+    assert!(legal(nn::conv1d_transpose(&x, known(&[3, 6, 3]), none())).is_err());
+    assert!(legal(nn::conv2d(known(&[2, 3, 4, 5]), known(&[3, 3, 5, 6]))).is_err());
     Ok(())
 }
