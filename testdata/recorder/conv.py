@@ -1,4 +1,4 @@
-"""Conv2D, Conv2DBackpropInput and Conv2DBackpropFilter."""
+"""Conv2D, Conv2DBackpropInput, Conv2DBackpropFilter and those of three axes."""
 
 import numpy as np
 import tensorflow as tf
@@ -22,19 +22,20 @@ def integers(rng, shape):
 
 
 class Geometry:
-    """One forward convolution, NHWC; `pads` are before and after of height, then of width."""
+    """One forward convolution, channels last; `pads` are before and after of each axis in turn."""
 
     def __init__(
-        self, n, size, c, kernel, o, stride, padding="SAME", pads=None, dilation=(1, 1), depth=None
+        self, n, size, c, kernel, o, stride, padding="SAME", pads=None, dilation=None, depth=None
     ):
         self.n, self.size, self.c, self.kernel, self.o = n, size, c, kernel, o
-        self.stride, self.padding, self.pads, self.dilation = stride, padding, pads, dilation
+        self.stride, self.padding, self.pads = stride, padding, pads
+        self.dilation = dilation or (1,) * len(size)
         self.depth = depth or c
 
     def output(self):
         """The output's sizes, for drawing the gradient that arrives there; None if none fits."""
         sizes = []
-        for axis in range(2):
+        for axis in range(len(self.size)):
             span = (self.kernel[axis] - 1) * self.dilation[axis] + 1
             size, stride = self.size[axis], self.stride[axis]
             if self.padding == "SAME":
@@ -48,39 +49,45 @@ class Geometry:
         return tuple(sizes)
 
     def attrs(self, data_format):
-        def per_axis(pair):
-            return [1, *pair, 1] if data_format == "NHWC" else [1, 1, *pair]
+        def per_axis(values):
+            return [1, 1, *values] if data_format.startswith("NC") else [1, *values, 1]
 
+        attrs = {
+            "strides": per_axis(self.stride),
+            "padding": self.padding,
+            "data_format": data_format,
+            "dilations": per_axis(self.dilation),
+        }
+        if len(self.size) == 3:
+            return attrs
         pads = []
         if self.padding == "EXPLICIT":
             spatial = list(self.pads)
             pads = [0, 0, *spatial, 0, 0] if data_format == "NHWC" else [0, 0, 0, 0, *spatial]
-        return {
-            "strides": per_axis(self.stride),
-            "padding": self.padding,
-            "explicit_paddings": pads,
-            "data_format": data_format,
-            "dilations": per_axis(self.dilation),
-        }
+        return {**attrs, "explicit_paddings": pads}
 
     def name(self):
-        text = f"{self.n}x{self.size[0]}x{self.size[1]}x{self.c}"
-        text += f" k{self.kernel[0]}x{self.kernel[1]}x{self.depth}x{self.o}"
-        text += f" s{self.stride[0]}x{self.stride[1]} {self.padding}"
+        def times(values):
+            return "x".join(map(str, values))
+
+        text = times([self.n, *self.size, self.c])
+        text += f" k{times([*self.kernel, self.depth, self.o])}"
+        text += f" s{times(self.stride)} {self.padding}"
         if self.pads:
             text += str(list(self.pads)).replace(" ", "")
-        if self.dilation != (1, 1):
-            text += f" d{self.dilation[0]}x{self.dilation[1]}"
+        if set(self.dilation) != {1}:
+            text += f" d{times(self.dilation)}"
         return text
 
 
-def record_op(recorder, op, g, dtype="float32", draw=eighths, data_format="NHWC", xla=False):
+def record_op(recorder, op, g, dtype="float32", draw=eighths, data_format=None, xla=False):
+    data_format = data_format or ("NHWC" if len(g.size) == 2 else "NDHWC")
     name = f"{op} {g.name()} {dtype} {data_format} {draw.__name__}{' xla' if xla else ''}"
     rng = recorder.rng(name)
 
     def layout(shape):
-        n, h, w, c = shape
-        return (n, h, w, c) if data_format == "NHWC" else (n, c, h, w)
+        n, *sizes, c = shape
+        return (n, c, *sizes) if data_format.startswith("NC") else (n, *sizes, c)
 
     def make(shape):
         return np.asarray(draw(rng, shape), dtype)
@@ -90,23 +97,23 @@ def record_op(recorder, op, g, dtype="float32", draw=eighths, data_format="NHWC"
     dy = make(layout((g.n, *g.output(), g.o)))
     attrs = g.attrs(data_format)
     sizes = np.asarray(in_shape, np.int32)
-    if op == "Conv2D":
+    if "Backprop" not in op:
         inputs = [x, w]
 
         def build(x, w):
-            return raw.Conv2D(input=x, filter=w, **attrs)
+            return getattr(raw, op)(input=x, filter=w, **attrs)
 
-    elif op == "Conv2DBackpropInput":
+    elif "BackpropInput" in op:
         inputs = [sizes, w, dy]
 
         def build(s, w, dy):
-            return raw.Conv2DBackpropInput(input_sizes=s, filter=w, out_backprop=dy, **attrs)
+            return getattr(raw, op)(input_sizes=s, filter=w, out_backprop=dy, **attrs)
 
     else:
         inputs = [x, np.asarray(w.shape, np.int32), dy]
 
         def build(x, s, dy):
-            return raw.Conv2DBackpropFilter(input=x, filter_sizes=s, out_backprop=dy, **attrs)
+            return getattr(raw, op)(input=x, filter_sizes=s, out_backprop=dy, **attrs)
 
     try:
         recorder.case(name, build, inputs, draw_dy=draw, xla=xla)
@@ -199,6 +206,27 @@ NCHW = [
 ]
 
 
+VOLUMES = [
+    Geometry(1, (1, 1, 1), 1, (1, 1, 1), 1, (1, 1, 1)),
+    Geometry(0, (3, 4, 5), 2, (2, 2, 2), 2, (1, 2, 1)),
+    Geometry(2, (4, 5, 6), 2, (3, 2, 1), 3, (1, 1, 1)),
+    Geometry(1, (5, 4, 7), 3, (2, 3, 3), 2, (2, 2, 2)),
+    Geometry(1, (5, 6, 4), 2, (2, 2, 3), 3, (2, 1, 3), "VALID"),
+    Geometry(1, (7, 3, 5), 2, (3, 3, 2), 2, (3, 2, 1), "VALID"),
+    Geometry(1, (3, 4, 4), 2, (5, 5, 5), 2, (1, 1, 1)),
+    Geometry(1, (4, 5, 5), 17, (2, 2, 2), 9, (1, 2, 2)),
+]
+
+VOLUMES_BY_XLA = [
+    # Where strides exceed the kernel the CPU's Conv3D begins inside the input, unlike its own gradients, its
+    # Conv2D and every other kernel of TensorFlow.
+    Geometry(2, (6, 6, 5), 1, (1, 1, 1), 4, (2, 3, 2)),
+    Geometry(1, (6, 5, 7), 2, (2, 3, 2), 2, (1, 1, 1), dilation=(2, 1, 3)),
+    Geometry(1, (7, 6, 7), 2, (3, 2, 2), 3, (1, 1, 1), "VALID", dilation=(2, 3, 1)),
+    Geometry(1, (4, 5, 3), 4, (2, 3, 2), 6, (1, 2, 1), depth=2),
+]
+
+
 def drawn_geometries(count):
     """Random geometries: nothing is left out but windows that do not fit."""
     rng = np.random.default_rng(20210)
@@ -251,4 +279,16 @@ def record():
     for g in NCHW + DILATED[:2] + GROUPED[:2]:
         for op in ops:
             record_op(recorder, op, g, data_format="NCHW", xla=True)
+    ops = ["Conv3D", "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2"]
+    for i, g in enumerate(VOLUMES):
+        for op in ops:
+            record_op(recorder, op, g, draw=normal if i % 3 == 2 else eighths)
+    for op in ops:
+        record_op(recorder, op, VOLUMES[3], dtype="float64", draw=normal)
+    for g in VOLUMES_BY_XLA:
+        for op in ops:
+            record_op(recorder, op, g, xla=True)
+    for g in VOLUMES[3:5]:
+        for op in ops:
+            record_op(recorder, op, g, data_format="NCDHW", xla=True)
     recorder.write()

@@ -219,6 +219,24 @@ def layers():
     tf.nn.conv2d_transpose(y, w, [1, 8, 8, 3], [1, 2, 2, 1], name="up")
 
 
+def one_axis():
+    x = placeholder((2, 6, 3), name="x")
+    w = placeholder((2, 3, 4), name="w")
+    y = tf.nn.conv1d(x, w, 2, "SAME")
+    v1.nn.conv1d(placeholder((2, 3, 6), name="first"), w, [1, 1, 2], "VALID", data_format="NCW", name="c")
+    tf.nn.conv1d_transpose(y, w, [2, 6, 3], 2)
+    tf.nn.conv1d_transpose(y, w, [tf.shape(y)[0], 6, 3], 2)
+    tf.nn.conv1d_transpose(y, w, v1.placeholder(tf.int32, [3], name="sizes"), 2, "VALID", name="up")
+
+
+def three_axes():
+    x = placeholder((2, 6, 5, 4, 3), name="x")
+    w = placeholder((2, 2, 3, 3, 4), name="w")
+    y = v1.nn.conv3d(x, w, [1, 2, 2, 1, 1], "SAME")
+    v1.nn.conv3d_transpose(y, w, [2, 6, 5, 4, 3], [2, 2, 1])
+    v1.nn.conv3d_transpose(y, w, tf.shape(x), [1, 2, 2, 1, 1], name="up")
+
+
 def scopes():
     with v1.name_scope("a"):
         placeholder(name="x")
@@ -378,6 +396,8 @@ PROGRAMS = {
     "reductions": reductions,
     "randoms": randoms,
     "layers": layers,
+    "one axis": one_axis,
+    "three axes": three_axes,
     "scopes": scopes,
     "unique names": unique_names,
     "variable": variable,

@@ -12,7 +12,7 @@ use crate::{Failure, say};
 
 /// Run one op on .npy files
 ///
-/// Flags are named as TensorFlow's arguments. Files may hold float32, float64 or int32 (int32 only where
+/// Flags are named as TensorFlow's arguments. Files may hold float16, float32, float64 or int32 (int32 only where
 /// TensorFlow has it), in C or Fortran order and either byte order.
 #[derive(clap::Args)]
 #[command(
@@ -210,7 +210,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// The graph's help is for those who write the graph; here a file has to change.
 fn for_a_shell(error: tconv::Error) -> tconv::Error {
-    let casts = |line: &String| line.contains("math::cast");
+    let casts = |line: &String| line.contains("cast does");
     match error.help_lines().iter().any(casts) {
         true => error.help(
             "here: convert one .npy file to the other's dtype, in NumPy with numpy.load(file).astype(dtype)",

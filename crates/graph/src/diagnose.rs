@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tconv_kernels::conv::Pass;
 use tconv_shape::{Condition, Unknown, Verdict};
 
 use crate::attrs::AttrValue;
@@ -12,6 +13,7 @@ use crate::mends::Patient;
 use crate::need::Need;
 use crate::node::Node;
 use crate::op::OpDef;
+use crate::ops::conv::axes_of;
 use crate::proof::{Open, Vocabulary};
 use crate::{Error, Graph};
 
@@ -32,15 +34,18 @@ impl Graph {
 
 /// The name that people know an op by.
 fn known_as(def: &OpDef) -> &'static str {
-    match def.name {
-        "Conv2DBackpropInput" => "conv2d_transpose",
-        name => name,
+    match axes_of(Pass::BackpropInput, def.name) {
+        Some(3) => "conv3d_transpose",
+        Some(_) => "conv2d_transpose",
+        None => def.name,
     }
 }
 
 fn title(def: &OpDef) -> String {
     let what = match def.name {
-        "Conv2DBackpropInput" => "output_shape fits its value only for some sizes",
+        name if axes_of(Pass::BackpropInput, name).is_some() => {
+            "output_shape fits its value only for some sizes"
+        }
         "Reshape" => "the shape fits the tensor only for some sizes",
         _ => "its inputs fit only for some sizes",
     };

@@ -69,23 +69,21 @@ impl Eager {
     /// with the op and its inputs; `FailedPrecondition` for an op with a variable.
     pub fn run(&self, op: &str, attrs: Attrs, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let def = ops::find(op)?;
-        self.evaluate(def, attrs, inputs, def.make, |op, run, inputs| {
-            let facts: Vec<Fact> = inputs.iter().map(Fact::of).collect();
-            let made = op.infer(&facts)?;
-            let outputs = halves::eval(def, op, &made, run, inputs)?.into_iter();
+        self.evaluate(def, attrs, inputs, def.make, |op, made, run, inputs| {
+            let outputs = halves::eval(def, op, made, run, inputs)?.into_iter();
             // The outputs outlive memory that an input only borrows.
             Ok(outputs.map(Tensor::into_owned).collect::<Result<_, _>>()?)
         })
     }
 
-    /// Makes an op, checks it as a node is checked, and lets `eval` do the rest.
+    /// Makes an op, checks it as a node is checked, and lets `eval` do the rest: it is given the op and what it makes.
     pub(crate) fn evaluate<O: Deref<Target: Op>, A>(
         &self,
         def: &OpDef,
         mut attrs: Attrs,
         inputs: Vec<Tensor>,
         make: impl FnOnce(&mut AttrReader) -> Result<O>,
-        eval: impl FnOnce(&O::Target, &mut Run, Vec<Tensor>) -> Result<A>,
+        eval: impl FnOnce(&O::Target, &[Fact], &mut Run, Vec<Tensor>) -> Result<A>,
     ) -> Result<A> {
         let known: Vec<_> = inputs
             .iter()
@@ -96,8 +94,8 @@ impl Eager {
             node::check_types(def, &dtypes, &mut attrs)?;
             let op = node::make(def, &attrs, make)?;
             let facts: Vec<Fact> = inputs.iter().map(Fact::of).collect();
-            op.infer(&facts)?;
-            eval(&op, &mut Run::without_session(&self.0), inputs)
+            let made = op.infer(&facts)?;
+            eval(&op, &made, &mut Run::without_session(&self.0), inputs)
         };
         answer().map_err(|error: Error| {
             let describe = |(i, (shape, dtype)): (usize, &(std::sync::Arc<[usize]>, DType))| {

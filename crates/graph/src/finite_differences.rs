@@ -137,6 +137,22 @@ fn cases() -> Vec<Case> {
             .x(&[2, 5, 4, 2])
             .ints(&[3, 2, 2, 3])
             .x(&[2, 3, 4, 3]),
+        conv("Conv3D", &[1, 2, 1, 2, 1], "SAME")
+            .x(&[1, 3, 2, 4, 2])
+            .x(&[2, 2, 3, 2, 2]),
+        conv("Conv3D", &[1, 1, 2, 1, 1], "VALID")
+            .list("dilations", &[1, 2, 1, 1, 1])
+            .x(&[2, 4, 3, 2, 2])
+            .x(&[2, 2, 1, 1, 2]),
+        conv("Conv3DBackpropInputV2", &[1, 1, 1, 2, 2], "SAME")
+            .attr("data_format", "NCDHW")
+            .fixed(vec![1i64, 2, 2, 3, 4])
+            .x(&[2, 2, 1, 2, 3])
+            .x(&[1, 3, 2, 2, 2]),
+        conv("Conv3DBackpropFilterV2", &[1, 2, 1, 1, 1], "SAME")
+            .x(&[1, 3, 2, 2, 2])
+            .ints(&[2, 1, 2, 2, 1])
+            .x(&[1, 2, 2, 2, 1]),
         case("BiasAdd").x(&[2, 2, 3]).x(&[3]),
         case("BiasAdd")
             .attr("data_format", "NCHW")

@@ -224,9 +224,7 @@ pub(crate) fn of_dtype(value: Output, dtype: DType) -> Result<Output> {
     Err(Error::value(format!(
         "Initializer type '{given}' and explicit dtype '{dtype}' don't match."
     ))
-    .help(format!(
-        "the initial value is {value}; math::cast converts it"
-    )))
+    .help(format!("the initial value is {value}; cast converts it")))
 }
 
 impl RandomInitializer {
@@ -234,7 +232,7 @@ impl RandomInitializer {
         if !dtype.is_floating() {
             return Err(
                 Error::type_(format!("Expected floating point type, got {dtype}."))
-                    .help("an initializer such as Initializer::Zeros makes integers"),
+                    .help("the initializers of zeros, ones and constants make integers"),
             );
         }
         let shape = sizes.to_vec();

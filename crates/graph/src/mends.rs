@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tconv_kernels::conv::Pass;
 use tconv_shape::{Dim, Given, Shape, Verdict};
 
 use crate::attrs::{AttrReader, AttrValue};
@@ -10,6 +11,7 @@ use crate::diagnostic::Help;
 use crate::need::Kind;
 use crate::node::Node;
 use crate::op::{Fact, Op};
+use crate::ops::conv::axes_of;
 use crate::proof::{Open, Proof, Sources, Vocabulary};
 
 mod conv;
@@ -49,7 +51,7 @@ impl Patient<'_> {
     pub fn mends(&self) -> Vec<Help> {
         let target = &self.nodes[self.target];
         let mut mends = match target.def.name {
-            "Conv2DBackpropInput" => self.of_transposed(),
+            name if axes_of(Pass::BackpropInput, name).is_some() => self.of_transposed(),
             _ => self.of_join(),
         };
         mends.sort_by_key(|mend| !mend.consequences.is_empty());
@@ -207,10 +209,10 @@ impl Patient<'_> {
     }
 }
 
-/// The sizes but for the batch, of a tensor of four axes.
+/// The sizes but for the batch, of a tensor of four or five axes.
 fn spatial(fact: &Fact) -> Option<Vec<Dim>> {
     let dims = fact.shape.dims()?;
-    (dims.len() == 4).then(|| dims[1..].to_vec())
+    matches!(dims.len(), 4 | 5).then(|| dims[1..].to_vec())
 }
 
 /// The node's op with another value of one attribute.

@@ -266,7 +266,7 @@ pub(crate) fn check_types(def: &OpDef, inputs: &[DType], attrs: &mut Attrs) -> R
                     "Input '{argument}' of '{}' Op has type {dtype} that does not match {rest}",
                     def.name
                 ))
-                .help("tconv converts no tensor by itself: math::cast does"));
+                .help("tconv converts no tensor by itself: cast does"));
             }
             decided.push((type_, argument));
         }

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use tconv_kernels::conv::Pass;
 use tconv_shape::{Dim, Shape};
 use tconv_tensor::{DType, Tensor};
 
 use crate::attrs::AttrReader;
 use crate::need::Need;
+use crate::ops::conv::axes_of;
 use crate::{Error, Operation, Output, Result, Run};
 
 /// What is known of a tensor before the graph runs.
@@ -94,7 +96,7 @@ impl Fact {
         };
         match dims.iter().filter_map(Dim::known).find(|&n| n < 0) {
             Some(-1) => Err(Error::value("Dimension -1 must be >= 0").help(
-                "a size that is known only when the graph runs is taken from a tensor: sizes![x.shape()?.at(0)?, ...]",
+                "a size that is known only when the graph runs is taken from a tensor: [tf.shape(x)[0], ...] in Python, sizes![x.shape()?.at(0)?, ...] in Rust",
             )),
             Some(n) => Err(Error::value(format!(
                 "Invalid value in tensor used for shape: {n}"
@@ -137,9 +139,9 @@ impl OpDef {
             std::iter::repeat_n(name, count)
         });
         let name = counted.nth(index).unwrap_or("input");
-        match (self.name, name) {
-            ("Conv2DBackpropInput", "input_sizes") => "output_shape",
-            ("Conv2DBackpropInput", "out_backprop") => "value",
+        match (axes_of(Pass::BackpropInput, self.name), name) {
+            (Some(_), "input_sizes") => "output_shape",
+            (Some(_), "out_backprop") => "value",
             _ => name,
         }
     }

@@ -1,6 +1,7 @@
 use tconv_tensor::{DType, Tensor, bf16, f16};
 
 use crate::graph::graph_of;
+use crate::op::Fact;
 use crate::{Error, Graph, NodeBuilder, Operation, Output, Result, array, location, ops};
 
 /// What may stand where an op wants a tensor: a tensor of the graph, a variable, a number, a list of
@@ -25,6 +26,19 @@ pub trait Operand {
     /// # Errors
     /// `Type` for a number that the dtype does not hold, `Value` for another graph's tensor.
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output>;
+
+    /// The list of sizes that it is, where it is one.
+    fn sizes(&self) -> Option<Vec<Size>> {
+        None
+    }
+
+    /// What is known of it, for inference without a graph.
+    ///
+    /// # Errors
+    /// Those of [`Operand::to_tensor`].
+    fn fact(&self, wanted: Option<DType>) -> Result<Fact> {
+        Ok(Fact::of(&self.to_tensor(wanted)?))
+    }
 
     /// The value, for what is computed at once; numbers as [`Operand::to_output`] takes them.
     ///
@@ -58,6 +72,29 @@ impl Operand for Output {
         graph.check_own(Output::graph(self), &self.name())?;
         Ok(self.clone())
     }
+
+    fn fact(&self, _: Option<DType>) -> Result<Fact> {
+        Ok(Output::fact(self).clone())
+    }
+}
+
+/// A tensor of which nobody has more than this: for [`crate::nn::ConvBuilder::shape`].
+impl Operand for Fact {
+    fn graph(&self) -> Option<Graph> {
+        None
+    }
+
+    fn dtype(&self) -> Option<DType> {
+        Some(self.dtype)
+    }
+
+    fn to_output(&self, _: &Graph, _: Option<DType>, _: &str) -> Result<Output> {
+        Err(without_value())
+    }
+
+    fn fact(&self, _: Option<DType>) -> Result<Fact> {
+        Ok(self.clone())
+    }
 }
 
 impl<T: Operand + ?Sized> Operand for &T {
@@ -75,6 +112,14 @@ impl<T: Operand + ?Sized> Operand for &T {
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
         T::to_output(self, graph, wanted, name)
+    }
+
+    fn sizes(&self) -> Option<Vec<Size>> {
+        T::sizes(self)
+    }
+
+    fn fact(&self, wanted: Option<DType>) -> Result<Fact> {
+        T::fact(self, wanted)
     }
 
     fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
@@ -142,7 +187,7 @@ pub(crate) fn number(value: f64, wanted: Option<DType>) -> Result<Tensor> {
 }
 
 macro_rules! operands {
-    ($(impl [$($generics:tt)*] $source:ty: |$value:ident, $wanted:ident| $tensor:expr;)*) => {
+    ($(impl [$($generics:tt)*] $source:ty: |$value:ident, $wanted:ident| $tensor:expr, $sizes:expr;)*) => {
         $(impl<$($generics)*> Operand for $source {
             fn graph(&self) -> Option<Graph> {
                 None
@@ -156,17 +201,29 @@ macro_rules! operands {
                 let $value = self;
                 $tensor
             }
+
+            fn sizes(&self) -> Option<Vec<Size>> {
+                $sizes(self)
+            }
         })*
     };
 }
 operands! {
-    impl [] i32: |value, wanted| integers(&[], &[i64::from(*value)], wanted);
-    impl [] i64: |value, wanted| integers(&[], &[*value], wanted);
-    impl [] f32: |value, wanted| number(f64::from(*value), wanted);
-    impl [] f64: |value, wanted| number(*value, wanted);
-    impl [const N: usize] [i64; N]: |value, wanted| integers(&[N], value, wanted);
-    impl [] [i64]: |value, wanted| integers(&[value.len()], value, wanted);
-    impl [] Vec<i64>: |value, wanted| integers(&[value.len()], value, wanted);
+    impl [] i32: |value, wanted| integers(&[], &[i64::from(*value)], wanted), no_sizes;
+    impl [] i64: |value, wanted| integers(&[], &[*value], wanted), no_sizes;
+    impl [] f32: |value, wanted| number(f64::from(*value), wanted), no_sizes;
+    impl [] f64: |value, wanted| number(*value, wanted), no_sizes;
+    impl [const N: usize] [i64; N]: |value, wanted| integers(&[N], value, wanted), known_sizes;
+    impl [] [i64]: |value, wanted| integers(&[value.len()], value, wanted), known_sizes;
+    impl [] Vec<i64>: |value, wanted| integers(&[value.len()], value, wanted), known_sizes;
+}
+
+fn known_sizes(sizes: &[i64]) -> Option<Vec<Size>> {
+    Some(sizes.iter().map(|&size| Size::Known(size)).collect())
+}
+
+fn no_sizes<T>(_: T) -> Option<Vec<Size>> {
+    None
 }
 
 /// One size of a list that mixes numbers and scalar tensors, as in
@@ -232,6 +289,10 @@ impl Operand for [Size] {
         })
     }
 
+    fn sizes(&self) -> Option<Vec<Size>> {
+        Some(self.to_vec())
+    }
+
     fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
         known(self).ok_or_else(without_value)?.to_tensor(wanted)
     }
@@ -259,6 +320,10 @@ impl<const N: usize> Operand for [Size; N] {
         self.as_slice().to_output(graph, wanted, name)
     }
 
+    fn sizes(&self) -> Option<Vec<Size>> {
+        self.as_slice().sizes()
+    }
+
     fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {
         self.as_slice().to_tensor(wanted)
     }
@@ -275,6 +340,10 @@ impl Operand for Vec<Size> {
 
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> Result<Output> {
         self.as_slice().to_output(graph, wanted, name)
+    }
+
+    fn sizes(&self) -> Option<Vec<Size>> {
+        self.as_slice().sizes()
     }
 
     fn to_tensor(&self, wanted: Option<DType>) -> Result<Tensor> {

@@ -73,7 +73,7 @@ impl Sources {
             if name.is_empty() || !name.chars().all(letter) || name.starts_with(char::is_numeric) {
                 let message = format!("'{name}' is no name of a size");
                 return Err(Error::value(message).help(
-                    "a name is letters, digits and _; an expression is made of one: Dim::from(\"H\").times(2)?",
+                    "a name is letters, digits and _; an expression in one is made by arithmetic, in Rust that of Dim",
                 ));
             }
             let known = self

@@ -221,6 +221,9 @@ const SUMS: &[&str] = &[
     "Conv2D",
     "Conv2DBackpropFilter",
     "Conv2DBackpropInput",
+    "Conv3D",
+    "Conv3DBackpropFilterV2",
+    "Conv3DBackpropInputV2",
     "Fill",
     "MatMul",
     "Maximum",
@@ -470,7 +473,7 @@ fn nn() {
 
 #[test]
 fn conv() {
-    check_family("conv", 218);
+    check_family("conv", 263);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use numpy::{
     Element as NumpyElement, PyArray, PyArrayDyn, PyArrayMethods, PyUntypedArray,
     PyUntypedArrayMethods,
 };
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -190,4 +190,49 @@ pub fn address(array: &Bound<'_, PyAny>) -> PyResult<usize> {
         _ => tensor.as_slice::<bool>().map_err(plain)?.as_ptr().addr(),
     };
     Ok(start)
+}
+
+/// Has a convolution write its result into an array, which is contiguous, of this dtype and of as many
+/// elements, without the interpreter's lock.
+///
+/// # Errors
+/// `ValueError` for an array that may not be written or is not contiguous; those of the convolution.
+pub fn write<'a>(
+    py: Python<'_>,
+    array: &Bound<'_, PyUntypedArray>,
+    dtype: DType,
+    engine: &tconv::Eager,
+    conv: impl Fn() -> tconv::Result<tconv::nn::ConvBuilder<'a>> + Sync,
+) -> PyResult<()> {
+    macro_rules! with {
+        ($type:ty, |$conv:ident, $out:ident| $fill:expr) => {{
+            let mut out = array.cast::<PyArrayDyn<$type>>()?.try_readwrite()?;
+            let $out = match is_plain(array) {
+                true => out.as_slice_mut()?,
+                false => {
+                    return Err(PyValueError::new_err(
+                        "out must be contiguous and aligned, in this machine's byte order",
+                    ));
+                }
+            };
+            let fill = || conv().and_then(|$conv| $fill);
+            py.detach(fill).map_err(plain)
+        }};
+    }
+    match dtype {
+        DType::Float32 => with!(f32, |conv, out| conv.compute_into(engine, out)),
+        DType::Float64 => with!(f64, |conv, out| conv.compute_into(engine, out)),
+        DType::Int32 => with!(i32, |conv, out| conv.compute_into(engine, out)),
+        DType::Float16 => with!(half::f16, |conv, out| {
+            out.copy_from_slice(conv.compute(engine)?.as_slice()?);
+            Ok(())
+        }),
+        DType::Bfloat16 => with!(half::bf16, |conv, out| {
+            out.copy_from_slice(conv.compute(engine)?.as_slice()?);
+            Ok(())
+        }),
+        other => Err(PyTypeError::new_err(format!(
+            "convolutions do not compute with {other}"
+        ))),
+    }
 }

@@ -2,47 +2,141 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use tconv::nn::{self, ConvBuilder};
+use tconv::nn::{self, ConvBuilder, Sizes};
+use tconv::{DataFormat, Operand, Padding};
 
-use crate::builders::{data_format, padding, sizes};
+use crate::builders::{self, sizes};
+use crate::error::plain;
 use crate::graph::build;
 use crate::operand::{Input, graph_of};
 use crate::tensor::PyTensor;
 
 type Any<'py> = Bound<'py, PyAny>;
 
-/// A convolution that is being built, and the number of its spatial axes.
-fn builder<'a>(kind: &str, operands: &'a [Input<'a>]) -> PyResult<(ConvBuilder<'a>, usize)> {
-    let spatial = match kind.get(4..5) {
-        Some("2") => 2,
-        _ => {
-            return Err(PyValueError::new_err(format!(
-                "'{kind}' is no kind of convolution"
-            )));
-        }
-    };
-    let node = match (kind.get(6..), operands) {
-        (Some(""), [input, filter]) => nn::conv2d(input, filter),
-        (Some("_transpose"), [value, filter, output_shape]) => {
-            nn::conv2d_transpose(value, filter, output_shape)
-        }
-        (Some("_backprop_input"), [sizes, filter, out_backprop]) => {
-            nn::conv2d_backprop_input(sizes, filter, out_backprop)
-        }
-        (Some("_backprop_filter"), [input, sizes, out_backprop]) => {
-            nn::conv2d_backprop_filter(input, sizes, out_backprop)
-        }
-        _ => {
-            return Err(PyValueError::new_err(format!(
-                "'{kind}' of {} operands is no convolution",
-                operands.len()
-            )));
-        }
-    };
-    Ok((node, spatial))
+/// What a kind of convolution is: its number of spatial axes, and what of it is computed.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    pub spatial: usize,
+    pub part: Part,
 }
 
-/// A convolution of tensors. `kind`: `conv2d`, also with `_transpose`, `_backprop_input`, `_backprop_filter`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Forward,
+    Transpose,
+    BackpropInput,
+    BackpropFilter,
+}
+
+impl Kind {
+    /// The kind of this name: `conv1d`, `conv2d` or `conv3d`, also with `_transpose`, `_backprop_input` or
+    /// `_backprop_filter`.
+    pub fn parse(kind: &str) -> PyResult<Kind> {
+        let spatial = match kind.get(..6) {
+            Some("conv1d") => 1,
+            Some("conv2d") => 2,
+            Some("conv3d") => 3,
+            _ => 0,
+        };
+        let part = match kind.get(6..) {
+            Some("") => Some(Part::Forward),
+            Some("_transpose") => Some(Part::Transpose),
+            Some("_backprop_input") => Some(Part::BackpropInput),
+            Some("_backprop_filter") => Some(Part::BackpropFilter),
+            _ => None,
+        };
+        match (spatial, part) {
+            (1.., Some(part)) => Ok(Kind { spatial, part }),
+            _ => Err(PyValueError::new_err(format!(
+                "'{kind}' is no kind of convolution"
+            ))),
+        }
+    }
+
+    /// The operands' names, in the order of the builders.
+    pub fn operands(self) -> &'static [&'static str] {
+        match self.part {
+            Part::Forward => &["input", "filter"],
+            Part::Transpose => &["value", "filter", "output_shape"],
+            Part::BackpropInput => &["input_sizes", "filter", "out_backprop"],
+            Part::BackpropFilter => &["input", "filter_sizes", "out_backprop"],
+        }
+    }
+
+    /// The convolution of these operands.
+    pub fn of<'a, O: Operand>(self, operands: &'a [O]) -> tconv::Result<ConvBuilder<'a>> {
+        Ok(match (self.part, operands) {
+            (Part::Forward, [input, filter]) => match self.spatial {
+                1 => nn::conv1d(input, filter),
+                2 => nn::conv2d(input, filter),
+                _ => nn::conv3d(input, filter),
+            },
+            (Part::Transpose, [value, filter, sizes]) => match self.spatial {
+                1 => nn::conv1d_transpose(value, filter, sizes),
+                2 => nn::conv2d_transpose(value, filter, sizes),
+                _ => nn::conv3d_transpose(value, filter, sizes),
+            },
+            (Part::BackpropInput, [sizes, filter, slope]) => match self.spatial {
+                1 => nn::conv1d_backprop_input(sizes, filter, slope),
+                2 => nn::conv2d_backprop_input(sizes, filter, slope),
+                _ => nn::conv3d_backprop_input(sizes, filter, slope),
+            },
+            (Part::BackpropFilter, [input, sizes, slope]) => match self.spatial {
+                1 => nn::conv1d_backprop_filter(input, sizes, slope),
+                2 => nn::conv2d_backprop_filter(input, sizes, slope),
+                _ => nn::conv3d_backprop_filter(input, sizes, slope),
+            },
+            _ => {
+                return Err(tconv::Error::type_(format!(
+                    "it takes {}, got {} operands",
+                    self.operands().join(", "),
+                    operands.len()
+                )));
+            }
+        })
+    }
+}
+
+/// How the windows of a convolution lie.
+pub struct Geometry {
+    strides: Sizes,
+    dilations: Sizes,
+    padding: Padding,
+    format: DataFormat,
+}
+
+impl Geometry {
+    pub fn new(
+        spatial: usize,
+        strides: Option<&Any<'_>>,
+        padding: &Any<'_>,
+        data_format: Option<&str>,
+        dilations: Option<&Any<'_>>,
+    ) -> PyResult<Geometry> {
+        // TensorFlow takes the names of two axes for one as well.
+        let format = match (spatial, data_format) {
+            (1, Some("NHWC")) => DataFormat::ChannelsLast,
+            (1, Some("NCHW")) => DataFormat::ChannelsFirst,
+            _ => builders::data_format(data_format, spatial)?,
+        };
+        Ok(Geometry {
+            strides: sizes(strides)?,
+            dilations: sizes(dilations)?,
+            padding: builders::padding(padding, format, spatial)?,
+            format,
+        })
+    }
+
+    pub fn apply<'a>(&self, conv: ConvBuilder<'a>) -> ConvBuilder<'a> {
+        conv.strides(self.strides.clone())
+            .dilations(self.dilations.clone())
+            .padding(self.padding.clone())
+            .data_format(self.format)
+    }
+}
+
+/// A convolution of tensors. `kind`: `conv1d`, `conv2d`, `conv3d`, also with `_transpose`, `_backprop_input`,
+/// `_backprop_filter`.
 #[pyfunction]
 #[pyo3(signature = (kind, operands, strides, padding, data_format, dilations, name))]
 pub fn conv<'py>(
@@ -59,13 +153,9 @@ pub fn conv<'py>(
     let own = &graph.get().graph;
     let inputs = operands.iter().map(|operand| Input::new(operand, own));
     let inputs = inputs.collect::<PyResult<Vec<_>>>()?;
-    let (node, spatial) = builder(kind, &inputs)?;
-    let format = self::data_format(data_format, spatial)?;
-    let node = node
-        .strides(sizes(strides)?)
-        .padding(self::padding(padding, format, spatial)?)
-        .data_format(format)
-        .dilations(sizes(dilations)?);
-    let made = build(&graph, name, |_| node.build())?;
+    let kind = Kind::parse(kind)?;
+    let geometry = Geometry::new(kind.spatial, strides, padding, data_format, dilations)?;
+    let node = kind.of(&inputs).map_err(plain)?;
+    let made = build(&graph, name, |_| geometry.apply(node).build())?;
     Ok(PyTensor::new(&graph, made))
 }

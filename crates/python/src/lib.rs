@@ -9,6 +9,7 @@ mod checkpoint;
 mod conv;
 mod diagnostic;
 mod dtype;
+mod eager;
 mod error;
 mod fetch;
 mod frames;
@@ -20,6 +21,7 @@ mod operand;
 mod operation;
 mod optimizer;
 mod session;
+mod shapes;
 mod tensor;
 mod tensor_shape;
 mod threads;
@@ -55,7 +57,7 @@ fn _tconv(module: &Bound<'_, PyModule>) -> PyResult<()> {
         array::address, dtype::as_dtype, graph::get_default_graph, graph::reset_default_graph,
         session::get_default_session, threads::set_num_threads, threads::get_num_threads,
         checkpoint::save_variables, checkpoint::load_variables,
-        builders::apply, conv::conv, builders::convert_to_tensor, builders::constant, builders::placeholder, builders::pool,
+        builders::apply, conv::conv, eager::eager, eager::eager_conv, shapes::shape, shapes::legal_output_shapes, builders::convert_to_tensor, builders::constant, builders::placeholder, builders::pool,
         builders::random, builders::reduce, builders::concat, builders::stack, builders::unstack,
         builders::transpose, builders::cast, builders::fill, builders::group, builders::gradients,
         initializer::initializer, layer::layer, variables::variable, variables::get_variable, variables::initialize,

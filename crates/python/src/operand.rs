@@ -63,6 +63,17 @@ impl Operand for Input<'_> {
         }
     }
 
+    fn sizes(&self) -> Option<Vec<Size>> {
+        match self {
+            Input::List(elements, _) => elements.iter().map(size).collect(),
+            Input::Value(value, _) if is_list(value) => {
+                let sizes = value.extract::<Vec<i64>>().ok()?;
+                Some(sizes.into_iter().map(Size::Known).collect())
+            }
+            _ => None,
+        }
+    }
+
     fn to_output(&self, graph: &Graph, wanted: Option<DType>, name: &str) -> tconv::Result<Output> {
         match self {
             Input::Tensor(output) => output.to_output(graph, wanted, name),
@@ -87,6 +98,10 @@ impl Operand for Input<'_> {
             }
         }
     }
+}
+
+fn is_list(value: &Bound<'_, PyAny>) -> bool {
+    value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>()
 }
 
 /// An element of a list of sizes.

@@ -5,15 +5,24 @@ from __future__ import annotations
 import difflib
 import functools
 import types
-from collections.abc import Iterable
-from typing import Any, NoReturn
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, NoReturn
 
 
 def text(module: str, name: str, known: Iterable[str]) -> str:
     """What is said of `module.name`, which is not there; names like it that are there."""
-    near = difflib.get_close_matches(name, [one for one in known if not one.startswith("_")])
+    near = difflib.get_close_matches(name, [one for one in known if not one.startswith("_")], cutoff=0.7)
     hint = f"; there is {', '.join(f'{module}.{one}' for one in near)}" if near else ""
     return f"tconv has no {module}.{name}{hint}"
+
+
+def refuser(module: str, names: Mapping[str, Any]) -> Callable[[str], NoReturn]:
+    """A module's `__getattr__`: raises an `AttributeError` that says that tconv has no such name."""
+
+    def refuse(name: str) -> NoReturn:
+        raise AttributeError(text(module, name, names))
+
+    return refuse
 
 
 class Missing:

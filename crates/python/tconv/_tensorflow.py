@@ -1,4 +1,8 @@
-"""TensorFlow's modules for a program that imports them: `install()` lets `import tensorflow` find ours, in this process."""
+"""TensorFlow's modules on tconv's, for the process that asks for it.
+
+`install()` lets `import tensorflow` and the like find the modules of the table below, whatever else is installed. A module
+of the table has the public names of ours. What tconv has not says so, with the names that are nearest.
+"""
 
 from __future__ import annotations
 
@@ -12,166 +16,162 @@ from typing import Any
 
 from tconv._missing import Missing, text
 
-# Where TensorFlow's public names are here.
-_PUBLIC = {
-    "tensorflow": "tconv.tf1",
-    "tensorflow.app": "tconv.tf1.app",
-    "tensorflow.compat": "tconv.tf1.compat",
-    "tensorflow.compat.v1": "tconv.tf1",
-    "tensorflow.contrib": "tconv.contrib",
-    "tensorflow.contrib.framework": "tconv.contrib.framework",
-    "tensorflow.contrib.layers": "tconv.contrib.layers",
-    "tensorflow.contrib.slim": "tconv.contrib.slim",
-    "tensorflow.errors": "tconv.errors",
-    "tensorflow.nn": "tconv.tf1.nn",
-    "tensorflow.train": "tconv.tf1.train",
-    "tf_slim": "tconv.contrib.slim",
+# TensorFlow's packages, their modules, and the module of `tconv` that each is.
+_PACKAGES: dict[str, dict[str, str]] = {
+    "tensorflow": {
+        "app": "tf1.app",
+        "compat": "tf1.compat",
+        "contrib": "contrib",
+        "errors": "errors",
+        "flags": "tf1.flags",
+        "gfile": "tf1.gfile",
+        "initializers": "tf1.initializers",
+        "layers": "tf1.layers",
+        "logging": "tf1.logging",
+        "losses": "tf1.losses",
+        "math": "tf1.math",
+        "nn": "tf1.nn",
+        "random": "tf1.random",
+        "test": "tf1.test",
+        "train": "tf1.train",
+    },
+    "tensorflow.compat": {"v1": "tf1"},
+    "tensorflow.contrib": {"framework": "contrib.framework", "layers": "contrib.layers", "slim": "contrib.slim"},
+    "tensorflow.core.protobuf": {"config_pb2": "tf1.session", "rewriter_config_pb2": "tf1.session"},
+    "tensorflow.python.client": {"session": "tf1.session"},
+    "tensorflow.python.compat": {"compat": "tf1.compat"},
+    "tensorflow.python.eager": {"context": "tf1._eager"},
+    "tensorflow.python.framework": {
+        "constant_op": "tf1.constant_op",
+        "dtypes": "tf1.dtypes",
+        "errors": "errors",
+        "errors_impl": "errors",
+        "ops": "tf1.ops",
+        "random_seed": "tf1.random_seed",
+        "tensor": "tf1.ops",
+        "tensor_conversion": "tf1.ops",
+        "tensor_shape": "tf1.tensor_shape",
+        "tensor_util": "tf1.tensor_util",
+        "test_util": "tf1.test_util",
+    },
+    "tensorflow.python.layers": {"convolutional": "tf1.layers", "layers": "tf1.layers"},
+    "tensorflow.python.ops": {
+        "array_ops": "tf1.array_ops",
+        "array_ops_stack": "tf1.array_ops",
+        "control_flow_ops": "tf1.control_flow_ops",
+        "gen_array_ops": "tf1.array_ops",
+        "gen_math_ops": "tf1.math_ops",
+        "gen_nn_ops": "tf1.nn_ops",
+        "gradient_checker": "tf1.gradient_checker",
+        "gradient_checker_v2": "tf1.gradient_checker_v2",
+        "gradients": "tf1.gradients_impl",
+        "gradients_impl": "tf1.gradients_impl",
+        "init_ops": "tf1.init_ops",
+        "losses.losses": "tf1.losses",
+        "losses.losses_impl": "tf1.losses",
+        "math_ops": "tf1.math_ops",
+        "nn": "tf1.nn",
+        "nn_impl": "tf1.nn_impl",
+        "nn_ops": "tf1.nn_ops",
+        "random_ops": "tf1.random_ops",
+        "resource_variable_ops": "tf1.variables",
+        "state_ops": "tf1.variables",
+        "variable_scope": "tf1.variable_scope",
+        "variable_v1": "tf1.variables",
+        "variables": "tf1.variables",
+    },
+    "tensorflow.python.platform": {
+        "app": "tf1.app",
+        "flags": "tf1.flags",
+        "gfile": "tf1.gfile",
+        "googletest": "tf1.test",
+        "test": "tf1.test",
+        "tf_logging": "tf1.logging",
+    },
+    "tensorflow.python.training": {
+        "adam": "tf1.train",
+        "gradient_descent": "tf1.train",
+        "learning_rate_decay": "tf1.learning_rates",
+        "momentum": "tf1.train",
+        "optimizer": "tf1.train",
+        "saver": "tf1.train",
+        "training": "tf1.train",
+        "training_util": "tf1.training_util",
+    },
+    "tensorflow.python.util": {"compat": "tf1.compat", "nest": "tf1.nest"},
 }
 
-# Where the names of TensorFlow's own modules are here, by the modules' last names: they are unique, and some moved from
-# one folder to another over the years. Each has the names of all these modules.
-_ARRAY, _MATH, _NN = ["array_ops"], ["math_ops"], ["nn_ops", "nn_impl", "math_ops"]
-_GRADIENTS, _VARIABLES = ["gradients_impl"], ["variables", "variable_scope", "ops"]
-_OPS = ["ops", "session", "random_seed"]
-_OWN: dict[str, list[str]] = {
-    "array_ops": _ARRAY,
-    "array_ops_stack": _ARRAY,
-    "clip_ops": _MATH,
-    "collections_abc": [],
-    "compat": ["compat"],
-    "config_pb2": ["session"],
-    "constant_op": ["constant_op", "array_ops"],
-    "context": ["_eager"],
-    "control_flow_assert": ["control_flow_ops"],
-    "control_flow_ops": ["control_flow_ops"],
-    "convolutional": ["layers"],
-    "core": ["layers"],
-    "dtypes": ["dtypes"],
-    "errors": [],
-    "errors_impl": [],
-    "gen_array_ops": _ARRAY,
-    "gen_math_ops": _MATH,
-    "gen_nn_ops": _NN,
-    "gen_random_ops": ["random_ops"],
-    "googletest": ["test"],
-    "gradient_checker": ["gradient_checker"],
-    "gradient_checker_v2": ["gradient_checker_v2"],
-    "gradients": _GRADIENTS,
-    "gradients_impl": _GRADIENTS,
-    "gradients_util": _GRADIENTS,
-    "indexed_slices": [],
-    "init_ops": ["init_ops"],
-    "layers": ["layers"],
-    "learning_rate_decay": ["learning_rates"],
-    "losses": ["losses"],
-    "losses_impl": ["losses"],
-    "math_ops": _MATH,
-    "nn": ["nn", "nn_ops", "nn_impl"],
-    "nn_impl": _NN,
-    "nn_ops": _NN,
-    "ops": _OPS,
-    "optimizer": ["optimizers"],
-    "pooling": ["layers"],
-    "random_ops": ["random_ops"],
-    "random_seed": ["random_seed"],
-    "resource_variable_ops": _VARIABLES,
-    "rewriter_config_pb2": ["session"],
-    "saver": ["saver"],
-    "session": ["session"],
-    "state_ops": ["variables"],
-    "tensor": ["ops"],
-    "tensor_shape": [],
-    "test": ["test"],
-    "test_lib": ["test"],
-    "test_util": ["test_util"],
-    "tf_logging": ["logging"],
-    "training": ["train"],
-    "training_util": ["training_util"],
-    "variable_scope": _VARIABLES,
-    "variable_v1": _VARIABLES,
-    "variables": _VARIABLES,
-    "while_loop": [],
+TABLE: dict[str, str] = {
+    "tensorflow": "tf1",
+    "tf_slim": "contrib.slim",
+    **{f"{package}.{name}": ours for package, names in _PACKAGES.items() for name, ours in names.items()},
 }
-_OPTIMIZERS = ("gradient_descent", "momentum", "adam")
+"""The full name of each of TensorFlow's modules that tconv has, and the module of tconv that it is."""
 
 
-def _sources(name: str) -> list[str] | None:
-    """The modules of ours whose names a module of TensorFlow's has; None where TensorFlow's is no business of ours."""
-    if name in _PUBLIC:
-        return [_PUBLIC[name]]
-    package, _, rest = name.partition(".")
-    if package == "tf_slim":
-        return ["tconv.contrib.slim"]
-    if package != "tensorflow":
-        return None
-    if rest.startswith("contrib.slim."):
-        return ["tconv.contrib.slim"]
-    if not rest.startswith(("python", "core")):
-        return []
-    last = rest.rpartition(".")[2]
-    if last in ("errors", "errors_impl"):
-        return ["tconv.errors"]
-    if last in ("tensor_shape", "tensor"):
-        return ["tconv._tconv"]
-    if last in _OPTIMIZERS:
-        return ["tconv.tf1.optimizers"]
-    if rest == "python":
-        return ["tconv.tf1"]
-    return [f"tconv.tf1.{own}" for own in _OWN.get(last, [])]
+def _public(module: types.ModuleType) -> list[str]:
+    names = getattr(module, "__all__", None) or dir(module)
+    return [name for name in names if not name.startswith("_")]
+
+
+_TOPS = ("tensorflow", "tf_slim")
+_INNER = ("tensorflow.python", "tensorflow.core")
+
+
+class _Module(types.ModuleType):
+    """One of TensorFlow's modules, with the names of ours where the table has it.
+
+    What it has not of TensorFlow's inner packages may be imported, since programs import much that they do not use, and
+    raises when it is used. Each module says that it is a package, so that importing an unknown name comes to the finder.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"{name}, as tconv has it.")
+        self._ours = importlib.import_module(f"tconv.{TABLE[name]}") if name in TABLE else None
+        if self._ours is not None:
+            self.__all__ = _public(self._ours)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__version__":
+            raise AttributeError(name)
+        full = f"{self.__name__}.{name}"
+        if full in TABLE or any(module.startswith(f"{full}.") for module in TABLE):
+            return importlib.import_module(full)
+        if self._ours is None:
+            return Missing(text(self.__name__, name, []))
+        try:
+            return getattr(self._ours, name)
+        except AttributeError:
+            raise AttributeError(text(self.__name__, name, dir(self))) from None
+
+    def __dir__(self) -> list[str]:
+        return _public(self._ours) if self._ours is not None else []
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        sources = _sources(fullname)
-        if sources is None:
-            return None
-        own = fullname.startswith(("tensorflow.python", "tensorflow.core"))
-        if not sources and not own:
-            # Without its name: `from tensorflow import keras` would swallow an error that has one.
-            raise ModuleNotFoundError(f"tconv has no {fullname}")
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+    """Finds TensorFlow's modules in the table, and says so when it has not what is asked for."""
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
-        return None
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The module of this name, None where it is none of TensorFlow's."""
+        package, _, name = fullname.rpartition(".")
+        if fullname.partition(".")[0] not in _TOPS:
+            return None
+        if fullname in TABLE or fullname in _INNER or package not in TABLE:
+            return importlib.machinery.ModuleSpec(fullname, self, origin="tconv", is_package=True)
+        # An error with the module's name would be taken for "perhaps it is an attribute", and its text be lost.
+        raise ModuleNotFoundError(text(package, name, dir(sys.modules[package])))
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        """The module itself."""
+        return _Module(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
-        sources = [importlib.import_module(source) for source in _sources(module.__name__) or []]
-        names = vars(module)
-        for source in reversed(sources):
-            names.update((name, value) for name, value in vars(source).items() if not name.startswith("__"))
-        if sources:
-            names["__doc__"] = sources[0].__doc__
-            if hasattr(sources[0], "__version__"):
-                names["__version__"] = sources[0].__version__
-        names["__getattr__"] = _getter(module, sources)
-
-
-def _getter(module: types.ModuleType, sources: list[types.ModuleType]) -> Any:
-    public = module.__name__ in _PUBLIC
-
-    def getter(name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        for source in sources:
-            try:
-                return getattr(source, name)
-            except AttributeError:
-                pass
-        full = f"{module.__name__}.{name}"
-        if not public and (name in _OWN or name in _OPTIMIZERS):
-            return importlib.import_module(full)
-        message = text(module.__name__, name, vars(module))
-        if public:
-            raise AttributeError(message)
-        # TensorFlow's own files import many names that they hardly use.
-        return Missing(message)
-
-    return getter
+        """Nothing: the names are looked up when they are used."""
 
 
 def install() -> None:
-    """From now on `import tensorflow`, `tensorflow.contrib.slim`, `tf_slim` and `tensorflow.python...` find ours."""
+    """From now on this process finds TensorFlow's modules here."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

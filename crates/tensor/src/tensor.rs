@@ -217,14 +217,15 @@ impl Tensor {
     /// [`TensorError::TooLarge`].
     pub fn fill_up(self, shape: &[usize]) -> Result<Tensor, TensorError> {
         let (wanted, found) = (checked_len(self.dtype(), shape)?, self.len());
-        if wanted == found || wanted < found || found == 0 {
+        if wanted <= found || found == 0 {
             return self.reshape(shape);
         }
         let mut filled = self;
         for_each_type!(&mut filled.storage, data => {
             let mut all = data.to_vec();
-            let last = all[found - 1].clone();
-            all.resize(wanted, last);
+            if let Some(last) = all.last().cloned() {
+                all.resize(wanted, last);
+            }
             *data = Elements::Own(Arc::new(all));
         });
         filled.shape = shape.into();

@@ -1,12 +1,14 @@
 //! Mends of a transposed convolution whose `output_shape` does not fit its value.
 
+use tconv_kernels::conv::Pass;
 use tconv_shape::{Dim, Shape};
 
 use super::{Change, Patient};
 use crate::attrs::{AttrReader, AttrValue};
 use crate::diagnostic::Help;
+use crate::node::Node;
 use crate::op::Fact;
-use crate::ops::conv::Geometry;
+use crate::ops::conv::{Geometry, axes_of};
 
 /// Strides and kernels up to this are tried.
 const LARGEST: i64 = 16;
@@ -14,15 +16,16 @@ const LARGEST: i64 = 16;
 impl Patient<'_> {
     pub(super) fn of_transposed(&self) -> Vec<Help> {
         let target = &self.nodes[self.target];
-        let Ok(geometry) = Geometry::new(&mut AttrReader::new(&target.attrs)) else {
+        let Some(geometry) = geometry_of(target) else {
             return Vec::new();
         };
         let own = self.name(self.target);
         let mut mends = Vec::new();
         mends.extend(self.strides(self.target, &geometry, &format!("in {own}")));
-        let forward = self.maker(self.target, 2, |node| node.def.name == "Conv2D");
+        let is_forward = |node: &Node| axes_of(Pass::Forward, node.def.name).is_some();
+        let forward = self.maker(self.target, 2, is_forward);
         if let Some(forward) = forward
-            && let Ok(geometry) = Geometry::new(&mut AttrReader::new(&self.nodes[forward].attrs))
+            && let Some(geometry) = geometry_of(&self.nodes[forward])
         {
             let name = self.name(forward);
             mends.extend(self.strides(
@@ -40,21 +43,35 @@ impl Patient<'_> {
         mends
     }
 
-    /// The nearest other stride with which it fits, of one axis or of both.
+    /// The nearest other stride with which it fits, of one axis or of all.
     fn strides(&self, node: usize, geometry: &Geometry, place: &str) -> Option<Help> {
-        let [height, width] = geometry.strides[..] else {
-            return None;
+        let own = geometry.strides.as_slice();
+        let one = (0..own.len()).flat_map(|axis| {
+            nearest(own[axis]).map(move |stride| {
+                let mut strides = own.to_vec();
+                strides[axis] = stride;
+                strides
+            })
+        });
+        let alike = nearest(own[0]).map(|stride| vec![stride; own.len()]);
+        // Of three axes those would be thousands.
+        let pair = if let [height, width] = *own {
+            Some((height, width))
+        } else {
+            None
         };
-        let both = nearest(height).map(|stride| [stride, stride]);
-        let one = nearest(height)
-            .map(|stride| [stride, width])
-            .chain(nearest(width).map(|stride| [height, stride]));
-        let all =
-            nearest(height).flat_map(|height| nearest(width).map(move |width| [height, width]));
-        one.chain(both).chain(all).find_map(|strides| {
-            let text = match strides {
-                [height, width] if height == width => format!("stride {height} {place}"),
-                [height, width] => format!("strides {height} and {width} {place}"),
+        let all = pair.into_iter().flat_map(|(height, width)| {
+            nearest(height)
+                .flat_map(move |height| nearest(width).map(move |width| vec![height, width]))
+        });
+        one.chain(alike).chain(all).find_map(|strides| {
+            let words: Vec<_> = strides.iter().map(i64::to_string).collect();
+            let text = match words.as_slice() {
+                [first, rest @ ..] if rest.iter().all(|word| word == first) => {
+                    format!("stride {first} {place}")
+                }
+                [before @ .., last] => format!("strides {} and {last} {place}", before.join(", ")),
+                [] => return None,
             };
             let all = AttrValue::Ints(geometry.format.arrange(1, 1, &strides));
             self.try_out(text, &[Change::Attr(node, "strides", all)])
@@ -71,12 +88,14 @@ impl Patient<'_> {
 
     fn kernel(&self, own: &str) -> Option<Help> {
         let filter = self.fact(self.target, 1);
-        let dims = filter.shape.dims().filter(|dims| dims.len() == 4)?;
+        let dims = filter.shape.dims()?;
+        let axes = dims.len().checked_sub(2)?;
         nearest(dims[0].known()?).find_map(|kernel| {
-            let kernels = [Dim::Known(kernel), Dim::Known(kernel)];
-            let shape = Shape::new([&kernels[..], &dims[2..]].concat());
+            let kernels = vec![Dim::Known(kernel); axes];
+            let shape = Shape::new([&kernels[..], &dims[axes..]].concat());
             let change = Change::Input(self.target, 1, Fact::new(filter.dtype, shape));
-            self.try_out(format!("a kernel of {kernel}x{kernel} in {own}"), &[change])
+            let kernel = vec![kernel.to_string(); axes].join("x");
+            self.try_out(format!("a kernel of {kernel} in {own}"), &[change])
         })
     }
 
@@ -90,7 +109,7 @@ impl Patient<'_> {
         let before = geometry.wanted(sizes, filter, value).ok()?;
         let mut wanted = before.clone();
         let mut changed = Vec::new();
-        for (axis, kernel) in filter[..2].iter().enumerate() {
+        for (axis, kernel) in filter[..geometry.strides.len()].iter().enumerate() {
             let place = geometry.format.spatial_axis(axis);
             let window = geometry.window(axis, kernel).ok()?;
             let (low, high) = window.input_bounds(&value[place]).ok()?;
@@ -116,6 +135,15 @@ impl Patient<'_> {
         let fact = Fact::vector_value(sizes.dtype, wanted);
         self.try_out(text, &[Change::Input(self.target, 0, fact)])
     }
+}
+
+/// The geometry of a convolution that goes forward or back to its input.
+fn geometry_of(node: &Node) -> Option<Geometry> {
+    let passes = [Pass::Forward, Pass::BackpropInput];
+    let axes = passes
+        .into_iter()
+        .find_map(|pass| axes_of(pass, node.def.name))?;
+    Geometry::new(&mut AttrReader::new(&node.attrs), axes).ok()
 }
 
 /// The sizes to try instead of one, the nearest first.

@@ -1,11 +1,13 @@
 //! Mends of ops that join tensors whose sizes do not agree: another `output_shape` before, a crop, an
 //! input padded to a multiple.
 
+use tconv_kernels::conv::Pass;
 use tconv_shape::{Condition, Dim, Shape, Verdict};
 
 use super::{Change, Patient};
 use crate::diagnostic::Help;
 use crate::op::Fact;
+use crate::ops::conv::axes_of;
 use crate::proof::Proof;
 
 impl Patient<'_> {
@@ -37,9 +39,13 @@ impl Patient<'_> {
 
     /// The axes on which `of` may be cut or grown to `to`: those of an image.
     fn differing(&self, a: &[Dim], b: &[Dim]) -> Vec<usize> {
-        let is_spatial =
-            |&axis: &usize| matches!(self.words.format.as_bytes().get(axis), Some(b'H' | b'W'));
-        (0..4)
+        let is_spatial = |&axis: &usize| {
+            matches!(
+                self.words.format.as_bytes().get(axis),
+                Some(b'D' | b'H' | b'W')
+            )
+        };
+        (0..a.len().min(b.len()))
             .filter(is_spatial)
             .filter(|&axis| a[axis] != b[axis])
             .collect()
@@ -49,7 +55,7 @@ impl Patient<'_> {
     fn decoder(&self, of: usize, to: usize) -> Option<Help> {
         let (a, b) = self.pair(of, to)?;
         let made = self.maker(self.target, of, |node| {
-            node.def.name == "Conv2DBackpropInput"
+            axes_of(Pass::BackpropInput, node.def.name).is_some()
         })?;
         let dims = self.nodes[made].facts[0].shape.dims()?;
         let mut wanted = dims.to_vec();
@@ -91,7 +97,7 @@ impl Patient<'_> {
         let fact = Fact::new(self.fact(self.target, of).dtype, Shape::new(dims.clone()));
         let (id, _) = self.nodes[self.target].inputs[of];
         let text = format!(
-            "{} cut to {} by array::slice",
+            "{} cut to {} by slice",
             self.name(id),
             self.words.say(|words| words.shape(&dims))
         );
@@ -130,7 +136,7 @@ impl Patient<'_> {
         }
         let names: Vec<String> = changes.iter().map(|(node, _)| self.name(*node)).collect();
         let text = format!(
-            "{} padded (array::pad) so that {}",
+            "{} padded (pad) so that {}",
             names.join(" and "),
             multiples(&said)
         );

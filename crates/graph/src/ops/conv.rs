@@ -1,4 +1,5 @@
-//! `Conv2D`, `Conv2DBackpropInput` (that is `conv2d_transpose`), `Conv2DBackpropFilter`.
+//! `Conv2D`, `Conv2DBackpropInput` (that is `conv2d_transpose`), `Conv2DBackpropFilter`, and those of three
+//! axes. One axis is two of which the first has size 1, as in TensorFlow.
 //!
 //! All three speak of one forward convolution: of its input, its filter and its output. An op is given
 //! two of these and computes the third, and so are its gradients.
@@ -10,7 +11,7 @@ use tconv_kernels::conv::{self as kernels, Pass};
 use tconv_tensor::{DType, Tensor};
 
 use crate::attrs::AttrReader;
-use crate::op::{FLOATS, Fact, Op, OpDef};
+use crate::op::{FLOATS, Fact, INDICES, Op, OpDef};
 use tconv_shape::ConvShape;
 
 use crate::need::Need;
@@ -22,9 +23,12 @@ mod explain;
 mod geometry;
 mod groups;
 mod needs;
+mod one_axis;
 
 pub use build::{
-    ConvBuilder, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose,
+    ConvBuilder, Sizes, conv1d, conv1d_backprop_filter, conv1d_backprop_input, conv1d_transpose,
+    conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose, conv3d,
+    conv3d_backprop_filter, conv3d_backprop_input, conv3d_transpose,
 };
 pub use compute::Convolved;
 pub(crate) use geometry::Geometry;
@@ -42,7 +46,7 @@ pub(crate) static CONV_2D: OpDef = OpDef {
     inputs: &[("input", "T"), ("filter", "T")],
     types: &[("T", DTYPES)],
     stateful: false,
-    make: |attrs| Ok(Arc::new(Conv::new(Pass::Forward, attrs)?)),
+    make: |attrs| Ok(Arc::new(Conv::new(Pass::Forward, attrs, 2)?)),
 };
 
 pub(crate) static CONV_2D_BACKPROP_INPUT: OpDef = OpDef {
@@ -54,7 +58,7 @@ pub(crate) static CONV_2D_BACKPROP_INPUT: OpDef = OpDef {
     ],
     types: &[("T", DTYPES)],
     stateful: false,
-    make: |attrs| Ok(Arc::new(Conv::new(Pass::BackpropInput, attrs)?)),
+    make: |attrs| Ok(Arc::new(Conv::new(Pass::BackpropInput, attrs, 2)?)),
 };
 
 pub(crate) static CONV_2D_BACKPROP_FILTER: OpDef = OpDef {
@@ -66,8 +70,57 @@ pub(crate) static CONV_2D_BACKPROP_FILTER: OpDef = OpDef {
     ],
     types: &[("T", FLOATS)],
     stateful: false,
-    make: |attrs| Ok(Arc::new(Conv::new(Pass::BackpropFilter, attrs)?)),
+    make: |attrs| Ok(Arc::new(Conv::new(Pass::BackpropFilter, attrs, 2)?)),
 };
+
+pub(crate) static CONV_3D: OpDef = OpDef {
+    name: "Conv3D",
+    inputs: &[("input", "T"), ("filter", "T")],
+    types: &[("T", FLOATS)],
+    stateful: false,
+    make: |attrs| Ok(Arc::new(Conv::new(Pass::Forward, attrs, 3)?)),
+};
+
+pub(crate) static CONV_3D_BACKPROP_INPUT: OpDef = OpDef {
+    name: "Conv3DBackpropInputV2",
+    inputs: &[
+        ("input_sizes", "Tshape"),
+        ("filter", "T"),
+        ("out_backprop", "T"),
+    ],
+    types: &[("T", FLOATS), ("Tshape", INDICES)],
+    stateful: false,
+    make: |attrs| Ok(Arc::new(Conv::new(Pass::BackpropInput, attrs, 3)?)),
+};
+
+pub(crate) static CONV_3D_BACKPROP_FILTER: OpDef = OpDef {
+    name: "Conv3DBackpropFilterV2",
+    inputs: &[
+        ("input", "T"),
+        ("filter_sizes", "int32"),
+        ("out_backprop", "T"),
+    ],
+    types: &[("T", FLOATS)],
+    stateful: false,
+    make: |attrs| Ok(Arc::new(Conv::new(Pass::BackpropFilter, attrs, 3)?)),
+};
+
+/// The op of a pass over so many axes: 3, or 2 for fewer.
+pub(crate) fn def(pass: Pass, axes: usize) -> &'static OpDef {
+    match (pass, axes) {
+        (Pass::Forward, 3) => &CONV_3D,
+        (Pass::BackpropInput, 3) => &CONV_3D_BACKPROP_INPUT,
+        (Pass::BackpropFilter, 3) => &CONV_3D_BACKPROP_FILTER,
+        (Pass::Forward, _) => &CONV_2D,
+        (Pass::BackpropInput, _) => &CONV_2D_BACKPROP_INPUT,
+        (Pass::BackpropFilter, _) => &CONV_2D_BACKPROP_FILTER,
+    }
+}
+
+/// How many axes an op of this pass has; `None` for another op.
+pub(crate) fn axes_of(pass: Pass, op: &str) -> Option<usize> {
+    [2, 3].into_iter().find(|&axes| def(pass, axes).name == op)
+}
 
 struct Conv {
     pass: Pass,
@@ -75,8 +128,8 @@ struct Conv {
 }
 
 impl Conv {
-    fn new(pass: Pass, attrs: &mut AttrReader) -> Result<Conv> {
-        let geometry = Geometry::new(attrs)?;
+    fn new(pass: Pass, attrs: &mut AttrReader, axes: usize) -> Result<Conv> {
+        let geometry = Geometry::new(attrs, axes)?;
         Ok(Conv { pass, geometry })
     }
 
@@ -203,40 +256,45 @@ impl Op for Conv {
         let Some(dy) = &dy[0] else {
             return Ok(vec![None; node.inputs().len()]);
         };
-        let like = |op: &str, inputs: [&Output; 3]| {
-            let inputs = inputs.into_iter().take(if op == "Conv2D" { 2 } else { 3 });
+        let mut attrs = node.attrs().clone();
+        // The dtype of this op's sizes; those below are int32.
+        attrs.remove("Tshape");
+        let like = |pass: Pass, inputs: &[&Output]| {
             node.graph()
-                .add(op)
-                .inputs(inputs)
-                .attrs(node.attrs().clone())
+                .add(def(pass, self.geometry.spatial()).name)
+                .inputs(inputs.iter().copied())
+                .attrs(attrs.clone())
                 .output()
                 .map(Some)
         };
         let (a, b) = (node.input(0), node.input(1));
         match self.pass {
             Pass::Forward => Ok(vec![
-                like("Conv2DBackpropInput", [&array::shape(&a)?, &b, dy])?,
-                like("Conv2DBackpropFilter", [&a, &array::shape(&b)?, dy])?,
+                like(Pass::BackpropInput, &[&array::shape(&a)?, &b, dy])?,
+                like(Pass::BackpropFilter, &[&a, &array::shape(&b)?, dy])?,
             ]),
             Pass::BackpropInput => {
                 let value = node.input(2);
                 Ok(vec![
                     None,
-                    like("Conv2DBackpropFilter", [dy, &array::shape(&b)?, &value])?,
-                    like("Conv2D", [dy, &b, &b])?,
+                    like(Pass::BackpropFilter, &[dy, &array::shape(&b)?, &value])?,
+                    like(Pass::Forward, &[dy, &b])?,
                 ])
             }
             Pass::BackpropFilter => {
                 let out_backprop = node.input(2);
                 Ok(vec![
                     like(
-                        "Conv2DBackpropInput",
-                        [&array::shape(&a)?, dy, &out_backprop],
+                        Pass::BackpropInput,
+                        &[&array::shape(&a)?, dy, &out_backprop],
                     )?,
                     None,
-                    like("Conv2D", [&a, dy, dy])?,
+                    like(Pass::Forward, &[&a, dy])?,
                 ])
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

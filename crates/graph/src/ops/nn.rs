@@ -8,8 +8,9 @@ mod pool;
 mod tests;
 
 pub use super::conv::{
-    ConvBuilder, Convolved, Sizes, conv2d, conv2d_backprop_filter, conv2d_backprop_input,
-    conv2d_transpose,
+    ConvBuilder, Convolved, Sizes, conv1d, conv1d_backprop_filter, conv1d_backprop_input,
+    conv1d_transpose, conv2d, conv2d_backprop_filter, conv2d_backprop_input, conv2d_transpose,
+    conv3d, conv3d_backprop_filter, conv3d_backprop_input, conv3d_transpose,
 };
 pub(crate) use activation::{LEAKY_RELU, RELU, SIGMOID, SOFTPLUS, TANH};
 pub use activation::{leaky_relu, relu, sigmoid, softplus, tanh};

@@ -1,7 +1,7 @@
 //! `ResourceApplyGradientDescent`, `ResourceApplyMomentum`, `ResourceApplyAdam`: a step of training,
 //! in place.
 
-use std::ops::{Add, Div, Mul, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Sub, SubAssign};
 use std::sync::Arc;
 
 use tconv_kernels::Threads;
@@ -178,7 +178,7 @@ impl Op for Apply {
                 }
                 match (self.rule, variables, scalars.as_slice()) {
                     (Rule::GradientDescent, [var], &[alpha, ..]) => {
-                        let rule = |[var]: [&mut T; 1], g: T| *var = *var - alpha * g;
+                        let rule = |[var]: [&mut T; 1], g: T| *var -= alpha * g;
                         update(threads, [var.make_mut()?], gradient, rule);
                     }
                     (Rule::Momentum, [var, accum], &[lr, ref rest @ ..]) => {
@@ -187,7 +187,7 @@ impl Op for Apply {
                         let nesterov = self.nesterov;
                         update(threads, slots, gradient, |[var, accum]: [&mut T; 2], g| {
                             *accum = *accum * momentum + g;
-                            *var = *var - if nesterov { g * lr + *accum * momentum * lr } else { *accum * lr };
+                            *var -= if nesterov { g * lr + *accum * momentum * lr } else { *accum * lr };
                         });
                     }
                     (
@@ -200,10 +200,10 @@ impl Op for Apply {
                         let slots = [var.make_mut()?, m.make_mut()?, v.make_mut()?];
                         let nesterov = self.nesterov;
                         update(threads, slots, gradient, |[var, m, v]: [&mut T; 3], g| {
-                            *m = *m + (g - *m) * (one - beta1);
-                            *v = *v + (g * g - *v) * (one - beta2);
+                            *m += (g - *m) * (one - beta1);
+                            *v += (g * g - *v) * (one - beta2);
                             let step = if nesterov { g * (one - beta1) + beta1 * *m } else { *m };
-                            *var = *var - step * alpha / (v.root() + epsilon);
+                            *var -= step * alpha / (v.root() + epsilon);
                         });
                     }
                     _ => return Err(missing()),
@@ -221,7 +221,14 @@ impl Op for Apply {
 
 /// An element type that is trained. Those of 16 bits round after each operation, as TensorFlow's do.
 trait Real:
-    Element + Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+    Element
+    + Copy
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + AddAssign
+    + SubAssign
 {
     const ONE: Self;
     fn root(self) -> Self;

@@ -5,25 +5,30 @@ use tconv_shape::{DataFormat, Dim, Padding, Shape, ShapeError};
 use crate::attrs::AttrReader;
 use crate::{Error, Result};
 
-/// Spatial axes of these ops.
-pub(super) const SPATIAL: usize = 2;
-
-/// `data_format`, by default `NHWC`.
-pub(super) fn data_format(attrs: &mut AttrReader) -> Result<DataFormat> {
-    let name = attrs.string_or("data_format", "NHWC")?;
-    DataFormat::parse(&name, SPATIAL)
-        .ok_or_else(|| Error::value(format!("data_format must be NHWC or NCHW, got {name}")))
+/// `data_format` of so many spatial axes, by default the one with the channels last.
+pub(super) fn data_format(attrs: &mut AttrReader, spatial: usize) -> Result<DataFormat> {
+    let last = DataFormat::ChannelsLast.name(spatial);
+    let name = attrs.string_or("data_format", last)?;
+    DataFormat::parse(&name, spatial).ok_or_else(|| {
+        let first = DataFormat::ChannelsFirst.name(spatial);
+        Error::value(format!("data_format must be {last} or {first}, got {name}"))
+    })
 }
 
-/// The values of a list of four for the spatial axes, in their order.
+/// The values for the spatial axes of a list of one for each axis, in their order.
 pub(super) fn spatial(all: &[i64], format: DataFormat) -> Vec<i64> {
-    (0..SPATIAL)
+    (0..all.len() - 2)
         .map(|axis| all[format.spatial_axis(axis)])
         .collect()
 }
 
 /// The padding that these attributes say; `None` where `padding` is no name for one.
-pub(super) fn padding(name: &str, explicit: &[i64], format: DataFormat) -> Result<Option<Padding>> {
+pub(super) fn padding(
+    name: &str,
+    explicit: &[i64],
+    format: DataFormat,
+    spatial: usize,
+) -> Result<Option<Padding>> {
     if name != "EXPLICIT" && !explicit.is_empty() {
         return Err(Error::value(
             "explicit_paddings attribute must be empty if the padding attribute is not EXPLICIT",
@@ -38,20 +43,21 @@ pub(super) fn padding(name: &str, explicit: &[i64], format: DataFormat) -> Resul
         "EXPLICIT" => {}
         _ => return Ok(None),
     }
-    if explicit.len() != 2 * (SPATIAL + 2) {
+    if explicit.len() != 2 * (spatial + 2) {
         return Err(Error::value(format!(
-            "explicit_paddings attribute must contain 8 values, but got: {}",
+            "explicit_paddings attribute must contain {} values, but got: {}",
+            2 * (spatial + 2),
             explicit.len()
         )));
     }
     let help = || {
         format!(
             "explicit_paddings are {explicit:?} in {} order",
-            format.name(SPATIAL)
+            format.name(spatial)
         )
     };
     let pair = |axis: usize| (explicit[2 * axis], explicit[2 * axis + 1]);
-    if pair(0) != (0, 0) || pair(format.channel_axis(SPATIAL)) != (0, 0) {
+    if pair(0) != (0, 0) || pair(format.channel_axis(spatial)) != (0, 0) {
         let message = "Nonzero explicit padding in the batch or depth dimensions is not supported";
         return Err(Error::value(message).help(help()));
     }
@@ -59,20 +65,20 @@ pub(super) fn padding(name: &str, explicit: &[i64], format: DataFormat) -> Resul
         let message = "All elements of explicit_paddings must be nonnegative";
         return Err(Error::value(message).help(help()));
     }
-    let pads = (0..SPATIAL)
+    let pads = (0..spatial)
         .map(|axis| pair(format.spatial_axis(axis)))
         .collect();
     Ok(Some(Padding::Explicit(pads)))
 }
 
-/// A shape of four axes, each unknown where it is not known.
-pub(super) fn four(what: &str, shape: &Shape) -> Result<Vec<Dim>> {
-    let unknown = Shape::of_rank(SPATIAL + 2, what);
+/// A shape of so many axes, each unknown where it is not known.
+pub(super) fn ranked(what: &str, shape: &Shape, axes: usize) -> Result<Vec<Dim>> {
+    let unknown = Shape::of_rank(axes, what);
     let dims = shape.dims().or(unknown.dims()).unwrap_or_default();
     match dims.len() {
-        rank if rank == SPATIAL + 2 => Ok(dims.to_vec()),
+        rank if rank == axes => Ok(dims.to_vec()),
         rank => Err(Error::value(format!(
-            "Shape must be rank 4 but is rank {rank} for the {what}"
+            "Shape must be rank {axes} but is rank {rank} for the {what}"
         ))),
     }
 }

@@ -1,7 +1,7 @@
 use tconv_tensor::DType;
 
 use crate::operand::number;
-use crate::{Error, Graph, Location, Operand, Output, Result, location};
+use crate::{Error, Graph, Location, Operand, Output, Result, location, math};
 
 /// Values from a normal distribution of mean 0 and standard deviation 1, or what the builder says
 /// (`tf.random_normal`). `shape` is a list of sizes or a tensor.
@@ -89,7 +89,7 @@ impl<'a> Node<'a> {
                 "Value passed to parameter 'dtype' has DataType {} not in list of allowed values: float16, bfloat16, float32, float64",
                 self.dtype
             ))
-            .help("draw floating numbers and convert them with math::cast"));
+            .help("draw floating numbers and convert them with cast"));
         }
         self.graph
             .constant_named(name, number(value, Some(self.dtype))?)
@@ -216,6 +216,9 @@ impl Uniform<'_> {
             let min = node.constant("min", self.minval.unwrap_or(0.0))?;
             let max = node.constant("max", self.maxval.unwrap_or(1.0))?;
             let values = node.random(&shape)?;
+            if self.minval.is_none() {
+                return math::multiply(&values, &max);
+            }
             let range = node
                 .graph
                 .add("Sub")

@@ -255,7 +255,7 @@ fn unfed(node: &Node) -> Error {
         node.name
     ))
     .help(format!(
-        "pass feed![{} => value] to Session::run_with",
+        "feed one: feed_dict={{{0}: value}} in Python, feed![{0} => value] in Rust",
         node.name
     ))
     .at(&node.name, node.def.name, Vec::new())

@@ -69,7 +69,7 @@ impl Conv2dTranspose {
         if let Padding::Explicit(pads) = &self.padding {
             return Err(
                 Error::value(format!("padding must be either VALID or SAME: {pads:?}"))
-                    .help("nn::conv2d_transpose takes any padding and is told its output_shape"),
+                    .help("conv2d_transpose of nn takes any padding and is told its output_shape"),
             );
         }
         let kernel = kernel_size(&self.kernel)?;

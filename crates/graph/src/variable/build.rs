@@ -72,11 +72,11 @@ impl VariableBuilder<'_> {
             (Some(_), Reuse::No) => Err(Error::value(format!(
                 "Variable {name} already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in VarScope?"
             ))
-            .help("Graph::variable_scope_reuse opens a scope in which get_variable gives what is there")),
+            .help("a variable scope that reuses gives what is there")),
             (None, Reuse::Yes) => Err(Error::value(format!(
                 "Variable {name} does not exist, or was not created with tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in VarScope?"
             ))
-            .help("Graph::variable_scope_reuse with Reuse::Auto makes the variables that are not there")),
+            .help("a variable scope that reuses automatically makes the variables that are not there")),
             (Some(variable), _) => self.matching(variable, dtype),
             (None, _) => {
                 let made = self.make(&name, dtype)?;

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tconv._missing import refuser
 from tconv._tconv import Variable, VariableScope
 from tconv.contrib.arg_scope import add_arg_scope, arg_scope, current_arg_scope, has_arg_scope
 from tconv.tf1.ops import GraphKeys, add_to_collection, get_collection
@@ -110,3 +111,6 @@ def model_variable(name: str, shape: Any = None, dtype: Any = None, initializer:
     made = get_variable(name, shape, dtype, initializer, **options)
     add_model_variable(made)
     return made
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.contrib.framework", globals())

@@ -7,8 +7,10 @@ there are no biases.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import math
+from typing import TYPE_CHECKING, Any, Callable
 
+from tconv._missing import refuser
 from tconv import _tconv
 from tconv._tconv import Initializer, Tensor
 from tconv.contrib.arg_scope import add_arg_scope
@@ -270,7 +272,7 @@ def _pool2d(
 
     inputs = tensor(inputs)
     with graph_of(inputs).name_scope(scope or default):
-        made = _tconv.pool(kind, inputs, four(kernel_size), four(stride), padding, data_format, None)
+        made = _tconv.pool(kind, inputs, four(kernel_size), four(stride), padding, data_format, kind)
     add_to_collections(outputs_collections or [], made)
     return made
 
@@ -309,15 +311,13 @@ def avg_pool2d(
 def flatten(inputs: Value, outputs_collections: Any = None, scope: str | None = None) -> Tensor:
     """All axes but the first made one."""
     inputs = tensor(inputs)
-    with graph_of(inputs).name_scope(scope or "Flatten"):
-        rest = inputs.shape.as_list()[1:]
+    graph, rest = graph_of(inputs), inputs.shape.as_list()[1:]
+    with graph.name_scope(scope or "Flatten"), graph.name_scope("flatten"):
         if None in rest:
-            made = array_ops.reshape(inputs, [array_ops.shape(inputs)[0], -1])
+            shape: Value = [array_ops.shape(inputs)[0], -1]
         else:
-            size = 1
-            for one in rest:
-                size *= one  # type: ignore[operator]
-            made = array_ops.reshape(inputs, [-1, size])
+            shape = tensor([-1, math.prod(size or 0 for size in rest)])
+        made = array_ops.reshape(inputs, shape)
     add_to_collections(outputs_collections or [], made)
     return made
 
@@ -352,3 +352,6 @@ def stack(inputs: Value, layer: Callable[..., Tensor], stack_args: Any, **kwargs
 
 convolution = convolution2d = conv2d
 convolution2d_transpose = conv2d_transpose
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.contrib.layers", globals())

@@ -1,5 +1,8 @@
 """TF-Slim: layers that make their own variables, `arg_scope`, and lists of variables."""
 
+from typing import TYPE_CHECKING
+
+from tconv._missing import refuser
 from tconv.contrib.framework import (
     add_arg_scope,
     add_model_variable,
@@ -75,3 +78,6 @@ __all__ = [
     "xavier_initializer",
     "xavier_initializer_conv2d",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("slim", globals())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import numpy as np
+
 from tconv._tconv import Graph, Operation, Tensor, apply, convert_to_tensor, get_default_graph
 
 Value = Any
@@ -46,6 +48,11 @@ def graph_of(*values: Value) -> Graph:
         if isinstance(graph, Graph):
             return graph
     return get_default_graph()
+
+
+def as_sizes(value: Value) -> Value:
+    """A shape that is given to an op; one without axes, `[]`, is integers too."""
+    return np.zeros(0, "int32") if isinstance(value, (list, tuple)) and not value else value
 
 
 def tensor(value: Value, dtype: Any = None, name: str | None = None) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from tconv import _tconv
 from tconv._tconv import DType, Tensor, TensorShape
 from tconv.tf1 import dtypes
-from tconv.tf1._node import Value, either, graph_of, needed, node, tensor
+from tconv.tf1._node import Value, as_sizes, either, graph_of, needed, node, tensor
 
 __all__ = [
     "concat",
@@ -94,7 +94,7 @@ def reshape(tensor: Value, shape: Value, name: str | None = None) -> Tensor:
     Raises:
       ValueError: the numbers of elements differ.
     """
-    return node("Reshape", tensor, shape, name=name)
+    return node("Reshape", tensor, as_sizes(shape), name=name)
 
 
 def expand_dims(input: Value, axis: Any = None, name: str | None = None, dim: Any = None) -> Tensor:
@@ -226,55 +226,60 @@ def invert_permutation(x: Value, name: str | None = None) -> Tensor:
 
 def fill(dims: Value, value: Value, name: str | None = None) -> Tensor:
     """A tensor of shape `dims`, all of one value."""
-    return _tconv.fill(dims, value, name)
+    return _tconv.fill(as_sizes(dims), value, name)
 
 
-def _filled(value: int, shape: Any, dtype: Any, name: str | None, default: str) -> Tensor:
+def _filled(dims: Tensor, value: int, dtype: DType, scope: str) -> Tensor:
+    number = _tconv.constant(dtype.as_numpy_dtype(value), dtype, name="Const")
+    return node("Fill", dims, number, name=scope)
+
+
+def _full(value: int, shape: Any, dtype: Any, name: str) -> Tensor:
     dtype = _tconv.as_dtype(dtype)
-    number = dtype.as_numpy_dtype(value)
+    sizes: list[int | None] | None = None
     if not isinstance(shape, Tensor):
         try:
             sizes = TensorShape(shape).as_list()
         except (TypeError, ValueError):
-            sizes = [None]
-        if None not in sizes and math.prod(sizes) < _LARGEST_CONSTANT:  # type: ignore[arg-type]
-            return _tconv.constant(number, dtype, sizes, name or default)
-        if None not in sizes:
-            shape = np.array(sizes, "int32")
+            # A list with tensors in it.
+            pass
+    if sizes is not None and math.prod(size or 0 for size in sizes) < _LARGEST_CONSTANT and None not in sizes:
+        return _tconv.constant(dtype.as_numpy_dtype(value), dtype, sizes, name)
     # The scope's name, with its last "/", is the name of the node that fills.
-    with graph_of(shape).name_scope(name or default) as scope:
-        dims = tensor(shape, dtypes.int32 if not isinstance(shape, Tensor) else None, "shape_as_tensor")
-        return node("Fill", dims, _tconv.constant(number, dtype, name="Const"), name=scope)
+    with graph_of(shape).name_scope(name) as scope:
+        if sizes is not None and None not in sizes:
+            shape = np.array(sizes, "int32")
+        return _filled(tensor(shape, None, "shape_as_tensor"), value, dtype, scope)
 
 
 def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layout: Any = None) -> Tensor:
     """A tensor of zeros."""
-    return _filled(0, shape, dtype, name, "zeros")
+    return _full(0, shape, dtype, name or "zeros")
 
 
 def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layout: Any = None) -> Tensor:
     """A tensor of ones."""
-    return _filled(1, shape, dtype, name, "ones")
+    return _full(1, shape, dtype, name or "ones")
 
 
-def _like(make: Any, tensor_: Value, dtype: Any, name: str) -> Tensor:
-    tensor_ = tensor(tensor_)
-    sizes = _known(tensor_)
-    if sizes is None:
-        with graph_of(tensor_).name_scope(name):
-            sizes = shape(tensor_)
-    made: Tensor = make(sizes, dtype or tensor_.dtype, name)
-    return made
+def _like(value: int, like: Value, dtype: Any, name: str) -> Tensor:
+    like = tensor(like)
+    dtype = _tconv.as_dtype(dtype or like.dtype)
+    sizes = _known(like)
+    if sizes is not None:
+        return _full(value, sizes, dtype, name)
+    with graph_of(like).name_scope(name) as scope:
+        return _filled(shape(like), value, dtype, scope)
 
 
 def zeros_like(tensor: Value, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Tensor:
     """Zeros in the shape of a tensor."""
-    return _like(zeros, tensor, dtype, name or "zeros_like")
+    return _like(0, tensor, dtype, name or "zeros_like")
 
 
 def ones_like(tensor: Value, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Tensor:
     """Ones in the shape of a tensor."""
-    return _like(ones, tensor, dtype, name or "ones_like")
+    return _like(1, tensor, dtype, name or "ones_like")
 
 
 def where(condition: Value, x: Value = None, y: Value = None, name: str | None = None) -> Tensor:

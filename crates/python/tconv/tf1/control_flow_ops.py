@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from tconv import _tconv
@@ -19,7 +20,7 @@ __all__ = [
 def _flatten(structure: Any) -> list[Any]:
     if isinstance(structure, dict):
         structure = [structure[key] for key in sorted(structure)]
-    if isinstance(structure, (list, tuple)):
+    if isinstance(structure, (list, builtins.tuple)):
         return [leaf for part in structure for leaf in _flatten(part)]
     return [structure]
 

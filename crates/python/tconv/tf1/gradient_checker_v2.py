@@ -1,4 +1,4 @@
-"""Gradients against finite differences, for functions: TensorFlow 2's `tf.test.compute_gradient`."""
+"""`gradient_checker` for functions: of TensorFlow 2, whose Jacobians have a row for each element of y."""
 
 from __future__ import annotations
 
@@ -6,45 +6,49 @@ from typing import Any, Callable
 
 import numpy as np
 
-from tconv._tconv import Graph, Session, Tensor
+from tconv._tconv import Tensor, convert_to_tensor
 from tconv.tf1 import array_ops
-from tconv.tf1.gradient_checker import compute_gradient as _compute_gradient
-from tconv.tf1.ops import get_default_session
+from tconv.tf1.gradient_checker import Array, check_floating, max_gap, numeric, session_for, theoretical, upstream
+from tconv.tf1.gradients_impl import gradients
+
+__all__ = ["compute_gradient", "max_error"]
 
 
-def compute_gradient(f: Callable[..., Tensor], x: Any, delta: float | None = None) -> tuple[Any, Any]:
-    """The gradients of `f` at the arguments `x`, by the graph and by finite differences.
+def compute_gradient(
+    f: Callable[..., Tensor], x: Any, delta: float | None = None
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """The theoretical and the numeric Jacobians of `f(*x)` by each of `x`, a list of values.
 
-    The answer is two tuples with a matrix for each argument: a row for each element of `f(*x)`, a column for each of the
-    argument.
+    `delta` says how far each element is moved, to either side: 1/1024 where it is None.
+
+    Raises:
+      ValueError: `x` is no list or tuple, or has nothing in it.
     """
-    if not isinstance(x, (list, tuple)):
+    if not isinstance(x, (list, tuple)) or not x:
         raise ValueError(
             f"`x` must be a list or tuple of values convertible to a Tensor (arguments to `f`), not a {type(x)}"
         )
-    session = get_default_session()
-    tensors = [one for one in x if isinstance(one, Tensor)]
-    if tensors:
-        session = session or Session(graph=tensors[0].graph)
-    values = [session.run(one) if isinstance(one, Tensor) else np.asarray(one) for one in x]  # type: ignore[union-attr]
-    # Python's numbers are float32, as in TensorFlow.
-    values = [
-        value.astype("float32") if value.dtype == float and not hasattr(given, "dtype") else value
-        for given, value in zip(x, values)
-    ]
-    with Graph().as_default() if not tensors else tensors[0].graph.as_default():
-        arguments = [array_ops.placeholder(value.dtype, value.shape) for value in values]
-        y = f(*arguments)
-        feeds = dict(zip(arguments, values))
-        with Session(graph=y.graph).as_default() as own:
-            shape = own.run(y, feeds).shape
-            pairs = [
-                _compute_gradient(argument, value.shape, y, shape, value, delta or 1.0 / 1024, None, feeds)
-                for argument, value in zip(arguments, values)
-            ]
-    return tuple(pair[0].T for pair in pairs), tuple(pair[1].T for pair in pairs)
+    delta = 1.0 / 1024 if delta is None else delta
+    given = [convert_to_tensor(value) for value in x]
+    values = session_for(given[0]).run(given)
+    with given[0].graph.as_default():
+        xs = [array_ops.placeholder(tensor.dtype, shape=np.shape(value)) for tensor, value in zip(given, values)]
+        y = convert_to_tensor(f(*xs))
+    check_floating(*xs, y)
+    session, feeds = session_for(y), dict(zip(xs, values))
+    y_shape = np.shape(session.run(y, feeds))
+    dy = upstream(y, y_shape)
+    with y.graph.as_default():
+        found = gradients(y, xs, array_ops.identity(dy))
+    pairs = []
+    for x_, dx in zip(xs, found):
+        by_differences = numeric(session, x_, y, feeds, delta)
+        # Where y does not depend on x the gradient is zero.
+        by_gradient = np.zeros_like(by_differences) if dx is None else theoretical(session, x_, dx, dy, y_shape, feeds)
+        pairs.append((by_gradient.T, by_differences.T))
+    return tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
 
 
 def max_error(grad1: Any, grad2: Any) -> float:
-    """The largest difference of two lists of matrices."""
-    return max((float(np.fabs(one - other).max()) for one, other in zip(grad1, grad2) if one.size), default=0.0)
+    """The greatest difference between the arrays of two lists."""
+    return max_gap(zip(grad1, grad2))

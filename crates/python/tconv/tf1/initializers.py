@@ -1,5 +1,8 @@
 """`tf.initializers`: the initializers by their short names."""
 
+from typing import TYPE_CHECKING
+
+from tconv._missing import refuser
 from tconv.tf1.init_ops import constant_initializer as constant
 from tconv.tf1.init_ops import glorot_normal_initializer as glorot_normal
 from tconv.tf1.init_ops import glorot_uniform_initializer as glorot_uniform
@@ -32,3 +35,6 @@ __all__ = [
     "variance_scaling",
     "zeros",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.initializers", globals())

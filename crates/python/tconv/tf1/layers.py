@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
+from tconv._missing import refuser
 from tconv import _tconv
 from tconv._tconv import Tensor
 from tconv.tf1 import array_ops, init_ops, math_ops, nn_ops
@@ -108,7 +109,7 @@ def _pool(
         return [1, *pair, 1] if layout == "NHWC" else [1, 1, *pair]
 
     with _tconv.get_default_graph().name_scope(name or default):
-        return _tconv.pool(kind, inputs, four(size), four(strides), padding.upper(), layout, None)
+        return _tconv.pool(kind, inputs, four(size), four(strides), padding.upper(), layout, kind)
 
 
 def max_pooling2d(
@@ -138,3 +139,6 @@ def average_pooling2d(
 def _no_extras(layer: str, *extras: Any) -> None:
     if any(extra is not None for extra in extras):
         raise NotImplementedError(f"tf.layers.{layer}: tconv has neither regularizers nor constraints")
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.layers", globals())

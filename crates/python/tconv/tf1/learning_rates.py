@@ -18,11 +18,11 @@ def exponential_decay(
     name: str | None = None,
 ) -> Tensor:
     """`learning_rate * decay_rate ** (global_step / decay_steps)`; with `staircase` of whole numbers of decays."""
-    with graph_of(global_step).name_scope(name or "ExponentialDecay"):
-        rate = tensor(learning_rate, name="learning_rate")
+    with graph_of(global_step).name_scope(name or "ExponentialDecay") as scope:
+        rate = tensor(learning_rate, name="initial_learning_rate")
         step, steps = math_ops.cast(global_step, rate.dtype), math_ops.cast(decay_steps, rate.dtype)
         decays = math_ops.floordiv(step, steps) if staircase else math_ops.div(step, steps)
-        return rate * math_ops.pow(math_ops.cast(decay_rate, rate.dtype), decays)
+        return math_ops.multiply(rate, math_ops.pow(math_ops.cast(decay_rate, rate.dtype), decays), scope)
 
 
 def polynomial_decay(
@@ -41,11 +41,13 @@ def polynomial_decay(
     """
     if cycle:
         raise NotImplementedError("polynomial_decay: tconv has no cycle")
-    with graph_of(global_step).name_scope(name or "PolynomialDecay"):
+    with graph_of(global_step).name_scope(name or "PolynomialDecay") as scope:
         rate = tensor(learning_rate, name="learning_rate")
         end, steps = math_ops.cast(end_learning_rate, rate.dtype), math_ops.cast(decay_steps, rate.dtype)
         step = math_ops.minimum(math_ops.cast(global_step, rate.dtype), steps)
-        return (rate - end) * math_ops.pow(1 - step / steps, math_ops.cast(power, rate.dtype)) + end
+        left = math_ops.subtract(math_ops.cast(1.0, rate.dtype), math_ops.divide(step, steps))
+        scaled = math_ops.multiply(rate - end, math_ops.pow(left, math_ops.cast(power, rate.dtype)))
+        return math_ops.add(scaled, end, scope)
 
 
 def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = None) -> Tensor:

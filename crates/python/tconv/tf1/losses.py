@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tconv._missing import refuser
 from tconv._tconv import Tensor
 from tconv.tf1 import array_ops, math_ops
 from tconv.tf1._node import graph_of, tensor
@@ -34,21 +35,21 @@ def compute_weighted_loss(
     losses = tensor(losses)
     with graph_of(losses).name_scope(scope or "weighted_loss"):
         weights = tensor(weights, losses.dtype if not isinstance(weights, Tensor) else None)
-        weighted = losses * weights
+        weighted = math_ops.multiply(losses, weights)
         if reduction == Reduction.NONE:
             loss = weighted
         else:
             loss = math_ops.reduce_sum(weighted)
-            spread = weights * array_ops.ones_like(losses)
+            spread = math_ops.multiply(weights, array_ops.ones_like(losses))
             if reduction == Reduction.SUM_BY_NONZERO_WEIGHTS:
                 none = math_ops.equal(spread, array_ops.zeros_like(spread))
                 present = array_ops.where(none, array_ops.zeros_like(spread), array_ops.ones_like(spread))
                 # Where no weight counts the sum is 0, and so is the loss.
-                loss = loss / math_ops.maximum(math_ops.reduce_sum(present), tensor(1, losses.dtype))
+                loss = math_ops.divide(loss, math_ops.maximum(math_ops.reduce_sum(present), tensor(1, losses.dtype)))
             elif reduction == Reduction.MEAN:
-                loss = loss / math_ops.reduce_sum(spread)
+                loss = math_ops.divide(loss, math_ops.reduce_sum(spread))
             elif reduction == Reduction.SUM_OVER_BATCH_SIZE:
-                loss = loss / math_ops.cast(array_ops.size(losses), losses.dtype)
+                loss = math_ops.divide(loss, math_ops.cast(array_ops.size(losses), losses.dtype))
             elif reduction != Reduction.SUM:
                 raise ValueError(f"Invalid Reduction Key {reduction}.")
     add_loss(loss, loss_collection)
@@ -113,3 +114,6 @@ def get_total_loss(
     if add_regularization_losses:
         losses = losses + get_collection(GraphKeys.REGULARIZATION_LOSSES, scope)
     return math_ops.add_n(losses, name)
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.losses", globals())

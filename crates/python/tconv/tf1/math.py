@@ -1,5 +1,8 @@
 """`tf.math`."""
 
+from typing import TYPE_CHECKING
+
+from tconv._missing import refuser
 from tconv.tf1.math_ops import (
     abs,
     add,
@@ -67,3 +70,6 @@ __all__ = [
     "tanh",
     "truediv",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.math", globals())

@@ -11,7 +11,7 @@ from typing import Any
 from tconv import _tconv
 from tconv._tconv import Tensor
 from tconv.tf1 import dtypes
-from tconv.tf1._node import Value, either, node, tensor
+from tconv.tf1._node import Value, either, graph_of, node, tensor
 
 __all__ = [
     "abs",
@@ -227,10 +227,11 @@ def _pair(x: Value, y: Value) -> tuple[Tensor, Tensor]:
 
 def truediv(x: Value, y: Value, name: str | None = None) -> Tensor:
     """`x / y`, of integers as float64; the shapes are broadcast."""
-    x, y = _pair(x, y)
-    if x.dtype.is_integer:
-        x, y = cast(x, dtypes.float64), cast(y, dtypes.float64)
-    return node("RealDiv", x, y, name=name or "truediv")
+    with graph_of(x, y).name_scope(name or "truediv") as scope:
+        x, y = _pair(x, y)
+        if x.dtype.is_integer:
+            x, y = cast(x, dtypes.float64), cast(y, dtypes.float64)
+        return node("RealDiv", x, y, name=scope)
 
 
 divide = truediv
@@ -238,25 +239,27 @@ divide = truediv
 
 def floordiv(x: Value, y: Value, name: str | None = None) -> Tensor:
     """`x // y`; the shapes are broadcast."""
-    return node("FloorDiv", x, y, name=name or "floordiv")
+    with graph_of(x, y).name_scope(name or "floordiv") as scope:
+        return node("FloorDiv", *_pair(x, y), name=scope)
 
 
 def div(x: Value, y: Value, name: str | None = None) -> Tensor:
     """`x / y` as Python 2 had it: of integers rounded down; the shapes are broadcast."""
-    x, y = _pair(x, y)
-    return node("FloorDiv" if x.dtype.is_integer else "RealDiv", x, y, name=name or "div")
+    with graph_of(x, y).name_scope(name or "div") as scope:
+        x, y = _pair(x, y)
+        return node("FloorDiv" if x.dtype.is_integer else "RealDiv", x, y, name=scope)
 
 
 def squared_difference(x: Value, y: Value, name: str | None = None) -> Tensor:
     """`(x - y) * (x - y)`; the shapes are broadcast."""
-    with _tconv.get_default_graph().name_scope(name or "SquaredDifference"):
-        return square(subtract(x, y))
+    with graph_of(x, y).name_scope(name or "SquaredDifference") as scope:
+        return square(subtract(*_pair(x, y)), scope)
 
 
 def scalar_mul(scalar: Value, x: Value, name: str | None = None) -> Tensor:
     """A number times a tensor."""
     x = tensor(x)
-    return multiply(tensor(scalar, x.dtype), x, name)
+    return multiply(tensor(scalar, x.dtype, "scalar"), x, name)
 
 
 def add_n(inputs: Any, name: str | None = None) -> Tensor:
@@ -291,11 +294,12 @@ def range(start: Value, limit: Value = None, delta: Value = 1, dtype: Any = None
     """The numbers from `start` up to `limit`, which is left out, in steps of `delta`; of one number: from 0."""
     if limit is None:
         start, limit = 0, start
-    bounds = [tensor(start, dtype), tensor(limit, dtype), tensor(delta, dtype)]
-    # The widest of the three dtypes, as TensorFlow orders them.
-    order = [dtypes.int32, dtypes.int64, dtypes.float32, dtypes.float64]
-    widest = max((bound.dtype for bound in bounds), key=lambda dtype: order.index(dtype) if dtype in order else -1)
-    return node("Range", *(cast(bound, widest) for bound in bounds), name=name)
+    with graph_of(start, limit, delta).name_scope(name) as scope:
+        named = {"start": start, "limit": limit, "delta": delta}
+        bounds = [tensor(bound, dtype, name) for name, bound in named.items()]
+        # The widest of the three dtypes: an int64 among int32.
+        widest = max((bound.dtype for bound in bounds), key=lambda dtype: (dtype.is_floating, dtype.size))
+        return node("Range", *(cast(bound, widest) for bound in bounds), name=scope)
 
 
 def cast(x: Value, dtype: Any, name: str | None = None) -> Tensor:

@@ -1,5 +1,8 @@
 """`tf.nn`."""
 
+from typing import TYPE_CHECKING
+
+from tconv._missing import refuser
 from tconv.tf1.math_ops import sigmoid, tanh
 from tconv.tf1.nn_impl import depthwise_conv2d, separable_conv2d
 from tconv.tf1.nn_ops import (
@@ -57,3 +60,6 @@ __all__ = [
     "tanh",
     "xw_plus_b",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.nn", globals())

@@ -23,7 +23,7 @@ def _stacked(input: Value, spatial: int, build: Callable[[Tensor], Tensor], name
     if rank is None or rank <= spatial + 2:
         return build(input)
     batch = rank - spatial - 1
-    with graph_of(input).name_scope(name):
+    with graph_of(input).name_scope(name or "squeeze_batch_dims"):
         sizes = array_ops.shape(input)
         joined = array_ops.reshape(input, array_ops.concat([[-1], sizes[batch:]], 0))
         made = build(joined)
@@ -49,7 +49,7 @@ def conv1d(
     def build(value: Tensor) -> Tensor:
         return _tconv.conv("conv1d", [value, filters], stride, padding, data_format, dilations, name)
 
-    return _stacked(value, 1, build, name or "conv1d")
+    return _stacked(value, 1, build, name)
 
 
 def conv1d_transpose(
@@ -88,7 +88,7 @@ def conv2d(
     def build(input: Tensor) -> Tensor:
         return _tconv.conv("conv2d", [input, filter], strides, padding, data_format, dilations, name)
 
-    return _stacked(input, 2, build, name or "Conv2D")
+    return _stacked(input, 2, build, name)
 
 
 def conv2d_transpose(
@@ -174,7 +174,7 @@ def conv3d(
     def build(input: Tensor) -> Tensor:
         return _tconv.conv("conv3d", [input, filter], strides, padding, data_format, dilations, name)
 
-    return _stacked(input, 3, build, name or "Conv3D")
+    return _stacked(input, 3, build, name)
 
 
 def conv3d_v2(
@@ -319,7 +319,7 @@ def convolution(
         operands = [input, filter]
         return _tconv.conv(f"conv{spatial}d", operands, strides, padding, layout, dilations, name or "convolution")
 
-    return _stacked(input, spatial, build, name or "convolution")
+    return _stacked(input, spatial, build, name)
 
 
 def conv_transpose(
@@ -365,7 +365,7 @@ def max_pool(
 ) -> Tensor:
     """The largest element of each window of `[batch, height, width, channels]`."""
     value = either("input", value, "value", input)
-    return _tconv.pool("MaxPool", value, ksize, strides, padding, data_format, name)
+    return _tconv.pool("MaxPool", value, ksize, strides, padding, data_format, name or "MaxPool")
 
 
 def avg_pool(
@@ -379,14 +379,14 @@ def avg_pool(
 ) -> Tensor:
     """The mean of each window of `[batch, height, width, channels]`; what is padded does not count."""
     value = either("input", value, "value", input)
-    return _tconv.pool("AvgPool", value, ksize, strides, padding, data_format, name)
+    return _tconv.pool("AvgPool", value, ksize, strides, padding, data_format, name or "AvgPool")
 
 
 def max_pool2d(
     input: Value, ksize: Any, strides: Any, padding: Any, data_format: str = "NHWC", name: str | None = None
 ) -> Tensor:
     """`max_pool` with the argument names of TensorFlow 2."""
-    return max_pool(input, ksize, strides, padding, data_format, name)
+    return max_pool(input, ksize, strides, padding, data_format, name or "MaxPool2d")
 
 
 avg_pool2d = avg_pool
@@ -423,4 +423,5 @@ def softplus(features: Value, name: str | None = None) -> Tensor:
 def xw_plus_b(x: Value, weights: Value, biases: Value, name: str | None = None) -> Tensor:
     """`matmul(x, weights) + biases`."""
     with graph_of(x, weights, biases).name_scope(name or "xw_plus_b") as scope:
+        biases = tensor(biases, name="biases")
         return node("BiasAdd", node("MatMul", x, weights), biases, name=scope)

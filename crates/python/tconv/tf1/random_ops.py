@@ -11,6 +11,7 @@ from typing import Any
 from tconv import _tconv
 from tconv._tconv import Tensor
 from tconv.tf1 import dtypes
+from tconv.tf1._node import as_sizes
 
 __all__ = [
     "random_normal",
@@ -28,7 +29,7 @@ def random_normal(
     name: str | None = None,
 ) -> Tensor:
     """Values of a normal distribution."""
-    return _tconv.random("normal", shape, mean, stddev, dtype, seed, name)
+    return _tconv.random("normal", as_sizes(shape), mean, stddev, dtype, seed, name)
 
 
 def truncated_normal(
@@ -40,7 +41,7 @@ def truncated_normal(
     name: str | None = None,
 ) -> Tensor:
     """Values of a normal distribution, those further than two standard deviations from the mean drawn again."""
-    return _tconv.random("truncated_normal", shape, mean, stddev, dtype, seed, name)
+    return _tconv.random("truncated_normal", as_sizes(shape), mean, stddev, dtype, seed, name)
 
 
 def random_uniform(
@@ -52,5 +53,7 @@ def random_uniform(
     name: str | None = None,
 ) -> Tensor:
     """Values that lie evenly from `minval` up to `maxval` (None: 1), which is left out."""
-    maxval = 1 if maxval is None else maxval
-    return _tconv.random("uniform", shape, minval, maxval, dtype, seed, name)
+    # As in TensorFlow the integers 0 and 1 add no nodes.
+    least = None if isinstance(minval, int) and minval == 0 else minval
+    bound = None if isinstance(maxval, int) and maxval == 1 else maxval
+    return _tconv.random("uniform", as_sizes(shape), least, bound, dtype, seed, name)

@@ -187,7 +187,7 @@ class Saver:
             if name not in values:
                 raise NotFoundError(None, variable.op, f"Key {name} not found in checkpoint")
             if self._reshape:
-                values[name] = values[name].reshape(variable.shape.as_list())
+                values[name] = values[name].reshape([int(size or 0) for size in variable.shape.as_list()])
             if not variable.shape.is_compatible_with(values[name].shape):
                 raise InvalidArgumentError(
                     None,

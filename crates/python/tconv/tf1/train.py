@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from tconv._missing import refuser
 from tconv.tf1.learning_rates import exponential_decay, piecewise_constant, polynomial_decay
 from tconv.tf1.optimizers import AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer, Optimizer
 from tconv.tf1.saver import (
@@ -36,3 +39,6 @@ __all__ = [
     "polynomial_decay",
     "update_checkpoint_state",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = refuser("tf.train", globals())

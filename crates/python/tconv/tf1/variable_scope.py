@@ -6,20 +6,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from tconv import _tconv
-from tconv._tconv import Variable, VariableScope, get_variable_scope
+from tconv._tconv import AUTO_REUSE, Variable, VariableScope, get_variable_scope
 from tconv.tf1 import init_ops
 from tconv.tf1.variables import collect
 
 __all__ = ["AUTO_REUSE", "VariableScope", "get_local_variable", "get_variable", "get_variable_scope", "variable_scope"]
-
-
-class _AutoReuse:
-    def __repr__(self) -> str:
-        return "AUTO_REUSE"
-
-
-AUTO_REUSE: Any = getattr(_tconv, "AUTO_REUSE", None) or _AutoReuse()
-"""As `reuse`: the variable that is there, else a new one."""
 
 
 def get_variable(
@@ -57,10 +48,13 @@ def get_variable(
     return variable
 
 
-def get_local_variable(name: str, *args: Any, collections: Any = None, trainable: bool = False, **options: Any) -> Variable:
+def get_local_variable(
+    name: str, shape: Any = None, dtype: Any = None, initializer: Any = None, collections: Any = None, **options: Any
+) -> Variable:
     """`tf.get_variable` in the collection `local_variables`, not trainable."""
     names = [*(collections or []), "local_variables"]
-    return get_variable(name, *args, collections=names, trainable=False, **options)
+    options = {**options, "collections": names, "trainable": False}
+    return get_variable(name, shape, dtype, initializer, **options)
 
 
 def variable_scope(

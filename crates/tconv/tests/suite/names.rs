@@ -297,6 +297,54 @@ fn optimizer_names() -> Result<()> {
 }
 
 #[test]
+fn one_axis() -> Result<()> {
+    let g = Graph::new();
+    let x = g.placeholder_named::<f32>("x", [2, 6, 3])?;
+    let w = g.placeholder_named::<f32>("w", [2, 3, 4])?;
+    let y = nn::conv1d(&x, &w).strides(2).build()?;
+    let first = g.placeholder_named::<f32>("first", [2, 3, 6])?;
+    let z = nn::conv1d(&first, &w)
+        .strides([1, 1, 2])
+        .padding(Valid)
+        .data_format(DataFormat::ChannelsFirst)
+        .name("c")
+        .build()?;
+    assert_eq!(z.static_shape().to_string(), "(2, 4, 3)");
+    let up = nn::conv1d_transpose(&y, &w, [2, 6, 3]).strides(2).build()?;
+    assert_eq!(up.static_shape().to_string(), "(2, 6, 3)");
+    let batch = y.shape()?.at(0)?;
+    nn::conv1d_transpose(&y, &w, sizes![batch, 6, 3])
+        .strides(2)
+        .build()?;
+    let sizes = g.placeholder_named::<i32>("sizes", [3])?;
+    nn::conv1d_transpose(&y, &w, &sizes)
+        .strides(2)
+        .padding(Valid)
+        .name("up")
+        .build()?;
+    same(&g, "one axis", 0);
+    Ok(())
+}
+
+#[test]
+fn three_axes() -> Result<()> {
+    let g = Graph::new();
+    let x = g.placeholder_named::<f32>("x", [2, 6, 5, 4, 3])?;
+    let w = g.placeholder_named::<f32>("w", [2, 2, 3, 3, 4])?;
+    let y = nn::conv3d(&x, &w).strides([1, 2, 2, 1, 1]).build()?;
+    nn::conv3d_transpose(&y, &w, [2, 6, 5, 4, 3])
+        .strides([2, 2, 1])
+        .build()?;
+    let shape = x.shape()?;
+    nn::conv3d_transpose(&y, &w, &shape)
+        .strides([1, 2, 2, 1, 1])
+        .name("up")
+        .build()?;
+    same(&g, "three axes", 0);
+    Ok(())
+}
+
+#[test]
 fn layers_are_numbered() -> Result<()> {
     let g = Graph::new();
     let x = g.placeholder::<f32>([None, Some(8), Some(8), Some(3)])?;

@@ -1,13 +1,12 @@
 use tconv_kernels::conv::Pass;
 use tconv_shape::{DataFormat, Padding};
 
-use super::{CONV_2D, CONV_2D_BACKPROP_FILTER, CONV_2D_BACKPROP_INPUT};
 use crate::op::OpDef;
 use crate::operand::apply;
 use crate::{Attrs, Error, Location, Operand, Output, Result, location};
 
-/// Strides or dilations in every form that TensorFlow takes: one number for all axes, one for each
-/// spatial axis, or all four in the data format's order.
+/// Strides or dilations in every form that TensorFlow takes: one number for all spatial axes, one for each
+/// of them, or one for each axis in the data format's order.
 #[derive(Clone, Debug)]
 pub struct Sizes(Vec<i64>);
 
@@ -60,20 +59,28 @@ impl Sizes {
 /// otherwise.
 pub struct ConvBuilder<'a> {
     pub(super) pass: Pass,
-    name: String,
+    /// How many spatial axes it has: 1 to 3.
+    pub(super) axes: usize,
+    pub(super) name: String,
     pub(super) operands: Vec<Box<dyn Operand + 'a>>,
     strides: Sizes,
     dilations: Sizes,
     padding: Padding,
-    format: DataFormat,
+    pub(super) format: DataFormat,
     location: Location,
 }
 
 impl<'a> ConvBuilder<'a> {
     #[track_caller]
-    fn new(pass: Pass, name: &str, operands: Vec<Box<dyn Operand + 'a>>) -> ConvBuilder<'a> {
+    fn new(
+        pass: Pass,
+        axes: usize,
+        name: &str,
+        operands: Vec<Box<dyn Operand + 'a>>,
+    ) -> ConvBuilder<'a> {
         ConvBuilder {
             pass,
+            axes,
             name: name.to_string(),
             operands,
             strides: 1.into(),
@@ -84,13 +91,15 @@ impl<'a> ConvBuilder<'a> {
         }
     }
 
-    /// How far the forward window moves: one number, `[height, width]`, or all four.
+    /// How far the forward window moves: one number, one for each spatial axis, or one
+    /// for each axis in the data format's order.
     pub fn strides(mut self, strides: impl Into<Sizes>) -> Self {
         self.strides = strides.into();
         self
     }
 
-    /// How far apart the filter's elements are: one number, `[height, width]`, or all four.
+    /// How far apart the filter's elements are: one number, one for each spatial axis, or one
+    /// for each axis in the data format's order.
     pub fn dilations(mut self, dilations: impl Into<Sizes>) -> Self {
         self.dilations = dilations.into();
         self
@@ -102,7 +111,7 @@ impl<'a> ConvBuilder<'a> {
         self
     }
 
-    /// `NHWC` or `NCHW`.
+    /// Whether channels stand last (`NWC`, `NHWC`, `NDHWC`) or first (`NCW`, `NCHW`, `NCDHW`).
     pub fn data_format(mut self, format: DataFormat) -> Self {
         self.format = format;
         self
@@ -126,110 +135,153 @@ impl<'a> ConvBuilder<'a> {
             .map(|operand| &**operand as &dyn Operand)
             .collect();
         let attrs = self.attrs()?;
-        Ok(apply(self.def().name, &self.name, &operands, |node| {
-            node.attrs(attrs)
-        })?
-        .output(0))
+        match self.axes {
+            1 => self.build_widened(&operands, attrs),
+            _ => Ok(apply(self.def().name, &self.name, &operands, |node| {
+                node.attrs(attrs)
+            })?
+            .output(0)),
+        }
     }
 
     pub(super) fn def(&self) -> &'static OpDef {
-        match self.pass {
-            Pass::Forward => &CONV_2D,
-            Pass::BackpropInput => &CONV_2D_BACKPROP_INPUT,
-            Pass::BackpropFilter => &CONV_2D_BACKPROP_FILTER,
-        }
+        super::def(self.pass, self.axes)
     }
 
     /// The op's attributes.
     pub(super) fn attrs(&self) -> Result<Attrs> {
-        let strides = self.strides.expand("strides", self.format, 2)?;
-        let dilations = self.dilations.expand("dilations", self.format, 2)?;
+        let (format, one_axis) = (self.format, self.axes == 1);
+        // One axis is the second of two.
+        let axes = self.axes.max(2);
+        let sizes = |what: &str, sizes: &Sizes| {
+            let mut all = sizes.expand(what, format, self.axes)?;
+            if one_axis {
+                all.insert(0, 1);
+            }
+            Ok::<_, Error>(all)
+        };
+        let strides = sizes(if one_axis { "stride" } else { "strides" }, &self.strides)?;
+        let dilations = sizes("dilations", &self.dilations)?;
         let (padding, explicit) = match &self.padding {
-            Padding::Same => ("SAME", Vec::new()),
-            Padding::Valid => ("VALID", Vec::new()),
-            Padding::Explicit(pads) => {
-                if pads.len() != 2 {
-                    return Err(Error::value(format!(
-                        "explicit padding must name 2 axes, got {pads:?}"
-                    ))
-                    .help("write (before, after) for height and for width"));
-                }
-                let pairs: Vec<[i64; 2]> = pads
+            Padding::Same => ("SAME", None),
+            Padding::Valid => ("VALID", None),
+            Padding::Explicit(pads) if pads.len() == self.axes && axes == 2 => {
+                let mut pairs: Vec<[i64; 2]> = pads
                     .iter()
                     .map(|&(before, after)| [before, after])
                     .collect();
+                if one_axis {
+                    pairs.insert(0, [0, 0]);
+                }
                 (
                     "EXPLICIT",
-                    self.format.arrange([0, 0], [0, 0], &pairs).concat(),
+                    Some(format.arrange([0, 0], [0, 0], &pairs).concat()),
                 )
             }
+            Padding::Explicit(_) if axes == 3 => ("EXPLICIT", None),
+            Padding::Explicit(pads) => {
+                return Err(Error::value(format!(
+                    "explicit padding must name {} axes, got {pads:?}",
+                    self.axes
+                ))
+                .help(match one_axis {
+                    true => "write (before, after) for the width",
+                    false => "write (before, after) for height and for width",
+                }));
+            }
         };
-        Ok(Attrs::from([
+        let mut attrs = Attrs::from([
             ("strides".into(), strides.into()),
             ("dilations".into(), dilations.into()),
             ("padding".into(), padding.into()),
-            ("explicit_paddings".into(), explicit.into()),
-            ("data_format".into(), self.format.name(2).into()),
-        ]))
+            ("data_format".into(), format.name(axes).into()),
+        ]);
+        if axes == 2 {
+            let explicit = explicit.unwrap_or_default();
+            attrs.insert("explicit_paddings".into(), explicit.into());
+        }
+        Ok(attrs)
     }
 }
 
-/// A convolution of `input`, `[batch, height, width, channels]`, with `filter`, `[height, width, input
-/// channels, output channels]` (`tf.nn.conv2d`).
-///
-/// An input of a multiple of the filter's channels is convolved in that many groups.
-#[track_caller]
-pub fn conv2d<'a>(input: impl Operand + 'a, filter: impl Operand + 'a) -> ConvBuilder<'a> {
-    ConvBuilder::new(
-        Pass::Forward,
-        "Conv2D",
-        vec![Box::new(input), Box::new(filter)],
-    )
+/// The builder functions of one number of axes.
+macro_rules! convolutions {
+    ($axes:literal, $sizes:literal,
+     $conv:ident $forward:literal $conv_doc:literal,
+     $transpose:ident $transpose_doc:literal,
+     $backprop_input:ident $input_name:literal,
+     $backprop_filter:ident $filter_name:literal) => {
+        #[doc = concat!("A convolution of `input`, `[batch, ", $sizes, ", channels]`, with `filter`, `[", $sizes, ", input")]
+        #[doc = concat!("channels, output channels]` (`tf.nn.", stringify!($conv), "`).")]
+        ///
+        /// An input of a multiple of the filter's channels is convolved in that many groups.
+        #[doc = $conv_doc]
+        #[track_caller]
+        pub fn $conv<'a>(input: impl Operand + 'a, filter: impl Operand + 'a) -> ConvBuilder<'a> {
+            ConvBuilder::new(Pass::Forward, $axes, $forward, vec![Box::new(input), Box::new(filter)])
+        }
+
+        #[doc = concat!("A convolution run backwards (`tf.nn.", stringify!($transpose), "`): the tensor of `output_shape` that a")]
+        /// forward convolution with this `filter`, these strides and this padding takes to the shape of `value`.
+        ///
+        #[doc = concat!("`filter` is `[", $sizes, ", output channels, input channels]`. `output_shape` is a list, a tensor,")]
+        #[doc = concat!("or a list that mixes numbers and scalar tensors", $transpose_doc)]
+        #[track_caller]
+        pub fn $transpose<'a>(
+            value: impl Operand + 'a,
+            filter: impl Operand + 'a,
+            output_shape: impl Operand + 'a,
+        ) -> ConvBuilder<'a> {
+            let operands: Vec<Box<dyn Operand + 'a>> =
+                vec![Box::new(output_shape), Box::new(filter), Box::new(value)];
+            ConvBuilder::new(Pass::BackpropInput, $axes, stringify!($transpose), operands)
+        }
+
+        #[doc = concat!("The gradient of [`", stringify!($conv), "`] at its input: the same op as")]
+        #[doc = concat!("[`", stringify!($transpose), "`], arguments in the gradient's order and terms.")]
+        #[track_caller]
+        pub fn $backprop_input<'a>(
+            input_sizes: impl Operand + 'a,
+            filter: impl Operand + 'a,
+            out_backprop: impl Operand + 'a,
+        ) -> ConvBuilder<'a> {
+            let operands: Vec<Box<dyn Operand + 'a>> =
+                vec![Box::new(input_sizes), Box::new(filter), Box::new(out_backprop)];
+            ConvBuilder::new(Pass::BackpropInput, $axes, $input_name, operands)
+        }
+
+        #[doc = concat!("The gradient of [`", stringify!($conv), "`] at its filter.")]
+        #[track_caller]
+        pub fn $backprop_filter<'a>(
+            input: impl Operand + 'a,
+            filter_sizes: impl Operand + 'a,
+            out_backprop: impl Operand + 'a,
+        ) -> ConvBuilder<'a> {
+            let operands: Vec<Box<dyn Operand + 'a>> =
+                vec![Box::new(input), Box::new(filter_sizes), Box::new(out_backprop)];
+            ConvBuilder::new(Pass::BackpropFilter, $axes, $filter_name, operands)
+        }
+    };
 }
 
-/// A convolution run backwards (`tf.nn.conv2d_transpose`): the tensor of `output_shape` that a forward
-/// convolution with this `filter`, these strides and this padding takes to the shape of `value`.
-///
-/// `filter` is `[height, width, output channels, input channels]`. `output_shape` is a list, a tensor,
-/// or a list that mixes numbers and scalar tensors; four values, or the two spatial ones.
-#[track_caller]
-pub fn conv2d_transpose<'a>(
-    value: impl Operand + 'a,
-    filter: impl Operand + 'a,
-    output_shape: impl Operand + 'a,
-) -> ConvBuilder<'a> {
-    let operands: Vec<Box<dyn Operand + 'a>> =
-        vec![Box::new(output_shape), Box::new(filter), Box::new(value)];
-    ConvBuilder::new(Pass::BackpropInput, "conv2d_transpose", operands)
-}
-
-/// The gradient of [`conv2d`] at its input (`tf.nn.conv2d_backprop_input`): the same op as
-/// [`conv2d_transpose`], arguments in the gradient's order and terms.
-#[track_caller]
-pub fn conv2d_backprop_input<'a>(
-    input_sizes: impl Operand + 'a,
-    filter: impl Operand + 'a,
-    out_backprop: impl Operand + 'a,
-) -> ConvBuilder<'a> {
-    let operands: Vec<Box<dyn Operand + 'a>> = vec![
-        Box::new(input_sizes),
-        Box::new(filter),
-        Box::new(out_backprop),
-    ];
-    ConvBuilder::new(Pass::BackpropInput, "Conv2DBackpropInput", operands)
-}
-
-/// The gradient of [`conv2d`] at its filter (`tf.nn.conv2d_backprop_filter`).
-#[track_caller]
-pub fn conv2d_backprop_filter<'a>(
-    input: impl Operand + 'a,
-    filter_sizes: impl Operand + 'a,
-    out_backprop: impl Operand + 'a,
-) -> ConvBuilder<'a> {
-    let operands: Vec<Box<dyn Operand + 'a>> = vec![
-        Box::new(input),
-        Box::new(filter_sizes),
-        Box::new(out_backprop),
-    ];
-    ConvBuilder::new(Pass::BackpropFilter, "Conv2DBackpropFilter", operands)
-}
+convolutions!(
+    1, "width",
+    conv1d "conv1d" "\nIt is a `Conv2D` of height 1, as in TensorFlow.",
+    conv1d_transpose ": three values.",
+    conv1d_backprop_input "conv1d_backprop_input",
+    conv1d_backprop_filter "conv1d_backprop_filter"
+);
+convolutions!(
+    2, "height, width",
+    conv2d "Conv2D" "",
+    conv2d_transpose "; four values, or the two spatial ones.",
+    conv2d_backprop_input "Conv2DBackpropInput",
+    conv2d_backprop_filter "Conv2DBackpropFilter"
+);
+convolutions!(
+    3, "depth, height, width",
+    conv3d "Conv3D" "",
+    conv3d_transpose ": five values.",
+    conv3d_backprop_input "Conv3DBackpropInputV2",
+    conv3d_backprop_filter "Conv3DBackpropFilterV2"
+);

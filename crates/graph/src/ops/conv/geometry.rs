@@ -3,7 +3,7 @@ use tconv_shape::{ConvAxis, ConvShape, DataFormat, Dim, Padding, Shape, ShapeErr
 use super::groups::{as_run_error, check_groups, check_transposed_groups};
 use crate::attrs::AttrReader;
 use crate::op::Fact;
-use crate::ops::window::{self, SPATIAL, four};
+use crate::ops::window::{self, ranked};
 use crate::{Error, Result};
 
 /// The attributes that the three convolutions share.
@@ -15,27 +15,43 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    pub fn new(attrs: &mut AttrReader) -> Result<Geometry> {
-        attrs.skip("use_cudnn_on_gpu");
-        let format = window::data_format(attrs)?;
-        let explicit = attrs.ints_or("explicit_paddings", Vec::new())?;
+    /// Of a convolution over so many axes: 2 or 3.
+    pub fn new(attrs: &mut AttrReader, axes: usize) -> Result<Geometry> {
+        let format = window::data_format(attrs, axes)?;
+        let mut explicit = Vec::new();
+        if axes == 2 {
+            attrs.skip("use_cudnn_on_gpu");
+            explicit = attrs.ints_or("explicit_paddings", Vec::new())?;
+        }
         let name = attrs.string("padding")?;
-        let padding = window::padding(&name, &explicit, format)?.ok_or_else(|| {
-            Error::value(format!("padding must be either VALID or SAME: {name}"))
-                .help("or explicit: the zeros before and after each axis")
+        let padding = match axes == 2 || name != "EXPLICIT" {
+            true => window::padding(&name, &explicit, format, axes)?,
+            false => None,
+        };
+        let padding = padding.ok_or_else(|| {
+            let error = Error::value(format!("padding must be either VALID or SAME: {name}"));
+            match axes {
+                2 => error.help("or explicit: the zeros before and after each axis"),
+                _ => error,
+            }
         })?;
         let strides = attrs.ints("strides")?;
-        let dilations = attrs.ints_or("dilations", vec![1; SPATIAL + 2])?;
+        let dilations = attrs.ints_or("dilations", vec![1; axes + 2])?;
         Ok(Geometry {
-            strides: spatial("strides", &strides, format)?,
-            dilations: spatial("dilations", &dilations, format)?,
+            strides: spatial("strides", &strides, format, axes)?,
+            dilations: spatial("dilations", &dilations, format, axes)?,
             padding,
             format,
         })
     }
 
+    /// How many spatial axes it has.
+    pub(super) fn spatial(&self) -> usize {
+        self.strides.len()
+    }
+
     pub(super) fn channel(&self) -> usize {
-        self.format.channel_axis(SPATIAL)
+        self.format.channel_axis(self.spatial())
     }
 
     pub(crate) fn window(&self, axis: usize, kernel: &Dim) -> Result<Window> {
@@ -51,11 +67,16 @@ impl Geometry {
     /// `fits` says whether a window that does not fit is refused.
     pub(super) fn forward_shape(&self, input: &[Dim], filter: &[Dim], fits: bool) -> Result<Shape> {
         let depth = &input[self.channel()];
-        if let (Dim::Known(depth), Dim::Known(filter_depth)) = (depth, &filter[SPATIAL]) {
-            check_groups(*depth, *filter_depth, filter[SPATIAL + 1].known())?;
+        if let (Dim::Known(depth), Dim::Known(filter_depth)) = (depth, &filter[self.spatial()]) {
+            check_groups(
+                self,
+                *depth,
+                *filter_depth,
+                filter[self.spatial() + 1].known(),
+            )?;
         }
-        let mut spatial = Vec::with_capacity(SPATIAL);
-        for axis in 0..SPATIAL {
+        let mut spatial = Vec::with_capacity(self.spatial());
+        for axis in 0..self.spatial() {
             let window = self.window(axis, &filter[axis])?;
             let size = &input[self.format.spatial_axis(axis)];
             spatial.push(match fits {
@@ -63,13 +84,13 @@ impl Geometry {
                 false => window.output(size)?,
             });
         }
-        let (batch, channels) = (input[0].clone(), filter[SPATIAL + 1].clone());
+        let (batch, channels) = (input[0].clone(), filter[self.spatial() + 1].clone());
         Ok(Shape::new(self.format.arrange(batch, channels, &spatial)))
     }
 
     pub fn infer_forward(&self, input: &Shape, filter: &Shape) -> Result<Shape> {
-        let input = four("input", input)?;
-        let filter = four("filter", filter)?;
+        let input = self.ranked("input", input)?;
+        let filter = self.ranked("filter", filter)?;
         self.forward_shape(&input, &filter, true)
     }
 
@@ -79,21 +100,22 @@ impl Geometry {
         filter: &Shape,
         value: &Shape,
     ) -> Result<Shape> {
-        let filter = four("filter", filter)?;
-        let value_dims = four("value", value)?;
+        let filter = self.ranked("filter", filter)?;
+        let value_dims = self.ranked("value", value)?;
         let channel = self.channel();
-        if !value_dims[channel].is_compatible_with(&filter[SPATIAL + 1]) {
+        if !value_dims[channel].is_compatible_with(&filter[self.spatial() + 1]) {
             return Err(Error::value(format!(
                 "input channels does not match filter's input channels, {} != {}",
                 value_dims[channel],
-                filter[SPATIAL + 1]
+                filter[self.spatial() + 1]
             ))
-            .help("the filter of conv2d_transpose is [height, width, output channels, input channels]"));
+            .help(self.transposed_filter()));
         }
         let mut wanted = self.wanted(sizes, &filter, &value_dims)?;
-        if let (Dim::Known(depth), Dim::Known(filter_depth)) = (&wanted[channel], &filter[SPATIAL])
+        if let (Dim::Known(depth), Dim::Known(filter_depth)) =
+            (&wanted[channel], &filter[self.spatial()])
         {
-            check_transposed_groups(*depth, *filter_depth, value_dims[channel].known())?;
+            check_transposed_groups(self, *depth, *filter_depth, value_dims[channel].known())?;
         }
         let forward = self
             .forward_shape(&wanted, &filter, false)
@@ -119,28 +141,26 @@ impl Geometry {
     }
 
     /// The shape that `conv2d_transpose` is to make: `output_shape`, with batch and channels where it
-    /// says only the two spatial sizes.
+    /// says only the two spatial sizes (`Conv2DBackpropInput` alone).
     pub(crate) fn wanted(&self, sizes: &Fact, filter: &[Dim], value: &[Dim]) -> Result<Vec<Dim>> {
         Ok(match sizes.as_shape("output_shape")?.dims() {
-            Some(dims) if dims.len() == SPATIAL => {
+            Some(dims) if dims.len() == 2 && self.spatial() == 2 => {
                 self.format
-                    .arrange(value[0].clone(), filter[SPATIAL].clone(), dims)
+                    .arrange(value[0].clone(), filter[self.spatial()].clone(), dims)
             }
-            Some(dims) if dims.len() == SPATIAL + 2 => dims.to_vec(),
+            Some(dims) if dims.len() == self.spatial() + 2 => dims.to_vec(),
             // Its length is not known: it may also be two.
-            None => Shape::of_rank(SPATIAL + 2, "output_shape")
+            None => Shape::of_rank(self.spatial() + 2, "output_shape")
                 .dims()
                 .unwrap_or_default()
                 .to_vec(),
             Some(_) => {
                 return Err(Error::value(format!(
-                    "output_shape must have shape (4,), got {}",
+                    "output_shape must have shape ({},), got {}",
+                    self.spatial() + 2,
                     sizes.shape
                 ))
-                .help(format!(
-                    "write all four sizes of the output, in {} order, or the two spatial ones",
-                    self.format.name(SPATIAL)
-                )));
+                .help(self.sizes_wanted()));
             }
         })
     }
@@ -151,14 +171,15 @@ impl Geometry {
         sizes: &Fact,
         out_backprop: &Shape,
     ) -> Result<Shape> {
-        let input = four("input", input)?;
-        let given = four("out_backprop", out_backprop)?;
+        let input = self.ranked("input", input)?;
+        let given = self.ranked("out_backprop", out_backprop)?;
         let Some(filter) = sizes.as_shape("filter_sizes")?.dims().map(<[Dim]>::to_vec) else {
-            return Ok(Shape::of_rank(SPATIAL + 2, "filter_sizes"));
+            return Ok(Shape::of_rank(self.spatial() + 2, "filter_sizes"));
         };
-        if filter.len() != SPATIAL + 2 {
+        if filter.len() != self.spatial() + 2 {
             return Err(Error::value(format!(
-                "filter_sizes must have shape (4,), got {}",
+                "filter_sizes must have shape ({},), got {}",
+                self.spatial() + 2,
                 sizes.shape
             )));
         }
@@ -178,15 +199,15 @@ impl Geometry {
 
     /// The convolution of an input and a filter whose sizes are known.
     pub fn forward(&self, input: &[usize], filter: &[usize]) -> Result<ConvShape> {
-        let (input, filter) = (signed(input)?, signed(filter)?);
-        let (depth, filter_depth) = (input[self.channel()], filter[SPATIAL]);
+        let (input, filter) = (self.signed(input)?, self.signed(filter)?);
+        let (depth, filter_depth) = (input[self.channel()], filter[self.spatial()]);
         if filter_depth > 0 && depth % filter_depth != 0 {
             return Err(Error::invalid(format!(
                 "input depth must be evenly divisible by filter depth: {depth} vs {filter_depth}"
             ))
-            .help("the filter is [height, width, input channels, output channels]"));
+            .help(self.forward_filter()));
         }
-        self.conv_shape("Conv2D", &input, &filter)
+        self.conv_shape(&format!("Conv{}D", self.spatial()), &input, &filter)
     }
 
     /// The convolution that takes an input of `sizes` to `value`.
@@ -196,21 +217,22 @@ impl Geometry {
         filter: &[usize],
         value: &[usize],
     ) -> Result<ConvShape> {
-        let (filter, value) = (signed(filter)?, signed(value)?);
+        let (filter, value) = (self.signed(filter)?, self.signed(value)?);
         let input = match *sizes {
-            [height, width] => self
-                .format
-                .arrange(value[0], filter[SPATIAL], &[height, width]),
-            _ if sizes.len() == SPATIAL + 2 => sizes.to_vec(),
+            [height, width] if self.spatial() == 2 => {
+                self.format.arrange(value[0], filter[2], &[height, width])
+            }
+            _ if sizes.len() == self.spatial() + 2 => sizes.to_vec(),
             _ => {
                 return Err(Error::invalid(format!(
-                    "output_shape must have shape (4,), got ({},)",
+                    "output_shape must have shape ({},), got ({},)",
+                    self.spatial() + 2,
                     sizes.len()
                 ))
-                .help("four values, or the two spatial ones"));
+                .help(self.sizes_wanted()));
             }
         };
-        self.backward("Conv2DSlowBackpropInput", &input, &filter, &value)
+        self.backward("BackpropInput", &input, &filter, &value)
     }
 
     /// The convolution of `input` and a filter of `sizes` that gives `out_backprop`.
@@ -220,28 +242,33 @@ impl Geometry {
         sizes: &[i64],
         out_backprop: &[usize],
     ) -> Result<ConvShape> {
-        if sizes.len() != SPATIAL + 2 {
+        if sizes.len() != self.spatial() + 2 {
             return Err(Error::invalid(format!(
-                "filter_sizes must have shape (4,), got ({},)",
+                "filter_sizes must have shape ({},), got ({},)",
+                self.spatial() + 2,
                 sizes.len()
             )));
         }
         self.backward(
-            "Conv2DSlowBackpropFilter",
-            &signed(input)?,
+            "BackpropFilter",
+            &self.signed(input)?,
             sizes,
-            &signed(out_backprop)?,
+            &self.signed(out_backprop)?,
         )
     }
 
     /// The forward convolution of both backward ops, with TensorFlow's checks in TensorFlow's order.
     fn backward(
         &self,
-        label: &str,
+        pass: &str,
         input: &[i64],
         filter: &[i64],
         given: &[i64],
     ) -> Result<ConvShape> {
+        let label = &match self.spatial() {
+            2 => format!("Conv2DSlow{pass}"),
+            axes => format!("Conv{axes}D{pass}Op"),
+        };
         if let Some((axis, &size)) = input
             .iter()
             .chain(filter)
@@ -276,17 +303,17 @@ impl Geometry {
             ))
             .help(format!("output_shape[0] (batch) is {}, the value's batch is {}: they must be the same", input[0], given[0])));
         }
-        if given[channel] != filter[SPATIAL + 1] {
+        if given[channel] != filter[self.spatial() + 1] {
             return Err(Error::invalid(format!(
                 "{label}: filter and out_backprop must have the same out_depth"
             ))
             .help(format!(
                 "the value has {} channels, the filter {} (its last size)",
                 given[channel],
-                filter[SPATIAL + 1]
+                filter[self.spatial() + 1]
             )));
         }
-        let (depth, filter_depth) = (input[channel], filter[SPATIAL]);
+        let (depth, filter_depth) = (input[channel], filter[self.spatial()]);
         if !(filter_depth > 0 && depth % filter_depth == 0) && depth != filter_depth {
             return Err(Error::invalid(format!("{label}: input depth must be evenly divisible by filter depth"))
                 .help(format!(
@@ -294,7 +321,8 @@ impl Geometry {
                      or with groups a multiple of it whose groups divide the value's {} channels", given[channel]
                 )));
         }
-        check_groups(depth, filter_depth, Some(filter[SPATIAL + 1])).map_err(as_run_error)?;
+        check_groups(self, depth, filter_depth, Some(filter[self.spatial() + 1]))
+            .map_err(as_run_error)?;
         let shape = self.conv_shape(label, input, filter).map_err(|error| {
             let dims = |sizes: &[i64]| sizes.iter().map(|&n| Dim::Known(n)).collect::<Vec<_>>();
             self.explain(error, &dims(input), &dims(filter), &dims(given))
@@ -315,18 +343,24 @@ impl Geometry {
 
     fn conv_shape(&self, label: &str, input: &[i64], filter: &[i64]) -> Result<ConvShape> {
         for (what, sizes) in [("input", input), ("filter", filter)] {
-            if sizes.len() != SPATIAL + 2 {
+            if sizes.len() != self.spatial() + 2 {
                 return Err(Error::invalid(format!(
-                    "{label}: {what} must be 4-dimensional: {}",
+                    "{label}: {what} must be {}-dimensional: {}",
+                    self.spatial() + 2,
                     Shape::from(sizes)
                 )));
             }
         }
         let channel = self.channel();
-        let groups = check_groups(input[channel], filter[SPATIAL], Some(filter[SPATIAL + 1]))
-            .map_err(as_run_error)?;
-        let mut axes = Vec::with_capacity(SPATIAL);
-        for axis in 0..SPATIAL {
+        let groups = check_groups(
+            self,
+            input[channel],
+            filter[self.spatial()],
+            Some(filter[self.spatial() + 1]),
+        )
+        .map_err(as_run_error)?;
+        let mut axes = Vec::with_capacity(self.spatial());
+        for axis in 0..self.spatial() {
             let window = self
                 .window(axis, &Dim::Known(filter[axis]))
                 .map_err(as_run_error)?;
@@ -339,23 +373,41 @@ impl Geometry {
         Ok(ConvShape {
             batch: size(input[0])?,
             in_channels: size(input[channel])?,
-            out_channels: size(filter[SPATIAL + 1])?,
+            out_channels: size(filter[self.spatial() + 1])?,
             groups,
             format: self.format,
             axes,
         })
     }
+
+    /// A shape of as many axes as these convolutions' tensors have.
+    pub(super) fn ranked(&self, what: &str, shape: &Shape) -> Result<Vec<Dim>> {
+        ranked(what, shape, self.spatial() + 2)
+    }
+
+    fn signed(&self, sizes: &[usize]) -> Result<Vec<i64>> {
+        let (axes, rank) = (self.spatial() + 2, sizes.len());
+        let sizes: Vec<i64> = sizes.iter().map(|&n| n as i64).collect();
+        match rank == axes {
+            true => Ok(sizes),
+            false => Err(Error::invalid(format!(
+                "input must be {axes}-dimensional, got rank {rank}: {}",
+                Shape::from(sizes.as_slice())
+            ))),
+        }
+    }
 }
 
-/// The spatial part of a list of four, whose batch and channel parts must be 1.
-pub(super) fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec<i64>> {
-    if all.len() != SPATIAL + 2 {
+/// The spatial part of a list of one for each axis, whose batch and channel parts must be 1.
+fn spatial(what: &str, all: &[i64], format: DataFormat, axes: usize) -> Result<Vec<i64>> {
+    if all.len() != axes + 2 {
         return Err(Error::value(format!(
-            "{what} must have 4 values, got {all:?}"
+            "{what} must have {} values, got {all:?}",
+            axes + 2
         )));
     }
-    let order = format.name(SPATIAL);
-    if all[0] != 1 || all[format.channel_axis(SPATIAL)] != 1 {
+    let order = format.name(axes);
+    if all[0] != 1 || all[format.channel_axis(axes)] != 1 {
         return Err(Error::value(format!(
             "Current implementation does not yet support {what} in the batch and depth dimensions."
         ))
@@ -365,9 +417,10 @@ pub(super) fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec
     }
     let values = window::spatial(all, format);
     match values.iter().find(|&&n| n < 1) {
-        Some(n) if what == "strides" => Err(Error::value(
-            "Row and column strides should be larger than 0.",
-        )
+        Some(n) if what == "strides" => Err(Error::value(match axes {
+            2 => "Row and column strides should be larger than 0.".to_string(),
+            _ => format!("Stride must be > 0, but got {n}"),
+        })
         .help(format!(
             "strides are {all:?} in {order} order; {n} must be at least 1"
         ))),
@@ -377,16 +430,5 @@ pub(super) fn spatial(what: &str, all: &[i64], format: DataFormat) -> Result<Vec
             )),
         ),
         None => Ok(values),
-    }
-}
-
-fn signed(sizes: &[usize]) -> Result<Vec<i64>> {
-    let sizes: Vec<i64> = sizes.iter().map(|&n| n as i64).collect();
-    match sizes.len() {
-        4 => Ok(sizes),
-        rank => Err(Error::invalid(format!(
-            "input must be 4-dimensional, got rank {rank}: {}",
-            Shape::from(sizes)
-        ))),
     }
 }

@@ -1,9 +1,15 @@
 //! Whether channels go together.
 
+use super::Geometry;
 use crate::{Code, Error, Result};
 
 /// The number of groups of a forward convolution.
-pub(super) fn check_groups(depth: i64, filter_depth: i64, out_depth: Option<i64>) -> Result<usize> {
+pub(super) fn check_groups(
+    geometry: &Geometry,
+    depth: i64,
+    filter_depth: i64,
+    out_depth: Option<i64>,
+) -> Result<usize> {
     if filter_depth == 0 {
         return Err(Error::value("Depth of filter must not be 0"));
     }
@@ -14,7 +20,7 @@ pub(super) fn check_groups(depth: i64, filter_depth: i64, out_depth: Option<i64>
         return Err(Error::value(format!(
             "Depth of input ({depth}) is not a multiple of input depth of filter ({filter_depth})"
         ))
-        .help("the filter is [height, width, input channels, output channels]"));
+        .help(geometry.forward_filter()));
     }
     let groups = depth / filter_depth;
     match out_depth {
@@ -30,13 +36,14 @@ pub(super) fn check_groups(depth: i64, filter_depth: i64, out_depth: Option<i64>
 
 /// The same for a transposed convolution, in its own terms.
 pub(super) fn check_transposed_groups(
+    geometry: &Geometry,
     depth: i64,
     filter_depth: i64,
     value_depth: Option<i64>,
 ) -> Result<()> {
-    check_groups(depth, filter_depth, value_depth).map(|_| ()).map_err(|_| {
+    check_groups(geometry, depth, filter_depth, value_depth).map(|_| ()).map_err(|_| {
         let error = Error::value(format!("output_shape does not match filter's output channels, {depth} != {filter_depth}"))
-            .help("the filter of conv2d_transpose is [height, width, output channels, input channels]");
+            .help(geometry.transposed_filter());
         match value_depth {
             Some(value) if filter_depth > 0 && depth % filter_depth == 0 => error.help(format!(
                 "{depth} channels would be {} groups of {filter_depth}, which do not divide the value's {value} channels",

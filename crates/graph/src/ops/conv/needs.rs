@@ -5,17 +5,15 @@ use std::sync::Arc;
 use tconv_kernels::conv::Pass;
 use tconv_shape::{AxisPadding, Condition, Dim, Shape, Window};
 
-use super::explain::AXIS_NAMES;
 use super::geometry::Geometry;
 use crate::Result;
 use crate::need::{Kind, Need, Says, Words};
 use crate::op::Fact;
-use crate::ops::window::{SPATIAL, four};
 
 /// One spatial axis, or the batch, of a convolution that is gone back over.
 struct Compared {
-    /// `None` for the batch.
-    axis: Option<usize>,
+    /// The axis' name; `None` for the batch.
+    axis: Option<&'static str>,
     window: Option<Window>,
     /// Which input of the op is the forward convolution's output.
     given_at: usize,
@@ -37,10 +35,14 @@ impl Says for Compared {
             words.dim(&self.wanted),
             words.dim(&self.made),
         );
-        let (Some(axis), Some(window)) = (self.axis, &self.window) else {
+        let (Some(name), Some(window)) = (self.axis, &self.window) else {
             return format!("batch: {value} has a batch of {given}, but {wanted} is wanted back");
         };
-        let (name, long) = (AXIS_NAMES[axis], ["high", "wide"][axis]);
+        let long = match name {
+            "depth" => "deep",
+            "height" => "high",
+            _ => "wide",
+        };
         let way = way(window, &words.dim(window.kernel()));
         match self.transposed {
             true => format!(
@@ -65,9 +67,9 @@ impl Says for Compared {
     }
 
     fn legal(&self, words: &Words) -> Option<String> {
-        let (axis, window) = (self.axis?, self.window.as_ref()?);
+        let (name, window) = (self.axis?, self.window.as_ref()?);
         let (low, high) = window.input_bounds(&self.given).ok()?;
-        let (name, given) = (AXIS_NAMES[axis], words.dim(&self.given));
+        let given = words.dim(&self.given);
         Some(match (low.known(), high.known()) {
             (Some(low), Some(high)) if low > high => {
                 format!("no {name} goes with a value of {given}")
@@ -118,13 +120,13 @@ impl Geometry {
     }
 
     fn forward_needs(&self, input: &Shape, filter: &Shape) -> Result<Vec<Need>> {
-        let (input, filter) = (four("input", input)?, four("filter", filter)?);
+        let (input, filter) = (self.ranked("input", input)?, self.ranked("filter", filter)?);
         let mut needs = Vec::new();
-        for axis in 0..SPATIAL {
+        for axis in 0..self.spatial() {
             let window = self.window(axis, &filter[axis])?;
             let size = input[self.format.spatial_axis(axis)].clone();
             if let Some(room) = window.room(&size)? {
-                let name = AXIS_NAMES[axis];
+                let name = self.axis_names()[axis];
                 needs.extend(Need::at_least(&room, 0, move |words| {
                     let kernel = words.dim(window.kernel());
                     let way = way(&window, &kernel);
@@ -136,7 +138,7 @@ impl Geometry {
                 }));
             }
         }
-        let (channel, depth) = (self.channel(), &filter[SPATIAL]);
+        let (channel, depth) = (self.channel(), &filter[self.spatial()]);
         if let (Dim::Expr(_), Dim::Known(2..)) = (&input[channel], depth) {
             let rest = input[channel].modulo(depth)?;
             let (channels, depth) = (input[channel].clone(), depth.clone());
@@ -160,15 +162,15 @@ impl Geometry {
 
     fn transposed_needs(&self, inputs: &[Fact]) -> Result<Vec<Need>> {
         let (filter, value) = (
-            four("filter", &inputs[1].shape)?,
-            four("value", &inputs[2].shape)?,
+            self.ranked("filter", &inputs[1].shape)?,
+            self.ranked("value", &inputs[2].shape)?,
         );
         let wanted = self.wanted(&inputs[0], &filter, &value)?;
         let mut needs = self.compare(&wanted, &filter, &value, 2, true)?;
         let channel = self.channel();
         for (at, size, wants) in [
-            (2, &value[channel], &filter[SPATIAL + 1]),
-            (0, &wanted[channel], &filter[SPATIAL]),
+            (2, &value[channel], &filter[self.spatial() + 1]),
+            (0, &wanted[channel], &filter[self.spatial()]),
         ] {
             let (has, takes) = (size.clone(), wants.clone());
             needs.extend(
@@ -199,11 +201,11 @@ impl Geometry {
     }
 
     fn filter_needs(&self, inputs: &[Fact]) -> Result<Vec<Need>> {
-        let input = four("input", &inputs[0].shape)?;
-        let given = four("out_backprop", &inputs[2].shape)?;
+        let input = self.ranked("input", &inputs[0].shape)?;
+        let given = self.ranked("out_backprop", &inputs[2].shape)?;
         let filter = inputs[1].as_shape("filter_sizes")?;
         match filter.dims() {
-            Some(filter) if filter.len() == SPATIAL + 2 => {
+            Some(filter) if filter.len() == self.spatial() + 2 => {
                 self.compare(&input, filter, &given, 2, false)
             }
             _ => Ok(Vec::new()),
@@ -222,7 +224,7 @@ impl Geometry {
         let forward = self.forward_shape(wanted, filter, false)?;
         let forward = forward.dims().unwrap_or_default();
         let places = std::iter::once((None, 0))
-            .chain((0..SPATIAL).map(|axis| (Some(axis), self.format.spatial_axis(axis))));
+            .chain((0..self.spatial()).map(|axis| (Some(axis), self.format.spatial_axis(axis))));
         let mut needs = Vec::new();
         for (axis, place) in places {
             let window = match axis {
@@ -230,7 +232,7 @@ impl Geometry {
                 None => None,
             };
             let says = Compared {
-                axis,
+                axis: axis.map(|axis| self.axis_names()[axis]),
                 window,
                 given_at,
                 wanted: wanted[place].clone(),

@@ -114,7 +114,7 @@ pub fn divide(x: impl Operand, y: impl Operand) -> Result<Output> {
                     "x and y must have the same dtype, got {dtype:?} and {}",
                     operand.dtype()
                 );
-                return Err(Error::type_(message).help("math::cast converts"));
+                return Err(Error::type_(message).help("cast converts"));
             }
             node = node.input(&cast_named(&operand, floating, "Cast")?);
         }

@@ -82,7 +82,7 @@ impl Channels {
                 "Shape must be at least rank {least} but is rank {rank}"
             ))
             .help(format!(
-                "data_format is {}: without a batch axis use math::add",
+                "data_format is {}: without a batch axis use add",
                 self.0.name(2)
             )));
         }

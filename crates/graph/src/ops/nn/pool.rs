@@ -10,7 +10,7 @@ use crate::attrs::AttrReader;
 use crate::op::brackets;
 use crate::op::{FLOATS, Fact, NUMBERS, Op, OpDef, no_gradient, take};
 use crate::ops::sizes;
-use crate::ops::window::{self, SPATIAL, four};
+use crate::ops::window::{self, ranked};
 use crate::{Error, Need, Operation, Output, Result, Run, array, dispatch};
 
 mod attrs;
@@ -79,6 +79,9 @@ impl Kind {
     }
 }
 
+/// Spatial axes of poolings.
+const SPATIAL: usize = 2;
+
 struct Pool {
     kind: Kind,
     ksize: Vec<i64>,
@@ -89,7 +92,7 @@ struct Pool {
 
 impl Pool {
     fn new(attrs: &mut AttrReader, kind: Kind) -> Result<Pool> {
-        let format = window::data_format(attrs)?;
+        let format = window::data_format(attrs, SPATIAL)?;
         let ksize = spatial(kind.op(), "ksize", &attrs.ints("ksize")?, format)?;
         let strides = spatial(kind.op(), "strides", &attrs.ints("strides")?, format)?;
         let padding = padding(attrs, kind, format)?;
@@ -147,7 +150,7 @@ impl Pool {
 
     /// Checks what is known of a gradient.
     fn check_grad(&self, input: &Shape, grad: &Shape) -> Result<()> {
-        let pooled = self.pooled(&four("orig_input", input)?)?;
+        let pooled = self.pooled(&ranked("orig_input", input, SPATIAL + 2)?)?;
         pooled.merge(grad).map(|_| ()).map_err(|_| {
             Error::value(format!(
                 "Expected grad shape to be {pooled}, but got {grad}"
@@ -194,7 +197,7 @@ impl Op for Pool {
         let (dtype, shape) = match self.kind {
             Kind::Max | Kind::Avg => (
                 inputs[0].dtype,
-                self.pooled(&four("input", &inputs[0].shape)?)?,
+                self.pooled(&ranked("input", &inputs[0].shape, SPATIAL + 2)?)?,
             ),
             Kind::MaxGrad => {
                 for grad in &inputs[1..] {
@@ -225,7 +228,7 @@ impl Op for Pool {
             _ => Ok(inputs[0].shape.clone()),
         };
         let mut needs = Vec::new();
-        let Ok(Ok(dims)) = input.map(|input| four("input", &input)) else {
+        let Ok(Ok(dims)) = input.map(|input| ranked("input", &input, SPATIAL + 2)) else {
             return needs;
         };
         for axis in 0..SPATIAL {

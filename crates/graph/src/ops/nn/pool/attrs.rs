@@ -1,8 +1,9 @@
 use tconv_shape::{DataFormat, Padding};
 
 use super::Kind;
+use super::SPATIAL;
 use crate::attrs::AttrReader;
-use crate::ops::window::{self, SPATIAL};
+use crate::ops::window;
 use crate::{Error, Result};
 
 /// The spatial part of a list of four, whose batch and channel parts must be 1.
@@ -45,7 +46,7 @@ pub(super) fn padding(attrs: &mut AttrReader, kind: Kind, format: DataFormat) ->
     };
     let name = attrs.string("padding")?;
     let known = match explicit || name != "EXPLICIT" {
-        true => window::padding(&name, &pads, format)?,
+        true => window::padding(&name, &pads, format, SPATIAL)?,
         false => None,
     };
     match known {
