@@ -302,7 +302,6 @@ pub(crate) fn graph_of(operands: &[&dyn Operand]) -> Result<Graph> {
         .iter()
         .find_map(|operand| operand.graph())
         .ok_or_else(|| {
-            Error::value("none of the arguments is a tensor of a graph")
-                .help("make one a constant")
+            Error::value("none of the arguments is a tensor of a graph").help("make one a constant")
         })
 }

@@ -224,9 +224,7 @@ pub(crate) fn of_dtype(value: Output, dtype: DType) -> Result<Output> {
     Err(Error::value(format!(
         "Initializer type '{given}' and explicit dtype '{dtype}' don't match."
     ))
-    .help(format!(
-        "the initial value is {value}; cast converts it"
-    )))
+    .help(format!("the initial value is {value}; cast converts it")))
 }
 
 impl RandomInitializer {

@@ -338,15 +338,16 @@ pub fn pool<'py>(
     })
 }
 
-/// Random values: `kind` is `normal` or `truncated_normal` (a, b: mean, stddev) or `uniform` (minval, maxval).
+/// Random values: `kind` is `normal` or `truncated_normal` (a, b: mean, stddev) or `uniform` (minval, maxval; None:
+/// 0 and 1, without the nodes that scale).
 #[pyfunction]
 #[pyo3(signature = (kind, shape, a, b, dtype, seed, name))]
 #[allow(clippy::too_many_arguments)]
 pub fn random<'py>(
     kind: &str,
     shape: &Any<'py>,
-    a: f64,
-    b: f64,
+    a: Option<f64>,
+    b: Option<f64>,
     dtype: &Any<'py>,
     seed: Option<i64>,
     name: Option<&str>,
@@ -381,14 +382,27 @@ pub fn random<'py>(
             Some(sizes) => Box::new(sizes),
             None => Box::new(&inputs[0]),
         };
+        let (mean, stddev) = (a.unwrap_or(0.0), b.unwrap_or(1.0));
         match kind {
-            "uniform" => finish!(tconv::random::uniform(graph, &*shape).minval(a).maxval(b)),
-            "truncated_normal" => finish!(
-                tconv::random::truncated_normal(graph, &*shape)
-                    .mean(a)
-                    .stddev(b)
+            "uniform" => {
+                let mut node = tconv::random::uniform(graph, &*shape);
+                if let Some(minval) = a {
+                    node = node.minval(minval);
+                }
+                if let Some(maxval) = b {
+                    node = node.maxval(maxval);
+                }
+                finish!(node)
+            }
+            "truncated_normal" => {
+                let node = tconv::random::truncated_normal(graph, &*shape);
+                finish!(node.mean(mean).stddev(stddev))
+            }
+            _ => finish!(
+                tconv::random::normal(graph, &*shape)
+                    .mean(mean)
+                    .stddev(stddev)
             ),
-            _ => finish!(tconv::random::normal(graph, &*shape).mean(a).stddev(b)),
         }
     })
 }
@@ -416,14 +430,20 @@ pub fn reduce<'py>(
 #[pyfunction]
 #[pyo3(signature = (values, axis, name))]
 pub fn concat<'py>(values: &Any<'py>, axis: i64, name: Option<&str>) -> PyResult<PyTensor> {
-    several(values, name, "concat", |parts| array::concat(parts, axis))
+    let part = |i| format!("values_{i}");
+    several(values, name, "concat", part, |parts| {
+        array::concat(parts, axis)
+    })
 }
 
 /// The tensors as the parts of one along a new axis.
 #[pyfunction]
 #[pyo3(signature = (values, axis, name))]
 pub fn stack<'py>(values: &Any<'py>, axis: i64, name: Option<&str>) -> PyResult<PyTensor> {
-    several(values, name, "stack", |parts| array::pack(parts, axis))
+    let part = |i: usize| i.to_string();
+    several(values, name, "stack", part, |parts| {
+        array::pack(parts, axis)
+    })
 }
 
 /// One tensor of a list of them, whose constants take the dtype of its tensors.
@@ -431,6 +451,7 @@ fn several<'py>(
     values: &Any<'py>,
     name: Option<&str>,
     default: &str,
+    part: impl Fn(usize) -> String,
     body: impl FnOnce(&[Output]) -> tconv::Result<Output>,
 ) -> PyResult<PyTensor> {
     let graph = graph_of_one(values)?;
@@ -446,14 +467,18 @@ fn several<'py>(
         let convert = || {
             let parts = inputs.iter().enumerate();
             parts
-                .map(|(i, input)| input.to_output(graph, dtype, &format!("values_{i}")))
+                .map(|(i, input)| input.to_output(graph, dtype, &part(i)))
                 .collect::<tconv::Result<Vec<_>>>()
         };
-        let parts = match constants {
-            true => graph.name_scope(&format!("{scope}_values"), convert)?,
-            false => convert()?,
-        };
-        graph.named(scope, || body(&parts))
+        if !constants {
+            let parts = convert()?;
+            return graph.named(scope, || body(&parts));
+        }
+        // The constants stand in the scope of the op, which is opened again for it.
+        let (own, parts) = graph.name_scope(scope, || {
+            Ok((format!("{}/", graph.current_name_scope()), convert()?))
+        })?;
+        graph.named(&own, || body(&parts))
     })?;
     Ok(PyTensor::new(&graph, made))
 }

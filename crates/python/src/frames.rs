@@ -57,7 +57,11 @@ fn at(frame: &Bound<'_, PyAny>, code: &Bound<'_, PyAny>, file: &str) -> PyResult
     let (first, end_line, column, end) = position.extract::<Span>()?;
     Ok(match (first, column) {
         (Some(first), Some(column)) => {
-            let end = end.filter(|_| end_line == Some(first)).map(|end| end + 1);
+            // One that goes on in the next line takes the rest of this one.
+            let end = match end.filter(|_| end_line == Some(first)) {
+                Some(end) => Some(end + 1),
+                None => Some(u32::MAX),
+            };
             Location::new(file, first, column + 1, end)
         }
         _ => whole,

@@ -196,7 +196,7 @@ def conv(kind: str, operands: Sequence[Value], strides: Sizes, padding: Any, dat
     """
 def pool(kind: str, value: Value, ksize: Sizes, strides: Sizes, padding: Any, data_format: str, name: str | None) -> Tensor:
     """`kind`: `MaxPool`, `AvgPool`."""
-def random(kind: str, shape: Value, a: float, b: float, dtype: DTypeLike, seed: int | None, name: str | None) -> Tensor:
+def random(kind: str, shape: Value, a: float | None, b: float | None, dtype: DTypeLike, seed: int | None, name: str | None) -> Tensor:
     """`kind`: `normal`, `truncated_normal` (a, b: mean, stddev) or `uniform` (minval, maxval)."""
 def reduce(op: str, input: Value, axis: Any, keepdims: bool, name: str | None) -> Tensor:
     """`op`: `Sum`, `Mean`, `Max`, ..."""

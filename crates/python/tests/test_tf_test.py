@@ -51,6 +51,8 @@ COMPARISONS: list[tuple[str, tuple[Any, ...], tuple[Any, ...]]] = [
     ("assertDictEqual", ({"a": np.ones(2)}, {"a": np.ones(2)}), ({"a": np.ones(2)}, {"a": np.zeros(2)})),
     ("assertItemsEqual", ([1, 2, 2], [2, 1, 2]), ([1, 2, 2], [2, 1])),
     ("assertStartsWith", ("text", "te"), ("text", "ex")),
+    ("assertEndsWith", ("text", "xt"), ("text", "ex")),
+    ("assertContainsSubset", ([1], [1, 2]), ([1, 3], [1, 2])),
     ("assertEmpty", ([],), ([0],)),
     ("assertNotEmpty", ([0],), ([],)),
     ("assertLen", ([0], 1), ([0], 2)),

@@ -30,7 +30,7 @@ impl Excerpt {
         Excerpt::new(line, location.column, location.end)
     }
 
-    /// The expression that begins at a column and ends before `end`, where that is known; without a column the
+    /// The expression that begins at a column and ends before `end`, where that is known, and of a call its name; without a column the
     /// whole line.
     pub fn new(line: &str, column: u32, end: Option<u32>) -> Option<Excerpt> {
         let line = line.trim_end();
@@ -44,7 +44,12 @@ impl Excerpt {
             Some(end) => {
                 let place = |column: usize| line.char_indices().nth(column).map(|(byte, _)| byte);
                 let end = usize::try_from(end).ok()?.checked_sub(1)?;
-                place(column.checked_sub(1)?)?..place(end).unwrap_or(line.len())
+                let start = place(column.checked_sub(1)?)?;
+                let whole = start..place(end).unwrap_or(line.len());
+                match called(&line[start..], "_.", &["("]) {
+                    Some(name) if start + name < whole.end => start..start + name,
+                    _ => whole,
+                }
             }
         };
         (!expression.is_empty()).then(|| Excerpt {
@@ -95,17 +100,19 @@ fn start(line: &str, column: usize) -> Option<usize> {
     None
 }
 
+/// How many bytes the name takes that a call begins with: letters, digits and `joints`, then one of `calls`.
+fn called(text: &str, joints: &str, calls: &[&str]) -> Option<usize> {
+    let in_path = |c: char| c.is_alphanumeric() || joints.contains(c);
+    let path = text.find(|c| !in_path(c)).unwrap_or(text.len());
+    let name = text[..path].trim_end_matches(':').len();
+    let call = calls.iter().any(|call| text[name..].starts_with(call));
+    (name > 0 && call).then_some(name)
+}
+
 /// How many bytes the expression takes with which `text` begins: of a call its name, of anything else
 /// what stands in this line.
 fn extent(text: &str) -> usize {
-    let in_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    let path = text.find(|c| !in_path(c)).unwrap_or(text.len());
-    let name = text[..path].trim_end_matches(':').len();
-    if name > 0
-        && ["(", "::<", "!"]
-            .iter()
-            .any(|call| text[name..].starts_with(call))
-    {
+    if let Some(name) = called(text, "_:", &["(", "::<", "!"]) {
         return name;
     }
     let mut depth = 0usize;

@@ -166,9 +166,14 @@ fn what_is_underlined() {
 fn what_is_underlined_between_two_columns() {
     let line = "    日本 = tf.nn.relu(x) + 1  ";
     for (column, end, expected) in [
-        (10, Some(23), Some("tf.nn.relu(x)")),
+        // Of a call the name.
+        (10, Some(23), Some("tf.nn.relu")),
+        (10, Some(17), Some("tf.nn.r")),
+        (12, Some(14), Some(".n")),
+        (21, Some(23), Some("x)")),
+        (21, Some(u32::MAX), Some("x) + 1")),
         (5, Some(7), Some("日本")),
-        (10, Some(u32::MAX), Some("tf.nn.relu(x) + 1")),
+        (10, Some(u32::MAX), Some("tf.nn.relu")),
         (0, None, Some("日本 = tf.nn.relu(x) + 1")),
         (0, Some(4), None),
         (7, Some(7), None),
@@ -204,7 +209,7 @@ fn another_languages_program() -> std::io::Result<()> {
         " --> {file}:3:5",
         "  |",
         "3 | y = tf.square(x)",
-        "  |     ^^^^^^^^^^^^ Square 'Square'",
+        "  |     ^^^^^^^^^ Square 'Square'",
     ];
     assert_eq!(
         said.to_string(),

@@ -1,7 +1,7 @@
 use tconv_tensor::DType;
 
 use crate::operand::number;
-use crate::{Error, Graph, Location, Operand, Output, Result, location};
+use crate::{Error, Graph, Location, Operand, Output, Result, location, math};
 
 /// Values from a normal distribution of mean 0 and standard deviation 1, or what the builder says
 /// (`tf.random_normal`). `shape` is a list of sizes or a tensor.
@@ -216,6 +216,9 @@ impl Uniform<'_> {
             let min = node.constant("min", self.minval.unwrap_or(0.0))?;
             let max = node.constant("max", self.maxval.unwrap_or(1.0))?;
             let values = node.random(&shape)?;
+            if self.minval.is_none() {
+                return math::multiply(&values, &max);
+            }
             let range = node
                 .graph
                 .add("Sub")

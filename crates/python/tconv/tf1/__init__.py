@@ -15,13 +15,8 @@ from tconv._missing import text as _text
 from tconv._tconv import Dimension as Dimension
 from tconv._tconv import TensorShape as TensorShape
 from tconv.tf1 import dtypes as dtypes
-from tconv.tf1 import initializers as initializers
-from tconv.tf1 import layers as layers
 from tconv.tf1 import logging as logging
-from tconv.tf1 import losses as losses
-from tconv.tf1 import math as math
 from tconv.tf1 import nn as nn
-from tconv.tf1 import random as random
 from tconv.tf1 import train as train
 from tconv.tf1.array_ops import *
 from tconv.tf1.constant_op import *
@@ -51,17 +46,15 @@ if TYPE_CHECKING:
     from tconv.tf1 import compat as compat
     from tconv.tf1 import flags as flags
     from tconv.tf1 import gfile as gfile
+    from tconv.tf1 import initializers as initializers
+    from tconv.tf1 import layers as layers
+    from tconv.tf1 import losses as losses
+    from tconv.tf1 import math as math
+    from tconv.tf1 import random as random
     from tconv.tf1 import test as test
 
 # Loaded at their first use: not every program needs them, and all would wait.
-_LATER = {
-    "app": "tconv.tf1.app",
-    "compat": "tconv.tf1.compat",
-    "contrib": "tconv.contrib",
-    "flags": "tconv.tf1.flags",
-    "gfile": "tconv.tf1.gfile",
-    "test": "tconv.tf1.test",
-}
+_LATER = ("app", "compat", "flags", "gfile", "initializers", "layers", "losses", "math", "random", "test")
 
 newaxis = None
 __version__ = "1.15.0"
@@ -86,9 +79,11 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name in _LATER:
-            return importlib.import_module(_LATER[name])
+            return importlib.import_module(f"tconv.tf1.{name}")
+        if name == "contrib":
+            return importlib.import_module("tconv.contrib")
         raise AttributeError(_text("tf", name, __dir__()))
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(_LATER))
+    return sorted({*globals(), *_LATER, "contrib"})

@@ -53,5 +53,7 @@ def random_uniform(
     name: str | None = None,
 ) -> Tensor:
     """Values that lie evenly from `minval` up to `maxval` (None: 1), which is left out."""
-    maxval = 1 if maxval is None else maxval
-    return _tconv.random("uniform", as_sizes(shape), minval, maxval, dtype, seed, name)
+    # As in TensorFlow the integers 0 and 1 add no nodes.
+    least = None if isinstance(minval, int) and minval == 0 else minval
+    bound = None if isinstance(maxval, int) and maxval == 1 else maxval
+    return _tconv.random("uniform", as_sizes(shape), least, bound, dtype, seed, name)

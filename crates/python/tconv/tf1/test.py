@@ -56,7 +56,7 @@ def get_temp_dir() -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs all tests of the program, or those that its arguments name, and ends it; `--benchmarks` are not run."""
+    """Runs all tests of the program, or those that its arguments name, and ends it."""
     unittest.main(argv=sys.argv if argv is None else argv)
 
 

@@ -301,6 +301,14 @@ class TensorFlowTestCase(unittest.TestCase):
         """The text begins so."""
         self.assertTrue(actual.startswith(expected_start), f"{actual!r} does not start with {expected_start!r} {msg or ''}")
 
+    def assertEndsWith(self, actual: str, expected_end: str, msg: Any = None) -> None:
+        """The text ends so."""
+        self.assertTrue(actual.endswith(expected_end), f"{actual!r} does not end with {expected_end!r} {msg or ''}")
+
+    def assertContainsSubset(self, expected_subset: Any, actual_set: Any, msg: Any = None) -> None:
+        """The second holds all that the first holds."""
+        self.assertEqual(set(expected_subset) - set(actual_set), set(), msg)
+
     def assertEmpty(self, container: Any, msg: Any = None) -> None:
         """There is nothing in it."""
         self.assertEqual(len(container), 0, f"{container!r} has length of {len(container)}. {msg or ''}")
