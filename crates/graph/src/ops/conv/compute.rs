@@ -127,7 +127,9 @@ impl ConvBuilder<'_> {
             Geometry::new(attrs, self.axes.max(2))
         })?;
         let unclear = || {
-            Error::value("legal output shapes are those of a transposed convolution whose value and filter are known")
+            Error::value(
+                "legal output shapes are those of a transposed convolution whose value and filter are known",
+            )
         };
         let (Pass::BackpropInput, [_, filter, value]) = (self.pass, &facts[..]) else {
             return Err(unclear());
