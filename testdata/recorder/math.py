@@ -49,13 +49,13 @@ class Math:
             ((0,), ()),
             ((0, 1), (1, 2)),
         ]
-        ops = "Add AddV2 Sub Mul RealDiv FloorDiv Maximum Minimum Pow".split()
+        ops = "Add AddV2 Sub Mul RealDiv FloorDiv Maximum Minimum Pow FloorMod SquaredDifference".split()
         for op in ops:
             chosen = pairs if op not in ("Add", "Minimum", "RealDiv") else pairs[1:6] + pairs[9:10]
             for i, (a, b) in enumerate(chosen):
                 self.two(op, a, b, "float64" if i % 4 == 3 else "float32")
             for dtype in ("int32", "int64", "uint8"):
-                if op == "RealDiv" or (op == "Pow" and dtype == "uint8"):
+                if op == "RealDiv" or (op in ("Pow", "FloorMod", "SquaredDifference") and dtype == "uint8"):
                     continue
                 self.two(op, (3, 1), (1, 4), dtype)
         special = np.asarray(SPECIAL)
@@ -68,7 +68,8 @@ class Math:
         others = one([2, 2, -2, -2, -3, 3, 5, 3, 3], "float64")
         for dtype in ("int32", "int64", "float32", "float64"):
             x, y = signs.astype(dtype), others.astype(dtype)
-            self.pair(f"FloorDiv signs {dtype}", "FloorDiv", x, y)
+            for op in ("FloorDiv", "FloorMod"):
+                self.pair(f"{op} signs {dtype}", op, x, y)
         fractions = one([7.5, -7.5, 0.3, -0.3, 1.0, 0.7], "float32")
         self.pair("FloorDiv fractions", "FloorDiv", fractions, one([2, 2, 0.1, 0.1, -0.1, -0.7], "float32"))
         low, high = -(2**31), 2**31 - 1
@@ -133,7 +134,7 @@ class Math:
                 one("at zero", np.asarray([-1.0, 0.0, -0.0, 2.0], "float32"))
 
     def reductions(self):
-        for op in ("Sum", "Mean", "Max"):
+        for op in ("Sum", "Mean", "Max", "Min"):
             for shape, axes, keep, dtype, index in [
                 ((3, 4), [0], False, "float32", "int32"),
                 ((3, 4), [1], True, "float32", "int32"),
@@ -182,6 +183,17 @@ class Math:
             [value, axes],
         )
 
+    def logic(self):
+        for op in ("Less", "NotEqual"):
+            for dtype in ("float32", "int64", "uint8"):
+                self.two(op, (3, 1), (1, 4), dtype)
+            special = np.asarray(SPECIAL, "float32")
+            self.pair(f"{op} special values", op, special[:, None], special[None, :])
+        flags = np.asarray([[True, False, True]])
+        for op in ("LogicalAnd", "LogicalOr"):
+            self.pair(op, op, flags, np.asarray([[True], [False]]))
+        self.recorder.case("LogicalNot", lambda x: raw.LogicalNot(x=x), [flags])
+
     def products(self):
         for m, k, n, ta, tb, dtype in [
             (2, 3, 4, False, False, "float32"),
@@ -221,4 +233,5 @@ def record():
     math.unary()
     math.reductions()
     math.products()
+    math.logic()
     math.recorder.write()

@@ -76,6 +76,13 @@ class Nn:
             for dtype in ("float32", "float64"):
                 self.add(f"{name} edges {dtype}", build, np.asarray(edges, dtype))
                 self.add(f"{name} special values {dtype}", build, np.asarray(special, dtype))
+        rows = {"Softmax": raw.Softmax, "LogSoftmax": raw.LogSoftmax}
+        for name, op in rows.items():
+            for shape, dtype in [((7,), "float32"), ((3, 5), "float32"), ((2, 3, 4), "float64"), ((0, 2), "float32")]:
+                case = f"{name} {shape} {dtype}"
+                self.add(case, lambda x: op(logits=x), self.drawn(case, shape, dtype) * 3)
+            large = np.asarray([[1000, 999, -1000], [0, 0, 0], [-200, -201, -300]], "float32")
+            self.add(f"{name} large", lambda x: op(logits=x), large)
         for dtype in ("int32", "int64", "uint8"):
             self.add(f"Relu {dtype}", ops["Relu"], np.asarray([0, 1, 100] if dtype == "uint8" else [-5, 0, 5], dtype))
         gradients = {

@@ -16,9 +16,10 @@ use crate::{Feed, Graph, Output, Session, gradients_with, ops};
 #[rustfmt::skip]
 const NOT_DIFFERENTIABLE: &[&str] = &[
     "AssignAddVariableOp", "AssignSubVariableOp", "AssignVariableOp", "BroadcastGradientArgs", "ConcatOffset", "Const", "Equal", "FloorDiv", "Greater",
-    "GreaterEqual", "InvertPermutation", "LessEqual", "MaxPoolGrad", "NoOp", "Placeholder",
+    "GreaterEqual", "InvertPermutation", "Less", "LessEqual", "LogicalAnd",
+    "LogicalNot", "LogicalOr", "MaxPoolGrad", "NoOp", "NotEqual", "Placeholder",
     "RandomStandardNormal", "RandomUniform", "Range", "Rank", "ReadVariableOp", "ResourceApplyAdam",
-    "ResourceApplyGradientDescent", "ResourceApplyMomentum", "Shape", "Size", "TruncatedNormal", "VarHandleOp",
+    "ResourceApplyGradientDescent", "ResourceApplyMomentum", "Shape", "Size", "StopGradient", "TruncatedNormal", "VarHandleOp",
     "VarIsInitializedOp",
 ];
 
@@ -223,6 +224,11 @@ fn math_cases() -> Vec<Case> {
             .x(&[2, 3])
             .ints(&[0, 1]),
         case("Max").x(&[2, 3, 2]).ints(&[0, 2]),
+        case("Min").x(&[2, 3, 2]).ints(&[0, 2]),
+        case("FloorMod").x(&[2, 3]).positive(&[3]),
+        case("SquaredDifference").x(&[2, 3]).x(&[2, 1]),
+        case("Softmax").x(&[2, 3]),
+        case("LogSoftmax").x(&[2, 1, 3]),
         case("Max").attr("keep_dims", true).x(&[2, 3]).fixed(1i32),
         case("MatMul").x(&[2, 3]).x(&[3, 4]),
         case("MatMul")

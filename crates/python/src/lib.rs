@@ -27,6 +27,7 @@ mod tensor_shape;
 mod threads;
 mod variable;
 mod variable_scope;
+mod variables;
 
 #[pymodule]
 fn _tconv(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -59,8 +60,8 @@ fn _tconv(module: &Bound<'_, PyModule>) -> PyResult<()> {
         builders::apply, conv::conv, eager::eager, eager::eager_conv, shapes::shape, shapes::legal_output_shapes, builders::convert_to_tensor, builders::constant, builders::placeholder, builders::pool,
         builders::random, builders::reduce, builders::concat, builders::stack, builders::unstack,
         builders::transpose, builders::cast, builders::fill, builders::group, builders::gradients,
-        initializer::initializer, layer::layer, variable::variable, variable::initialize,
-        variable_scope::get_variable, variable_scope::variable_scope, variable_scope::get_variable_scope,
+        initializer::initializer, layer::layer, variables::variable, variables::get_variable, variables::initialize,
+        variable_scope::variable_scope, variable_scope::get_variable_scope,
     }
     Ok(())
 }

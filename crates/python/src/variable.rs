@@ -6,13 +6,11 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use tconv::{Operation, Variable, math};
+use tconv::{Operation, Variable};
 
-use crate::builders::apply_to;
-use crate::dtype::{self, PyDType};
-use crate::graph::{PyGraph, build, default_graph};
-use crate::initializer::called;
-use crate::operand::{Input, graph_of_one};
+use crate::dtype::PyDType;
+use crate::graph::{PyGraph, build};
+use crate::operand::Input;
 use crate::operation::PyOperation;
 use crate::session;
 use crate::tensor::{PyTensor, refuse_modulus};
@@ -87,24 +85,10 @@ impl PyVariable {
         Ok(Bound::new(py, self.tensor(py, after))?.into_any())
     }
 
-    /// An op of this and another value.
-    fn left(slf: &Bound<'_, Self>, op: &str, name: &str, other: &Any<'_>) -> PyResult<PyTensor> {
-        let graph = slf.get().graph.bind(slf.py());
-        apply_to(graph, op, &[slf.as_any().clone(), other.clone()], name)
-    }
-
-    /// An op of another value and this.
-    fn right(slf: &Bound<'_, Self>, op: &str, name: &str, other: &Any<'_>) -> PyResult<PyTensor> {
-        let graph = slf.get().graph.bind(slf.py());
-        apply_to(graph, op, &[other.clone(), slf.as_any().clone()], name)
-    }
-
-    fn divide(slf: &Bound<'_, Self>, x: &Any<'_>, y: &Any<'_>) -> PyResult<PyTensor> {
-        let graph = slf.get().graph.bind(slf.py());
-        let own = &graph.get().graph;
-        let (x, y) = (Input::new(x, own)?, Input::new(y, own)?);
-        let made = build(graph, None, |_| math::divide(&x, &y))?;
-        Ok(PyTensor::new(graph, made))
+    /// An operator of its value: this is read first, as in TensorFlow, and only then does the operator open its scope.
+    fn operator<'py>(&self, name: &str, other: &Any<'py>) -> PyResult<Any<'py>> {
+        let value = Bound::new(other.py(), self.read(other.py())?)?;
+        value.call_method1(name, (other,))
     }
 }
 
@@ -271,113 +255,92 @@ impl PyVariable {
         .map(drop)
     }
 
-    fn __add__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::left(slf, "AddV2", "add", other)
+    fn __add__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__add__", other)
     }
 
-    fn __radd__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::right(slf, "AddV2", "add", other)
+    fn __radd__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__radd__", other)
     }
 
-    fn __sub__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::left(slf, "Sub", "sub", other)
+    fn __sub__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__sub__", other)
     }
 
-    fn __rsub__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::right(slf, "Sub", "sub", other)
+    fn __rsub__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__rsub__", other)
     }
 
-    fn __mul__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::left(slf, "Mul", "mul", other)
+    fn __mul__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__mul__", other)
     }
 
-    fn __rmul__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::right(slf, "Mul", "mul", other)
+    fn __rmul__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__rmul__", other)
     }
 
-    fn __floordiv__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::left(slf, "FloorDiv", "floordiv", other)
+    fn __truediv__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__truediv__", other)
     }
 
-    fn __rfloordiv__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::right(slf, "FloorDiv", "floordiv", other)
+    fn __rtruediv__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__rtruediv__", other)
     }
 
-    fn __mod__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::left(slf, "FloorMod", "mod", other)
+    fn __floordiv__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__floordiv__", other)
     }
 
-    fn __rmod__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::right(slf, "FloorMod", "mod", other)
+    fn __rfloordiv__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__rfloordiv__", other)
     }
 
-    fn __matmul__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::left(slf, "MatMul", "matmul", other)
+    fn __mod__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__mod__", other)
     }
 
-    fn __rmatmul__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::right(slf, "MatMul", "matmul", other)
+    fn __rmod__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__rmod__", other)
     }
 
-    fn __truediv__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::divide(slf, slf.as_any(), other)
+    fn __matmul__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__matmul__", other)
     }
 
-    fn __rtruediv__(slf: &Bound<'_, Self>, other: &Any<'_>) -> PyResult<PyTensor> {
-        Self::divide(slf, other, slf.as_any())
+    fn __rmatmul__<'py>(&self, other: &Any<'py>) -> PyResult<Any<'py>> {
+        self.operator("__rmatmul__", other)
     }
 
-    fn __pow__(
-        slf: &Bound<'_, Self>,
-        other: &Any<'_>,
-        modulus: Option<&Any<'_>>,
-    ) -> PyResult<PyTensor> {
+    fn __pow__<'py>(&self, other: &Any<'py>, modulus: Option<&Any<'py>>) -> PyResult<Any<'py>> {
         refuse_modulus(modulus)?;
-        Self::left(slf, "Pow", "pow", other)
+        self.operator("__pow__", other)
     }
 
-    fn __rpow__(
-        slf: &Bound<'_, Self>,
-        other: &Any<'_>,
-        modulus: Option<&Any<'_>>,
-    ) -> PyResult<PyTensor> {
+    fn __rpow__<'py>(&self, other: &Any<'py>, modulus: Option<&Any<'py>>) -> PyResult<Any<'py>> {
         refuse_modulus(modulus)?;
-        Self::right(slf, "Pow", "pow", other)
+        self.operator("__rpow__", other)
     }
 
     /// `==` and `!=` ask whether both are the same variable, as in TensorFlow 1; the others compare elements.
-    fn __richcmp__<'py>(
-        slf: &Bound<'py, Self>,
-        other: &Any<'py>,
-        operator: CompareOp,
-    ) -> PyResult<Any<'py>> {
-        let py = slf.py();
-        let compare = |op| {
-            let made = Self::left(slf, op, op, other)?;
-            Ok(Bound::new(py, made)?.into_any())
-        };
-        let same = || {
-            let other = other.cast::<PyVariable>();
-            other.is_ok_and(|other| other.get().variable == slf.get().variable)
-        };
+    fn __richcmp__<'py>(&self, other: &Any<'py>, operator: CompareOp) -> PyResult<Any<'py>> {
+        let other_variable = other.cast::<PyVariable>();
+        let same = other_variable.is_ok_and(|other| other.get().variable == self.variable);
         match operator {
-            CompareOp::Eq => Ok(same().into_pyobject(py)?.to_owned().into_any()),
-            CompareOp::Ne => Ok((!same()).into_pyobject(py)?.to_owned().into_any()),
-            CompareOp::Lt => compare("Less"),
-            CompareOp::Le => compare("LessEqual"),
-            CompareOp::Gt => compare("Greater"),
-            CompareOp::Ge => compare("GreaterEqual"),
+            CompareOp::Eq => Ok(same.into_pyobject(other.py())?.to_owned().into_any()),
+            CompareOp::Ne => Ok((!same).into_pyobject(other.py())?.to_owned().into_any()),
+            CompareOp::Lt => self.operator("__lt__", other),
+            CompareOp::Le => self.operator("__le__", other),
+            CompareOp::Gt => self.operator("__gt__", other),
+            CompareOp::Ge => self.operator("__ge__", other),
         }
     }
 
-    fn __neg__(&self, py: Python<'_>) -> PyResult<PyTensor> {
-        let made = build(self.graph.bind(py), None, |_| -&self.variable)?;
-        Ok(self.tensor(py, made))
+    fn __neg__<'py>(&self, py: Python<'py>) -> PyResult<Any<'py>> {
+        Bound::new(py, self.read(py)?)?.neg()
     }
 
-    fn __abs__(&self, py: Python<'_>) -> PyResult<PyTensor> {
-        let made = build(self.graph.bind(py), None, |_| math::abs(&self.variable))?;
-        Ok(self.tensor(py, made))
+    fn __abs__<'py>(&self, py: Python<'py>) -> PyResult<Any<'py>> {
+        Bound::new(py, self.read(py)?)?.abs()
     }
 
     /// A part of its value, as a tensor's.
@@ -417,55 +380,4 @@ impl PyVariable {
     fn __repr__(&self) -> String {
         format!("{:?}", self.variable)
     }
-}
-
-/// `tf.Variable`: of a tensor, what becomes one, or a function that makes one.
-#[pyfunction]
-#[pyo3(signature = (initial_value, trainable, dtype, name))]
-pub fn variable(
-    initial_value: &Any<'_>,
-    trainable: bool,
-    dtype: Option<&Any<'_>>,
-    name: Option<&str>,
-) -> PyResult<PyVariable> {
-    let graph = graph_of_one(initial_value)?;
-    let dtype = dtype::maybe(dtype.filter(|dtype| !dtype.is_none()))?;
-    let own = &graph.get().graph;
-    let variable = if initial_value.is_callable() {
-        build(&graph, None, |graph| {
-            let initial = || called(initial_value.call0(), graph, dtype, "initial_value");
-            graph.variable_from_fn(initial, trainable, name, dtype)
-        })
-    } else {
-        let initial = Input::new(initial_value, own)?;
-        build(&graph, None, |graph| {
-            graph.variable_from(&initial, trainable, name, dtype)
-        })
-    };
-    Ok(PyVariable::new(&graph, variable?))
-}
-
-/// The operation that gives these variables, or all, their initial values.
-#[pyfunction]
-#[pyo3(signature = (variables, name))]
-pub fn initialize(
-    py: Python<'_>,
-    variables: Option<Vec<Any<'_>>>,
-    name: &str,
-) -> PyResult<PyOperation> {
-    let graph = match variables.as_ref().and_then(|variables| variables.first()) {
-        Some(first) => graph_of_one(first)?,
-        None => default_graph(py)?,
-    };
-    let variables = match variables {
-        Some(variables) => variables
-            .iter()
-            .map(PyVariable::of)
-            .collect::<PyResult<Vec<_>>>()?,
-        None => graph.get().graph.global_variables(),
-    };
-    let made = build(&graph, Some(name), |graph| {
-        graph.variables_initializer(&variables)
-    })?;
-    Ok(PyOperation::new(&graph, made))
 }

@@ -1,4 +1,4 @@
-//! Variables by name, and the scopes that share them.
+//! Variable scopes.
 
 use std::sync::Mutex;
 
@@ -6,13 +6,12 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBool, PyString, PyTuple};
-use tconv::{Initializer, Reuse, ScopeDefaults, Scopes, Shape, VariableScope};
+use tconv::{Reuse, ScopeDefaults, Scopes, VariableScope};
 
 use crate::dtype::{self, PyDType};
 use crate::error::raise;
-use crate::graph::{PyGraph, build, default_graph};
-use crate::variable::PyVariable;
-use crate::{initializer, tensor_shape};
+use crate::graph::{PyGraph, default_graph};
+use crate::initializer;
 
 /// What `tf.AUTO_REUSE` is: variables that are there are reused, and others are made.
 #[pyclass(name = "AutoReuse", module = "tconv._tconv", frozen)]
@@ -181,48 +180,4 @@ impl Block {
             graph.get().graph.set_scopes(before);
         }
     }
-}
-
-/// The variable of this name in the open variable scope: a new one, or one that is there.
-#[pyfunction]
-#[pyo3(signature = (name, shape, dtype, initializer, trainable))]
-pub fn get_variable(
-    py: Python<'_>,
-    name: &str,
-    shape: &Bound<'_, PyAny>,
-    dtype: Option<&Bound<'_, PyAny>>,
-    initializer: Option<&Bound<'_, PyAny>>,
-    trainable: bool,
-) -> PyResult<PyVariable> {
-    let graph = default_graph(py)?;
-    let dtype = dtype::maybe(dtype.filter(|dtype| !dtype.is_none()))?;
-    let mut shape: Shape = tensor_shape::shape(shape)?;
-    let mut initializer = initializer::read(initializer, dtype)?;
-    let own = &graph.get().graph;
-    let value = matches!(
-        initializer,
-        Some(Initializer::Value(_) | Initializer::Output(_))
-    );
-    // A variable that is there has its shape already.
-    if value && shape.rank().is_some() && own.current_variable_scope().reuse() == Reuse::No {
-        return Err(PyValueError::new_err(
-            "If initializer is a constant, do not specify shape.",
-        ));
-    }
-    if name.is_empty() {
-        return Err(PyValueError::new_err("name cannot be None or empty"));
-    }
-    let made = build(&graph, None, |graph| {
-        let mut builder = graph
-            .variable(name, std::mem::take(&mut shape))
-            .trainable(trainable);
-        if let Some(dtype) = dtype {
-            builder = builder.dtype(dtype);
-        }
-        if let Some(initializer) = initializer.take() {
-            builder = builder.initializer(initializer);
-        }
-        builder.build()
-    })?;
-    Ok(PyVariable::new(&graph, made))
 }

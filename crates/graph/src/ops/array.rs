@@ -15,7 +15,7 @@ mod strided_slice;
 mod tile;
 mod transpose;
 
-pub use super::basic::identity;
+pub use super::basic::{identity, stop_gradient};
 pub(crate) use broadcast_args::{BROADCAST_GRADIENT_ARGS, broadcast_gradient_args};
 pub(crate) use concat::CONCAT_V2;
 pub use concat::concat;

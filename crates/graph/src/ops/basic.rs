@@ -1,4 +1,4 @@
-//! `Placeholder`, `Const`, `Identity`, `NoOp`.
+//! `Placeholder`, `Const`, `Identity`, `StopGradient`, `NoOp`.
 
 use std::sync::Arc;
 
@@ -103,6 +103,39 @@ pub(crate) static IDENTITY: OpDef = OpDef {
 #[track_caller]
 pub fn identity(input: impl Operand) -> Result<Output> {
     Ok(apply("Identity", "Identity", &[&input], |node| node)?.output(0))
+}
+
+pub(crate) static STOP_GRADIENT: OpDef = OpDef {
+    name: "StopGradient",
+    inputs: &[("input", "T")],
+    types: &[("T", DATA)],
+    stateful: false,
+    make: |_| Ok(Arc::new(StopGradient)),
+};
+
+/// The tensor itself, through which no gradient flows (`tf.stop_gradient`).
+///
+/// # Errors
+/// Those of the operand.
+#[track_caller]
+pub fn stop_gradient(input: impl Operand) -> Result<Output> {
+    Ok(apply("StopGradient", "StopGradient", &[&input], |node| node)?.output(0))
+}
+
+struct StopGradient;
+
+impl Op for StopGradient {
+    fn infer(&self, inputs: &[Fact]) -> Result<Vec<Fact>> {
+        Ok(inputs.to_vec())
+    }
+
+    fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        Ok(inputs)
+    }
+
+    fn grad(&self, node: &Operation, _: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
+        not_differentiable(node)
+    }
 }
 
 struct Identity;

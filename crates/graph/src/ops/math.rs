@@ -5,6 +5,7 @@ mod binary;
 mod broadcast;
 mod cast;
 mod compare;
+mod logical;
 mod matmul;
 mod number;
 mod operators;
@@ -19,24 +20,32 @@ use tconv_tensor::DType;
 
 pub(crate) use add_n::ADD_N;
 pub use add_n::add_n;
-pub(crate) use binary::{ADD, ADD_V2, FLOOR_DIV, MAXIMUM, MINIMUM, MUL, POW, REAL_DIV, SUB};
-pub use binary::{add, divide, floor_div, maximum, minimum, multiply, pow, subtract};
+pub(crate) use binary::{
+    ADD, ADD_V2, FLOOR_DIV, FLOOR_MOD, MAXIMUM, MINIMUM, MUL, POW, REAL_DIV, SQUARED_DIFFERENCE,
+    SUB,
+};
+pub use binary::{
+    add, divide, floor_div, floor_mod, maximum, minimum, multiply, pow, squared_difference,
+    subtract,
+};
 pub(crate) use cast::CAST;
 pub use cast::cast;
 use cast::cast_named;
 pub(crate) use cast::cast_to;
-pub(crate) use compare::{EQUAL, GREATER, GREATER_EQUAL, LESS_EQUAL, SELECT_V2};
-pub use compare::{equal, greater, greater_equal, less_equal, select};
+pub(crate) use compare::{EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, NOT_EQUAL, SELECT_V2};
+pub use compare::{equal, greater, greater_equal, less, less_equal, not_equal, select};
+pub(crate) use logical::{LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR};
+pub use logical::{logical_and, logical_not, logical_or};
 pub(crate) use matmul::MAT_MUL;
 pub use matmul::{matmul, matmul_with};
 pub(super) use number::Number;
 pub(crate) use range::RANGE;
 pub use range::range;
 pub use reduce::{
-    Axes, reduce, reduce_max, reduce_max_keep_dims, reduce_mean, reduce_mean_keep_dims, reduce_sum,
-    reduce_sum_keep_dims,
+    Axes, reduce, reduce_max, reduce_max_keep_dims, reduce_mean, reduce_mean_keep_dims, reduce_min,
+    reduce_min_keep_dims, reduce_sum, reduce_sum_keep_dims,
 };
-pub(crate) use reduce::{MAX, MEAN, SUM};
+pub(crate) use reduce::{MAX, MEAN, MIN, SUM};
 pub(crate) use unary::{
     ABS, EXP, LOG, NEG, RECIPROCAL, RECIPROCAL_GRAD, RSQRT, RSQRT_GRAD, SIGN, SQRT, SQRT_GRAD,
     SQUARE,

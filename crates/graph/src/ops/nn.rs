@@ -4,6 +4,7 @@ mod activation;
 mod activation_grad;
 mod bias;
 mod pool;
+mod softmax;
 #[cfg(test)]
 mod tests;
 
@@ -21,3 +22,5 @@ pub(crate) use bias::{BIAS_ADD, BIAS_ADD_GRAD};
 pub use bias::{bias_add, bias_add_format};
 pub(crate) use pool::{AVG_POOL, AVG_POOL_GRAD, MAX_POOL, MAX_POOL_GRAD};
 pub use pool::{PoolBuilder, avg_pool, max_pool};
+pub(crate) use softmax::{LOG_SOFTMAX, SOFTMAX};
+pub use softmax::{log_softmax, softmax};

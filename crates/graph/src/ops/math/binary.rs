@@ -1,5 +1,5 @@
 //! Arithmetic of two tensors with NumPy's broadcasting: `Add`, `AddV2`, `Sub`, `Mul`, `RealDiv`,
-//! `FloorDiv`, `Maximum`, `Minimum`, `Pow`.
+//! `FloorDiv`, `FloorMod`, `Maximum`, `Minimum`, `Pow`, `SquaredDifference`.
 
 use std::sync::Arc;
 
@@ -33,9 +33,11 @@ binary! {
     MUL "Mul" Mul NUMBERS_AND_BYTES;
     REAL_DIV "RealDiv" RealDiv FLOATS;
     FLOOR_DIV "FloorDiv" FloorDiv NUMBERS_AND_BYTES;
+    FLOOR_MOD "FloorMod" FloorMod NUMBERS;
     MAXIMUM "Maximum" Maximum NUMBERS_AND_BYTES;
     MINIMUM "Minimum" Minimum NUMBERS_AND_BYTES;
     POW "Pow" Pow NUMBERS;
+    SQUARED_DIFFERENCE "SquaredDifference" SquaredDifference NUMBERS;
 }
 
 enum Binary {
@@ -44,9 +46,11 @@ enum Binary {
     Mul,
     RealDiv,
     FloorDiv,
+    FloorMod,
     Maximum,
     Minimum,
     Pow,
+    SquaredDifference,
 }
 
 #[track_caller]
@@ -76,6 +80,9 @@ functions! {
     /// The quotient rounded down, towards minus infinity (`x // y`, `tf.math.floordiv`). A run with an
     /// integer divisor of 0 is an error.
     floor_div "FloorDiv" "floordiv";
+    /// What the quotient that is rounded down leaves, of the divisor's sign (`x % y`, `tf.math.floormod`). A run
+    /// with an integer divisor of 0 is an error.
+    floor_mod "FloorMod" "FloorMod";
     /// The larger of each pair, NaN where one is (`tf.maximum`). Where both are equal the gradient goes
     /// to `x`.
     maximum "Maximum" "Maximum";
@@ -84,6 +91,8 @@ functions! {
     minimum "Minimum" "Minimum";
     /// `x` to the power `y` (`tf.pow`). A run with a negative integer power of an integer is an error.
     pow "Pow" "Pow";
+    /// `(x - y) * (x - y)` (`tf.math.squared_difference`).
+    squared_difference "SquaredDifference" "SquaredDifference";
 }
 
 /// `x / y` (`tf.divide`, `tf.truediv`); integers are first made floating: int32 and int64 float64, uint8
@@ -129,9 +138,14 @@ impl Binary {
             Binary::Sub => zip(run, x, y, T::minus),
             Binary::Mul => zip(run, x, y, T::times),
             Binary::FloorDiv => zip(run, x, y, T::floor_div),
+            Binary::FloorMod => zip(run, x, y, T::floor_mod),
             Binary::Maximum => zip(run, x, y, T::larger),
             Binary::Minimum => zip(run, x, y, T::smaller),
             Binary::Pow => zip(run, x, y, T::power),
+            Binary::SquaredDifference => zip(run, x, y, |x: T, y: T| {
+                let difference = x.minus(y);
+                difference.times(difference)
+            }),
             Binary::RealDiv => Err(Error::type_("RealDiv divides floating numbers")),
         }
     }
@@ -145,7 +159,7 @@ impl Binary {
             return Ok(());
         }
         let (message, at) = match self {
-            Binary::FloorDiv => {
+            Binary::FloorDiv | Binary::FloorMod => {
                 let at =
                     dispatch!(y.dtype(), T in [i32, i64, u8], first::<T>(y, |y| y == T::ZERO)?);
                 ("Integer division by zero", at)
@@ -174,9 +188,10 @@ impl Op for Binary {
             Binary::Sub => a.minus(b).ok(),
             Binary::Mul => a.times(b).ok(),
             Binary::FloorDiv => a.floor_div(b).ok(),
+            Binary::FloorMod => a.modulo(b).ok(),
             Binary::Maximum => Some(sizes::greater(a, b)),
             Binary::Minimum => Some(sizes::lesser(a, b)),
-            Binary::RealDiv | Binary::Pow => None,
+            Binary::RealDiv | Binary::Pow | Binary::SquaredDifference => None,
         });
         Ok(vec![Fact {
             value,
@@ -218,6 +233,12 @@ impl Op for Binary {
                 (dx, (dz * binary("RealDiv", "RealDiv", &quotient, &y)?)?)
             }
             Binary::FloorDiv => return not_differentiable(node),
+            Binary::FloorMod => (dz.clone(), (negative(dz)? * floor_div(&x, &y)?)?),
+            Binary::SquaredDifference => {
+                let twice = multiply(number(2.0, Some(dz.dtype()))?, dz)?;
+                let dx = multiply(&twice, (&x - &y)?)?;
+                (dx.clone(), negative(&dx)?)
+            }
             Binary::Maximum | Binary::Minimum => {
                 let to_x = match self {
                     Binary::Maximum => greater_equal(&x, &y)?,

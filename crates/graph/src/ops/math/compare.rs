@@ -1,4 +1,5 @@
-//! Comparisons, and choosing by them: `Equal`, `Greater`, `GreaterEqual`, `LessEqual`, `SelectV2`.
+//! Comparisons, and choosing by them: `Equal`, `NotEqual`, `Greater`, `GreaterEqual`, `Less`,
+//! `LessEqual`, `SelectV2`.
 
 use std::sync::Arc;
 
@@ -48,6 +49,12 @@ comparisons! {
     GREATER_EQUAL "GreaterEqual" GreaterEqual NUMBERS_AND_BYTES
     /// Whether `x >= y`, element by element (`tf.greater_equal`).
     greater_equal;
+    LESS "Less" Less NUMBERS_AND_BYTES
+    /// Whether `x < y`, element by element (`tf.less`).
+    less;
+    NOT_EQUAL "NotEqual" NotEqual DATA
+    /// Whether `x != y`, element by element (`tf.not_equal`).
+    not_equal;
     LESS_EQUAL "LessEqual" LessEqual NUMBERS_AND_BYTES
     /// Whether `x <= y`, element by element (`tf.less_equal`).
     less_equal;
@@ -57,6 +64,8 @@ enum Comparison {
     Equal,
     Greater,
     GreaterEqual,
+    Less,
+    NotEqual,
     LessEqual,
 }
 
@@ -71,6 +80,8 @@ impl Comparison {
             Comparison::Equal => zip_to(run, x, y, |x: T, y: T| x == y),
             Comparison::Greater => zip_to(run, x, y, |x: T, y: T| x > y),
             Comparison::GreaterEqual => zip_to(run, x, y, |x: T, y: T| x >= y),
+            Comparison::Less => zip_to(run, x, y, |x: T, y: T| x < y),
+            Comparison::NotEqual => zip_to(run, x, y, |x: T, y: T| x != y),
             Comparison::LessEqual => zip_to(run, x, y, |x: T, y: T| x <= y),
         }
     }

@@ -9,12 +9,16 @@ pub(in crate::ops) trait Number: Element + Copy + PartialOrd {
     const ZERO: Self;
     /// The largest of no numbers.
     const LEAST: Self;
+    /// The smallest of no numbers.
+    const GREATEST: Self;
 
     fn plus(self, other: Self) -> Self;
     fn minus(self, other: Self) -> Self;
     fn times(self, other: Self) -> Self;
     /// The quotient, rounded down. No integer is divided by zero.
     fn floor_div(self, other: Self) -> Self;
+    /// What [`Number::floor_div`] leaves: of the sign of `other`.
+    fn floor_mod(self, other: Self) -> Self;
     /// `self` to the power `exponent`; an integer's is not negative.
     fn power(self, exponent: Self) -> Self;
     fn negated(self) -> Self;
@@ -60,6 +64,7 @@ macro_rules! floats {
         impl Number for $type {
             const ZERO: Self = 0.0;
             const LEAST: Self = <$type>::NEG_INFINITY;
+            const GREATEST: Self = <$type>::INFINITY;
 
             fn plus(self, other: Self) -> Self {
                 self + other
@@ -72,6 +77,11 @@ macro_rules! floats {
             }
             fn floor_div(self, other: Self) -> Self {
                 (self / other).floor()
+            }
+            fn floor_mod(self, other: Self) -> Self {
+                let rest = self % other;
+                let other_side = rest != 0.0 && (rest < 0.0) != (other < 0.0);
+                if other_side { rest + other } else { rest }
             }
             fn power(self, exponent: Self) -> Self {
                 self.powf(exponent)
@@ -113,6 +123,7 @@ macro_rules! integers {
         impl Number for $type {
             const ZERO: Self = 0;
             const LEAST: Self = <$type>::MIN;
+            const GREATEST: Self = <$type>::MAX;
 
             fn plus(self, other: Self) -> Self {
                 self.wrapping_add(other)
@@ -125,6 +136,9 @@ macro_rules! integers {
             }
             fn floor_div(self, other: Self) -> Self {
                 $floor_div(self, other)
+            }
+            fn floor_mod(self, other: Self) -> Self {
+                self.wrapping_sub($floor_div(self, other).wrapping_mul(other))
             }
             fn power(self, exponent: Self) -> Self {
                 let (mut base, mut rest, mut product) = (self, exponent, 1 as Self);

@@ -1,4 +1,4 @@
-//! Reductions over axes: `Sum`, `Mean`, `Max`.
+//! Reductions over axes: `Sum`, `Mean`, `Max`, `Min`.
 
 use std::sync::Arc;
 
@@ -99,6 +99,10 @@ reductions! {
     /// The largest elements over these axes (`tf.reduce_max`), NaN where one is; the least number of the
     /// dtype over no elements. Elements that are all the largest share the gradient.
     reduce_max reduce_max_keep_dims;
+    MIN "Min" Min
+    /// The smallest elements over these axes (`tf.reduce_min`), NaN where one is; the greatest number of the
+    /// dtype over no elements. Elements that are all the smallest share the gradient.
+    reduce_min reduce_min_keep_dims;
 }
 
 #[track_caller]
@@ -157,6 +161,7 @@ enum Kind {
     Sum,
     Mean,
     Max,
+    Min,
 }
 
 /// Whether each of `rank` axes is among `axes`; the first that is none of them otherwise.
@@ -329,6 +334,11 @@ impl Op for Reduction {
                     rest.iter()
                         .fold(first.clone(), |most, dim| sizes::greater(&most, dim))
                 }
+                Kind::Min => {
+                    let (first, rest) = value.split_first()?;
+                    rest.iter()
+                        .fold(first.clone(), |least, dim| sizes::lesser(&least, dim))
+                }
                 Kind::Mean => return None,
             };
             Some([fitting(input.dtype, number)?].into())
@@ -388,6 +398,9 @@ impl Op for Reduction {
             Kind::Max => dispatch!(input.dtype(), T in [f32, f64, i32, i64, u8], {
                 join(run, &input, &marks, T::LEAST, T::larger)
             }),
+            Kind::Min => dispatch!(input.dtype(), T in [f32, f64, i32, i64, u8], {
+                join(run, &input, &marks, T::GREATEST, T::smaller)
+            }),
             Kind::Mean if input.dtype().is_integer() => integer_mean(run, &input, &marks, count),
             Kind::Mean => {
                 dispatch!(input.dtype(), T in [f32, f64], mean::<T>(run, &input, &marks, count))
@@ -428,7 +441,7 @@ impl Op for Reduction {
                 };
                 divide(sum, count)?
             }
-            Kind::Max => {
+            Kind::Max | Kind::Min => {
                 let (y, dy) = match self.keep_dims {
                     true => (y, dy.clone()),
                     false => (array::reshape(&y, &*kept)?, array::reshape(dy, &*kept)?),

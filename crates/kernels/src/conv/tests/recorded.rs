@@ -30,13 +30,14 @@ fn tensor(file: &SafeTensors<'_>, name: &Value) -> Option<Recorded> {
 /// The convolution of an `input` and a `filter` with a node's attributes.
 fn convolution(attrs: &Value, input: &[usize], filter: &[usize]) -> ConvShape {
     let list = |name: &str| -> Vec<i64> {
-        let list = attrs[name].as_array().unwrap();
-        list.iter().map(|x| x.as_i64().unwrap()).collect()
+        let list = attrs[name].as_array().into_iter().flatten();
+        list.map(|x| x.as_i64().unwrap()).collect()
     };
     let (strides, dilations) = (list("strides"), list("dilations"));
     let pads = list("explicit_paddings");
-    let format = DataFormat::parse(attrs["data_format"].as_str().unwrap(), 2).unwrap();
-    let axes = (0..2).map(|i| {
+    let spatial = filter.len() - 2;
+    let format = DataFormat::parse(attrs["data_format"].as_str().unwrap(), spatial).unwrap();
+    let axes = (0..spatial).map(|i| {
         let at = format.spatial_axis(i);
         let padding = match attrs["padding"].as_str().unwrap() {
             "SAME" => AxisPadding::Same,
@@ -48,12 +49,12 @@ fn convolution(attrs: &Value, input: &[usize], filter: &[usize]) -> ConvShape {
         let window = Window::new(kernel, strides[at], dilations[at], padding).unwrap();
         ConvAxis::new(&window, input[at] as i64).unwrap()
     });
-    let in_channels = input[format.channel_axis(2)];
+    let in_channels = input[format.channel_axis(spatial)];
     ConvShape {
         batch: input[0],
         in_channels,
-        out_channels: filter[3],
-        groups: in_channels / filter[2],
+        out_channels: filter[spatial + 1],
+        groups: in_channels / filter[spatial],
         format,
         axes: axes.collect(),
     }
@@ -118,9 +119,13 @@ fn recorded_values() {
         // A convolution's input, filter and output's gradient, and what its three kernels give: the
         // gradients of each kernel are the two others.
         let (x, w, y, results) = match case["op"].as_str().unwrap() {
-            "Conv2D" => (input(0), input(1), dy, [output, gradient(0), gradient(1)]),
-            "Conv2DBackpropInput" => (dy, input(1), input(2), [gradient(2), output, gradient(1)]),
-            "Conv2DBackpropFilter" => (input(0), dy, input(2), [gradient(2), gradient(0), output]),
+            "Conv2D" | "Conv3D" => (input(0), input(1), dy, [output, gradient(0), gradient(1)]),
+            "Conv2DBackpropInput" | "Conv3DBackpropInputV2" => {
+                (dy, input(1), input(2), [gradient(2), output, gradient(1)])
+            }
+            "Conv2DBackpropFilter" | "Conv3DBackpropFilterV2" => {
+                (input(0), dy, input(2), [gradient(2), gradient(0), output])
+            }
             other => panic!("{other}"),
         };
         let dims = |tensor: &Option<Recorded>, sizes: usize| match tensor {
