@@ -182,10 +182,10 @@ pub fn constant(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> PyResult<Ten
     }
     let array = as_array(value, None)?;
     match (array.dtype().kind(), wanted) {
-        (b'f', Some(dtype)) if !dtype.is_floating() => return Err(mismatch(value, dtype)),
-        (b'b', Some(dtype)) if dtype != DType::Bool => return Err(mismatch(value, dtype)),
-        (b'i' | b'u', Some(DType::Bool)) => return Err(mismatch(value, DType::Bool)),
-        (b'O', Some(dtype)) => return Err(mismatch(value, dtype)),
+        (b'f', Some(dtype)) if !dtype.is_floating() => Err(mismatch(value, dtype)),
+        (b'b', Some(dtype)) if dtype != DType::Bool => Err(mismatch(value, dtype)),
+        (b'i' | b'u', Some(DType::Bool)) => Err(mismatch(value, DType::Bool)),
+        (b'O', Some(dtype)) => Err(mismatch(value, dtype)),
         (b'i', Some(DType::Int32 | DType::Uint8)) if !array.is_empty() => {
             // A number that is too large is an error, not another number.
             let narrow = as_array(array.as_any(), wanted)?;
