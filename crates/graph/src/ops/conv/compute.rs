@@ -132,12 +132,12 @@ impl ConvBuilder<'_> {
                 Error::value("legal output shapes are those of a transposed convolution whose value and filter are known")
             })
         };
+        let (filter, value) = (known(1)?, known(2)?);
         geometry.infer_backprop_input(
             &Fact::new(DType::Int32, Shape::unknown()),
             &facts[1].shape,
             &facts[2].shape,
         )?;
-        let (filter, value) = (known(1)?, known(2)?);
         let legal = geometry.legal_inputs(&filter, &value)?;
         Ok(self.narrowed(legal))
     }
