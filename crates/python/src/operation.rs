@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pyo3::exceptions::PyValueError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use tconv::{AttrValue, Operation};
@@ -137,6 +138,10 @@ impl PyOperation {
         let mut hasher = DefaultHasher::new();
         self.operation.name().hash(&mut hasher);
         hasher.finish()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
     }
 
     fn __repr__(&self) -> String {

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use tconv::{Operation, Variable};
@@ -375,6 +376,10 @@ impl PyVariable {
         let mut hasher = DefaultHasher::new();
         self.variable.name().hash(&mut hasher);
         hasher.finish()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
     }
 
     fn __repr__(&self) -> String {
