@@ -137,8 +137,12 @@ pub fn eager_conv<'py>(
     }
     let shares = py.import("numpy")?.getattr("may_share_memory")?;
     for (operand, name) in operands.iter().zip(names) {
-        if operand.is_instance_of::<PyUntypedArray>()
-            && shares.call1((out, operand))?.is_truthy()?
+        // Only these are read where they lie.
+        let foreign = operand.hasattr("__dlpack__")?;
+        if (foreign || operand.is_instance_of::<PyUntypedArray>())
+            && shares
+                .call1((out, as_array(operand, None)?))?
+                .is_truthy()?
         {
             return Err(PyValueError::new_err(format!(
                 "out shares memory with {name}, which is read while out is written"
