@@ -10,6 +10,7 @@ use tconv::{
 };
 
 use crate::dtype::{self, PyDType};
+use crate::error::plain;
 use crate::graph::{PyGraph, build, default_graph, operation_of};
 use crate::operand::{Input, constant as to_constant, graph_of, graph_of_one, integers};
 use crate::operation::PyOperation;
@@ -209,21 +210,20 @@ fn spread(tensor: Tensor, sizes: &[i64], verify: bool) -> PyResult<Tensor> {
     let found: Vec<i64> = tensor.shape().iter().map(|&n| n as i64).collect();
     if verify && found != sizes {
         return Err(PyTypeError::new_err(format!(
-            "Expected Tensor's shape: {}, got {}.",
+            "Expected Tensor's shape: {}, but got {}.",
             tconv::Shape::from(sizes),
             tconv::Shape::from(found)
         )));
     }
+    let elements = tensor.len();
+    let wanted = sizes.iter().try_fold(1_i64, |len, &n| len.checked_mul(n));
+    if let Some(wanted) = wanted.filter(|&wanted| wanted < elements as i64) {
+        return Err(PyValueError::new_err(format!(
+            "Too many elements provided. Takes at most {wanted}, but got {elements}."
+        )));
+    }
     let sizes: Vec<usize> = sizes.iter().map(|&n| n as usize).collect();
-    let dtype = tensor.dtype();
-    tensor.fill_up(&sizes).map_err(|_| {
-        PyTypeError::new_err(format!(
-            "Too many elements provided. Needed at most {}, but received {}: a constant of shape {} and dtype {dtype}",
-            sizes.iter().product::<usize>(),
-            found.iter().product::<i64>(),
-            tconv::Shape::from(&sizes[..])
-        ))
-    })
+    tensor.fill_up(&sizes).map_err(plain)
 }
 
 /// A value that is fed when the graph runs. A size may be None, a number or a name: `["N", "H", "W", 3]`; one name

@@ -4,14 +4,14 @@ use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyTuple};
 use tconv::{DType, Graph, Operand, Output, Size, Tensor, Variable};
 
 use crate::array::{as_array, to_tensor};
 use crate::error::{carry, plain};
 use crate::graph::{PyGraph, default_graph};
 use crate::tensor::PyTensor;
-use crate::tensor_shape::PyDimension;
+use crate::tensor_shape::{PyDimension, PyTensorShape};
 use crate::variable::PyVariable;
 
 /// One argument: a tensor, a variable, or what becomes a constant of the graph.
@@ -67,6 +67,7 @@ impl Operand for Input<'_> {
         match self {
             Input::List(elements, _) => elements.iter().map(size).collect(),
             Input::Value(value, _) if is_list(value) => {
+                // A `Dimension` gives its number here, as `__index__` has it.
                 let sizes = value.extract::<Vec<i64>>().ok()?;
                 Some(sizes.into_iter().map(Size::Known).collect())
             }
@@ -168,12 +169,19 @@ pub fn constant(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> PyResult<Ten
         let size = dimension.get().0.known().into_pyobject(py)?;
         return constant(&size, wanted);
     }
-    if value.is_instance_of::<PyString>() {
-        let what = value.repr()?;
-        return Err(PyTypeError::new_err(match wanted {
-            Some(dtype) => format!("Expected {dtype}, but got {what} of type 'str'."),
-            None => format!("{what} is text: tensors here hold numbers and booleans"),
-        }));
+    if let Ok(shape) = value.cast::<PyTensorShape>() {
+        let sizes = shape.get().0.known().ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "Cannot convert a partially known TensorShape {} to a Tensor: tf.shape(x) is known when the graph runs",
+                shape.get().0
+            ))
+        })?;
+        // Of no sizes too: a list of nothing would be of float32.
+        let wanted = wanted.unwrap_or(match sizes.iter().any(|&n| n > i32::MAX.into()) {
+            true => DType::Int64,
+            false => DType::Int32,
+        });
+        return constant(sizes.into_pyobject(py)?.as_any(), Some(wanted));
     }
     let typed = value.is_instance_of::<PyUntypedArray>()
         || value.is_instance(&py.import("numpy")?.getattr("generic")?)?;
@@ -182,11 +190,23 @@ pub fn constant(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> PyResult<Ten
     }
     let array = as_array(value, None)?;
     match (array.dtype().kind(), wanted) {
+        (b'O', _) if holds_sizes(value) => constant(&with_numbers(value)?, wanted),
         (b'f', Some(dtype)) if !dtype.is_floating() => Err(mismatch(value, dtype)),
-        (b'b', Some(dtype)) if dtype != DType::Bool => Err(mismatch(value, dtype)),
+        // One boolean is a number, a list of them is not.
+        (b'b', Some(dtype)) if dtype != DType::Bool && is_list(value) => {
+            Err(mismatch(value, dtype))
+        }
         (b'i' | b'u', Some(DType::Bool)) => Err(mismatch(value, DType::Bool)),
-        (b'O', Some(dtype)) => Err(mismatch(value, dtype)),
-        (b'i', Some(DType::Int32 | DType::Uint8)) if !array.is_empty() => {
+        (b'O' | b'S' | b'U', Some(dtype)) => Err(mismatch(value, dtype)),
+        (b'O' | b'S' | b'U', None) => Err(PyTypeError::new_err(format!(
+            "Failed to convert elements of {} to Tensor. Tensors here hold numbers and booleans.",
+            value.str()?
+        ))),
+        (b'u', Some(dtype @ (DType::Int32 | DType::Int64 | DType::Uint8))) => {
+            Err(too_large(value, dtype)?)
+        }
+        (b'u', None) => Err(too_large(value, DType::Int64)?),
+        (b'i', Some(dtype @ (DType::Int32 | DType::Uint8))) if !array.is_empty() => {
             // A number that is too large is an error, not another number.
             let narrow = as_array(array.as_any(), wanted)?;
             let same = array.as_any().eq(narrow.as_any());
@@ -197,17 +217,13 @@ pub fn constant(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> PyResult<Ten
                     .is_truthy()?;
             match same {
                 true => owned(&narrow),
-                false => Err(PyTypeError::new_err(format!(
-                    "{} does not fit in {}",
-                    value.repr()?,
-                    wanted.map_or("", DType::name)
-                ))),
+                false => Err(too_large(value, dtype)?),
             }
         }
         (_, Some(_)) => owned(&as_array(array.as_any(), wanted)?),
         // TensorFlow's own dtypes: float32, and int32 where the numbers fit.
         (b'f', None) => owned(&as_array(array.as_any(), Some(DType::Float32))?),
-        (b'i' | b'u', None) => match constant(value, Some(DType::Int32)) {
+        (b'i', None) => match constant(value, Some(DType::Int32)) {
             Ok(tensor) => Ok(tensor),
             Err(_) => owned(&as_array(array.as_any(), Some(DType::Int64))?),
         },
@@ -219,18 +235,59 @@ fn owned(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
     to_tensor(array)?.into_owned().map_err(plain)
 }
 
-/// That the numbers of a value are of another kind than is wanted: the first of them.
+/// That a number is beyond what the dtype holds.
+fn too_large(value: &Bound<'_, PyAny>, wanted: DType) -> PyResult<PyErr> {
+    let value = value.repr()?;
+    Ok(PyTypeError::new_err(format!("{value} does not fit in {wanted}")))
+}
+
+/// Whether a `Dimension` stands in a list.
+fn holds_sizes(value: &Bound<'_, PyAny>) -> bool {
+    value.is_instance_of::<PyDimension>()
+        || is_list(value)
+            && value
+                .try_iter()
+                .is_ok_and(|mut all| all.any(|one| one.is_ok_and(|one| holds_sizes(&one))))
+}
+
+/// A list with the number of each `Dimension` in its place.
+fn with_numbers<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    if let Ok(dimension) = value.cast::<PyDimension>() {
+        return Ok(dimension.get().0.known().into_pyobject(py)?);
+    }
+    if !is_list(value) {
+        return Ok(value.clone());
+    }
+    let all = value.try_iter()?.map(|one| with_numbers(&one?));
+    Ok(PyList::new(py, all.collect::<PyResult<Vec<_>>>()?)?.into_any())
+}
+
+/// That the numbers of a value are of another kind than is wanted: the first that is.
 fn mismatch(value: &Bound<'_, PyAny>, wanted: DType) -> PyErr {
-    fn first<'py>(value: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
-        let list = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
-        match list.then(|| value.get_item(0)) {
-            Some(Ok(element)) => first(&element),
-            _ => value.clone(),
+    fn fits(value: &Bound<'_, PyAny>, wanted: DType) -> bool {
+        let boolean = value.is_instance_of::<PyBool>();
+        match wanted {
+            DType::Bool => boolean,
+            _ if boolean => false,
+            wanted => {
+                value.is_instance_of::<PyInt>()
+                    || wanted.is_floating() && value.is_instance_of::<PyFloat>()
+            }
         }
     }
-    let first = first(value);
+    fn first<'py>(value: &Bound<'py, PyAny>, wanted: DType) -> Option<Bound<'py, PyAny>> {
+        match is_list(value) {
+            true => value
+                .try_iter()
+                .ok()?
+                .find_map(|one| first(&one.ok()?, wanted)),
+            false => (!fits(value, wanted)).then(|| value.clone()),
+        }
+    }
+    let first = first(value, wanted).unwrap_or_else(|| value.clone());
     let text = first
-        .repr()
+        .str()
         .map_or_else(|_| "it".to_string(), |text| text.to_string());
     let type_ = first
         .get_type()

@@ -161,10 +161,21 @@ impl PySession {
             };
         }
         if let Ok(variable) = key.cast::<PyVariable>() {
-            return Ok(variable.get().variable.value().clone());
+            return match variable.get().graph.is(graph) {
+                true => Ok(variable.get().variable.value().clone()),
+                false => Err(refused(
+                    "Variable is not an element of this graph.".to_string(),
+                )),
+            };
         }
         if let Ok(name) = key.cast::<PyString>() {
-            let found = graph.get().graph.tensor(&name.to_string_lossy());
+            let name = name.to_string_lossy();
+            if !name.contains(':') {
+                return Err(refused(format!(
+                    "The name '{name}' refers to an Operation, not a Tensor. Tensor names must be of the form \"<op_name>:<output_index>\"."
+                )));
+            }
+            let found = graph.get().graph.tensor(&name);
             return found.map_err(|error| refused(error.to_string()));
         }
         Err(refused(format!(
