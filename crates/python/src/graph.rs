@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::{Graph, Operation, Scopes};
 
 use crate::diagnostic::{PyDiagnostic, PyRequirement};
@@ -127,6 +128,10 @@ impl PyGraph {
 
 #[pymethods]
 impl PyGraph {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.collections)
+    }
+
     #[new]
     fn make(py: Python<'_>) -> PyGraph {
         PyGraph::new(py)
@@ -341,6 +346,10 @@ impl Scope {
 
 #[pymethods]
 impl Scope {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     fn __enter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let bound = self.graph.bind(py);
         let graph = &bound.get().graph;

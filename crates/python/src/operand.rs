@@ -238,7 +238,9 @@ fn owned(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
 /// That a number is beyond what the dtype holds.
 fn too_large(value: &Bound<'_, PyAny>, wanted: DType) -> PyResult<PyErr> {
     let value = value.repr()?;
-    Ok(PyTypeError::new_err(format!("{value} does not fit in {wanted}")))
+    Ok(PyTypeError::new_err(format!(
+        "{value} does not fit in {wanted}"
+    )))
 }
 
 /// Whether a `Dimension` stands in a list.
