@@ -89,9 +89,8 @@ pub fn as_array<'py>(
     static REQUIRE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let asarray = REQUIRE.import(py, "numpy", "asarray")?;
     let dtype = dtype.map(|dtype| to_numpy(py, dtype)).transpose()?;
-    // DLPack brings arrays of other libraries, PyTorch's for one, without a copy.
     let value = match foreign(value)? {
-        true => py.import("numpy")?.call_method1("from_dlpack", (value,))?,
+        true => from_dlpack(value)?,
         false => value.clone(),
     };
     let array = asarray.call1((value, dtype, intern!(py, "C")))?;
@@ -108,6 +107,24 @@ pub fn as_array<'py>(
             Ok(copied.cast_into::<PyUntypedArray>()?)
         }
     }
+}
+
+/// An array as it is, or the one over another library's memory; None for what is no array.
+pub fn shared<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyUntypedArray>>> {
+    if let Ok(array) = value.cast::<PyUntypedArray>() {
+        return Ok(Some(array.clone()));
+    }
+    match foreign(value)? {
+        true => Ok(Some(from_dlpack(value)?.cast_into()?)),
+        false => Ok(None),
+    }
+}
+
+/// NumPy's array over the memory of another library's, PyTorch's for one.
+fn from_dlpack<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    py.import(intern!(py, "numpy"))?
+        .call_method1(intern!(py, "from_dlpack"), (value,))
 }
 
 /// Whether a value is another library's array.

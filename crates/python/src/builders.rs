@@ -342,7 +342,6 @@ pub fn pool<'py>(
 /// 0 and 1, without the nodes that scale).
 #[pyfunction]
 #[pyo3(signature = (kind, shape, a, b, dtype, seed, name))]
-#[allow(clippy::too_many_arguments)]
 pub fn random<'py>(
     kind: &str,
     shape: &Any<'py>,

@@ -139,6 +139,7 @@ impl Geometry {
 /// `_backprop_filter`.
 #[pyfunction]
 #[pyo3(signature = (kind, operands, strides, padding, data_format, dilations, name))]
+#[expect(clippy::too_many_arguments, reason = "Python's")]
 pub fn conv<'py>(
     py: Python<'py>,
     kind: &str,

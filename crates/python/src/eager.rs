@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use tconv::{Attrs, DType, Eager, InstructionSet, Tensor};
 
-use crate::array::{as_array, from_tensor, to_tensor, write};
+use crate::array::{as_array, from_tensor, shared, to_tensor, write};
 use crate::builders::attribute;
 use crate::conv::{Geometry, Kind};
 use crate::dtype::of_array;
@@ -114,9 +114,12 @@ pub fn eager_conv<'py>(
         let made = py.detach(|| geometry.apply(kind.of(&inputs)?).compute(&engine));
         return from_tensor(py, made.map_err(plain)?);
     };
-    let array = out
-        .cast::<PyUntypedArray>()
-        .map_err(|_| PyTypeError::new_err("out must be a NumPy array"))?;
+    let Some(array) = shared(out)? else {
+        return Err(PyTypeError::new_err(format!(
+            "out must be an array, not a {}",
+            out.get_type().name()?
+        )));
+    };
     let shape = kind
         .of(&inputs)
         .and_then(|conv| geometry.apply(conv).shape())
@@ -129,7 +132,7 @@ pub fn eager_conv<'py>(
         )));
     }
     let dtype = inputs[names.len() - 1 - usize::from(types[names.len() - 1] == "int32")].dtype();
-    if of_array(array) != Some(dtype) {
+    if of_array(&array) != Some(dtype) {
         return Err(PyTypeError::new_err(format!(
             "out is an array of {}, the result is {dtype}",
             array.dtype().str()?
@@ -137,12 +140,8 @@ pub fn eager_conv<'py>(
     }
     let shares = py.import("numpy")?.getattr("may_share_memory")?;
     for (operand, name) in operands.iter().zip(names) {
-        // Only these are read where they lie.
-        let foreign = operand.hasattr("__dlpack__")?;
-        if (foreign || operand.is_instance_of::<PyUntypedArray>())
-            && shares
-                .call1((out, as_array(operand, None)?))?
-                .is_truthy()?
+        if let Some(operand) = shared(operand)?
+            && shares.call1((&array, operand))?.is_truthy()?
         {
             return Err(PyValueError::new_err(format!(
                 "out shares memory with {name}, which is read while out is written"
@@ -150,7 +149,7 @@ pub fn eager_conv<'py>(
         }
     }
     let conv = || Ok(geometry.apply(kind.of(&inputs)?));
-    write(py, array, dtype, &engine, conv)?;
+    write(py, &array, dtype, &engine, conv)?;
     Ok(out.clone())
 }
 

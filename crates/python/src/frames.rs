@@ -44,7 +44,7 @@ fn find(py: Python<'_>) -> PyResult<Option<Location>> {
 fn at(frame: &Bound<'_, PyAny>, code: &Bound<'_, PyAny>, file: &str) -> PyResult<Location> {
     let py = frame.py();
     let line: u32 = frame.getattr(intern!(py, "f_lineno"))?.extract()?;
-    let whole = Location::new(file, line, 1, None);
+    let whole = Location::new(file, line, 0, None);
     let Ok(positions) = positions(code) else {
         return Ok(whole);
     };

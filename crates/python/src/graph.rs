@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::{Graph, Operation, Scopes};
 
 use crate::diagnostic::{PyDiagnostic, PyRequirement};
@@ -127,6 +128,15 @@ impl PyGraph {
 
 #[pymethods]
 impl PyGraph {
+    /// Tensors in collections hold the graph that holds them.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.collections)
+    }
+
+    fn __clear__(&self) {
+        Python::attach(|py| self.collections.bind(py).clear());
+    }
+
     #[new]
     fn make(py: Python<'_>) -> PyGraph {
         PyGraph::new(py)

@@ -192,10 +192,6 @@ pub fn constant(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> PyResult<Ten
     match (array.dtype().kind(), wanted) {
         (b'O', _) if holds_sizes(value) => constant(&with_numbers(value)?, wanted),
         (b'f', Some(dtype)) if !dtype.is_floating() => Err(mismatch(value, dtype)),
-        // One boolean is a number, a list of them is not.
-        (b'b', Some(dtype)) if dtype != DType::Bool && is_list(value) => {
-            Err(mismatch(value, dtype))
-        }
         (b'i' | b'u', Some(DType::Bool)) => Err(mismatch(value, DType::Bool)),
         (b'O' | b'S' | b'U', Some(dtype)) => Err(mismatch(value, dtype)),
         (b'O' | b'S' | b'U', None) => Err(PyTypeError::new_err(format!(
@@ -238,7 +234,9 @@ fn owned(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
 /// That a number is beyond what the dtype holds.
 fn too_large(value: &Bound<'_, PyAny>, wanted: DType) -> PyResult<PyErr> {
     let value = value.repr()?;
-    Ok(PyTypeError::new_err(format!("{value} does not fit in {wanted}")))
+    Ok(PyTypeError::new_err(format!(
+        "{value} does not fit in {wanted}"
+    )))
 }
 
 /// Whether a `Dimension` stands in a list.
@@ -269,7 +267,7 @@ fn mismatch(value: &Bound<'_, PyAny>, wanted: DType) -> PyErr {
         let boolean = value.is_instance_of::<PyBool>();
         match wanted {
             DType::Bool => boolean,
-            _ if boolean => false,
+            // True is an integer in Python and a number to TensorFlow.
             wanted => {
                 value.is_instance_of::<PyInt>()
                     || wanted.is_floating() && value.is_instance_of::<PyFloat>()

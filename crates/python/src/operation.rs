@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::{AttrValue, Operation};
 
 use crate::array::from_tensor;
@@ -46,6 +47,11 @@ impl PyOperation {
 
 #[pymethods]
 impl PyOperation {
+    /// A collection of the graph may hold this, and this holds the graph: Python's collector finds such rings.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     #[getter]
     fn name(&self) -> &str {
         self.operation.name()

@@ -6,6 +6,7 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyEllipsis, PyList, PySlice, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::array::Index;
 use tconv::{DType, Output, Size, array, math};
 
@@ -73,6 +74,11 @@ macro_rules! left {
 
 #[pymethods]
 impl PyTensor {
+    /// A collection of the graph may hold this, and this holds the graph: Python's collector finds such rings.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     /// NumPy's arrays leave operators to tensors.
     #[classattr]
     fn __array_priority__() -> i64 {

@@ -429,14 +429,12 @@ impl PyTensorShape {
         }
     }
 
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Option<Vec<Option<i64>>>,))> {
-        let sizes = slf
-            .get()
-            .0
-            .dims()
-            .map(|dims| dims.iter().map(Dim::known).collect());
-        Ok((slf.get_type().into_any(), (sizes,)))
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyAny>, (Sizes,)) {
+        let sizes = slf.get().0.dims();
+        let sizes = sizes.map(|dims| dims.iter().map(Dim::known).collect());
+        (slf.get_type().into_any(), (sizes,))
     }
 }
+
+/// The sizes of a shape, None where they are not known.
+type Sizes = Option<Vec<Option<i64>>>;

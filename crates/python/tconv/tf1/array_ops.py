@@ -30,6 +30,7 @@ __all__ = [
     "split",
     "squeeze",
     "stack",
+    "stop_gradient",
     "strided_slice",
     "tile",
     "transpose",
@@ -56,6 +57,11 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
 def identity(input: Value, name: str | None = None) -> Tensor:
     """The same tensor as another node's output."""
     return node("Identity", input, name=name)
+
+
+def stop_gradient(input: Value, name: str | None = None) -> Tensor:
+    """The same tensor, through which no gradient flows."""
+    return node("StopGradient", input, name=name)
 
 
 def _measure(op: str, input: Value, value: list[int] | int | None, dtype: DType, name: str | None) -> Tensor:

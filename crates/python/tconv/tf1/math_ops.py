@@ -24,21 +24,29 @@ __all__ = [
     "exp",
     "floor_div",
     "floordiv",
+    "floormod",
     "greater",
     "greater_equal",
+    "less",
     "less_equal",
     "log",
+    "logical_and",
+    "logical_not",
+    "logical_or",
     "matmul",
     "maximum",
     "minimum",
+    "mod",
     "multiply",
     "negative",
+    "not_equal",
     "pow",
     "range",
     "realdiv",
     "reciprocal",
     "reduce_max",
     "reduce_mean",
+    "reduce_min",
     "reduce_sum",
     "rsqrt",
     "scalar_mul",
@@ -167,6 +175,39 @@ def greater_equal(x: Value, y: Value, name: str | None = None) -> Tensor:
     return node("GreaterEqual", x, y, name=name)
 
 
+def less(x: Value, y: Value, name: str | None = None) -> Tensor:
+    """Whether elements of `x` are less; the shapes are broadcast."""
+    return node("Less", x, y, name=name)
+
+
+def not_equal(x: Value, y: Value, name: str | None = None) -> Tensor:
+    """Whether elements differ; the shapes are broadcast."""
+    return node("NotEqual", x, y, name=name)
+
+
+def logical_and(x: Value, y: Value, name: str | None = None) -> Tensor:
+    """Whether both elements hold; the shapes are broadcast."""
+    return node("LogicalAnd", x, y, name=name)
+
+
+def logical_or(x: Value, y: Value, name: str | None = None) -> Tensor:
+    """Whether one of both elements holds; the shapes are broadcast."""
+    return node("LogicalOr", x, y, name=name)
+
+
+def logical_not(x: Value, name: str | None = None) -> Tensor:
+    """Whether each element does not hold."""
+    return node("LogicalNot", x, name=name)
+
+
+def floormod(x: Value, y: Value, name: str | None = None) -> Tensor:
+    """What division with the quotient rounded down leaves; of the sign of `y`."""
+    return node("FloorMod", x, y, name=name)
+
+
+mod = floormod
+
+
 def less_equal(x: Value, y: Value, name: str | None = None) -> Tensor:
     """Whether elements of `x` are less or equal; the shapes are broadcast."""
     return node("LessEqual", x, y, name=name)
@@ -206,6 +247,18 @@ def reduce_max(
 ) -> Tensor:
     """The largest over these axes, or over all; `keepdims` leaves them there with a size of 1."""
     return _reduce("Max", input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+
+
+def reduce_min(
+    input_tensor: Value,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    name: str | None = None,
+    reduction_indices: Any = None,
+    keep_dims: bool | None = None,
+) -> Tensor:
+    """The smallest over these axes, or over all; `keepdims` leaves them there with a size of 1."""
+    return _reduce("Min", input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
 
 
 def _reduce(
@@ -252,8 +305,7 @@ def div(x: Value, y: Value, name: str | None = None) -> Tensor:
 
 def squared_difference(x: Value, y: Value, name: str | None = None) -> Tensor:
     """`(x - y) * (x - y)`; the shapes are broadcast."""
-    with graph_of(x, y).name_scope(name or "SquaredDifference") as scope:
-        return square(subtract(*_pair(x, y)), scope)
+    return node("SquaredDifference", x, y, name=name)
 
 
 def scalar_mul(scalar: Value, x: Value, name: str | None = None) -> Tensor:

@@ -27,6 +27,8 @@ from tconv.tf1.nn_ops import (
     max_pool,
     max_pool2d,
     relu,
+    log_softmax,
+    softmax,
     softplus,
     xw_plus_b,
 )
@@ -56,6 +58,8 @@ __all__ = [
     "relu",
     "separable_conv2d",
     "sigmoid",
+    "log_softmax",
+    "softmax",
     "softplus",
     "tanh",
     "xw_plus_b",

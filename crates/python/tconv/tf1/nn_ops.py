@@ -415,6 +415,16 @@ def leaky_relu(features: Value, alpha: float = 0.2, name: str | None = None) -> 
     return node("LeakyRelu", features, name=name or "LeakyRelu", alpha=float(alpha))
 
 
+def softmax(logits: Value, name: str | None = None) -> Tensor:
+    """`exp(logits)` divided by its sums over the last axis."""
+    return node("Softmax", logits, name=name)
+
+
+def log_softmax(logits: Value, name: str | None = None) -> Tensor:
+    """The logarithm of `softmax`."""
+    return node("LogSoftmax", logits, name=name)
+
+
 def softplus(features: Value, name: str | None = None) -> Tensor:
     """`log(1 + exp(features))`."""
     return node("Softplus", features, name=name)

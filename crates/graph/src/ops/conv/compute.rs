@@ -126,18 +126,18 @@ impl ConvBuilder<'_> {
         let geometry = make(self.def(), &self.attrs()?, |attrs| {
             Geometry::new(attrs, self.axes.max(2))
         })?;
-        let known = |i: usize| {
-            let fact = facts.get(i).filter(|_| self.pass == Pass::BackpropInput);
-            fact.and_then(|fact| fact.shape.known()).ok_or_else(|| {
-                Error::value("legal output shapes are those of a transposed convolution whose value and filter are known")
-            })
+        let unclear = || {
+            Error::value(
+                "legal output shapes are those of a transposed convolution whose value and filter are known",
+            )
         };
-        geometry.infer_backprop_input(
-            &Fact::new(DType::Int32, Shape::unknown()),
-            &facts[1].shape,
-            &facts[2].shape,
-        )?;
-        let (filter, value) = (known(1)?, known(2)?);
+        let (Pass::BackpropInput, [_, filter, value]) = (self.pass, &facts[..]) else {
+            return Err(unclear());
+        };
+        let sizes = Fact::new(DType::Int32, Shape::unknown());
+        geometry.infer_backprop_input(&sizes, &filter.shape, &value.shape)?;
+        let filter = filter.shape.known().ok_or_else(unclear)?;
+        let value = value.shape.known().ok_or_else(unclear)?;
         let legal = geometry.legal_inputs(&filter, &value)?;
         Ok(self.narrowed(legal))
     }

@@ -218,10 +218,7 @@ fn a_name_is_no_expression() {
         .placeholder_named::<f32>("x", shape!["N", "2*H"])
         .unwrap_err();
     assert_eq!(error.message(), "'2*H' is no name of a size");
-    assert!(
-        error.to_string().contains("in Rust that of Dim"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("in Rust that of Dim"), "{error}");
 }
 
 #[test]
