@@ -36,7 +36,7 @@ def doubled(graph: tf.Graph) -> tuple[tf.Tensor, int]:
 def test_shapes_have_expressions(graph: tf.Graph) -> None:
     x = tf.placeholder(tf.float32, ["N", "H", "W", 3], "x")
     y = tf.nn.conv2d(x, tf.ones([3, 3, 3, 8]), strides=2, padding="SAME")
-    assert y.symbolic_shape == "(N, ceil(H/2), ceil(W/2), 8)"
+    assert y.symbolic_shape == "[N, ceil(H/2), ceil(W/2), 8]"
     assert x.shape.as_list() == [None, None, None, 3] and y.shape.as_list() == [None, None, None, 8]
 
 

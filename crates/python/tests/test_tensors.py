@@ -201,6 +201,8 @@ CONSTANTS: list[tuple[Any, Any, str, Any]] = [
     ([np.float64(1.5)], None, "float32", [1.5]),
     ([np.int64(1), 2], None, "int32", [1, 2]),
     (1, "float32", "float32", 1),
+    ([], "int32", "int32", []),
+    ([[]], "bool", "bool", [[]]),
     (True, "int32", "int32", 1),
     (True, "float32", "float32", 1),
     ([True, False], "float32", "float32", [1, 0]),
@@ -275,6 +277,8 @@ def test_a_constants_shape(sess: tf.Session) -> None:
         ([1.0], [], 1.0),
         (1, S([2]), [1, 1]),
         (1, [D(2)], [1, 1]),
+        ([], [2], [0, 0]),
+        (1, [0, 3], np.ones((0, 3))),
     ]:
         np.testing.assert_array_equal(sess.run(tf.constant(value, shape=shape)), want)
     with pytest.raises(ValueError, match="Too many elements provided. Takes at most 2, but got 3."):
