@@ -133,10 +133,6 @@ impl PyGraph {
         visit.call(&self.collections)
     }
 
-    fn __clear__(&self) {
-        Python::attach(|py| self.collections.bind(py).clear());
-    }
-
     #[new]
     fn make(py: Python<'_>) -> PyGraph {
         PyGraph::new(py)
@@ -351,6 +347,10 @@ impl Scope {
 
 #[pymethods]
 impl Scope {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     fn __enter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let bound = self.graph.bind(py);
         let graph = &bound.get().graph;

@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError, PyValueErro
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::{Feed, InstructionSet, Output, Session, Tensor};
 
 use crate::array::{as_array, to_tensor};
@@ -216,6 +217,10 @@ fn fed_value(output: &Output, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
 
 #[pymethods]
 impl PySession {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     /// A session of `graph`, by default the default graph. `threads`, or the `intra_op_parallelism_threads` of
     /// `config`, limits its threads; 0 means those of `tconv.set_num_threads`.
     #[new]
@@ -352,6 +357,11 @@ pub struct Callable {
 
 #[pymethods]
 impl Callable {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.session)?;
+        visit.call(&self.fetches)
+    }
+
     #[pyo3(signature = (*values))]
     fn __call__<'py>(
         &self,
@@ -384,6 +394,10 @@ pub struct Default(Py<PySession>);
 
 #[pymethods]
 impl Default {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.0)
+    }
+
     fn __enter__<'py>(&self, py: Python<'py>) -> Bound<'py, PySession> {
         let session = self.0.bind(py);
         push_default(session.get().graph.bind(py));

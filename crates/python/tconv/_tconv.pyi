@@ -14,7 +14,68 @@ from typing import Any, Union, final, overload
 import numpy.typing as npt
 from typing_extensions import Self
 
-__all__: list[str]
+__all__ = [
+    "AUTO_REUSE",
+    "DType",
+    "Diagnostic",
+    "Dimension",
+    "Graph",
+    "Initializer",
+    "Operation",
+    "Optimizer",
+    "Requirement",
+    "Session",
+    "Tensor",
+    "TensorShape",
+    "Variable",
+    "VariableScope",
+    "__version__",
+    "address",
+    "apply",
+    "as_dtype",
+    "bfloat16",
+    "bool",
+    "cast",
+    "concat",
+    "constant",
+    "conv",
+    "convert_to_tensor",
+    "eager",
+    "eager_conv",
+    "fill",
+    "float16",
+    "float32",
+    "float64",
+    "get_default_graph",
+    "get_default_session",
+    "get_num_threads",
+    "get_variable",
+    "get_variable_scope",
+    "gradients",
+    "group",
+    "initialize",
+    "initializer",
+    "int32",
+    "int64",
+    "layer",
+    "legal_output_shapes",
+    "load_variables",
+    "placeholder",
+    "pool",
+    "random",
+    "reduce",
+    "reset_default_graph",
+    "resource",
+    "save_variables",
+    "set_num_threads",
+    "shape",
+    "stack",
+    "transpose",
+    "uint8",
+    "unstack",
+    "variable",
+    "variable_scope",
+]
 __version__: str
 
 _DTypeLike = Union["DType", npt.DTypeLike]
@@ -249,7 +310,7 @@ class Session:
     @property
     def graph(self) -> Graph: ...
     def run(self, fetches: _Fetches, feed_dict: Mapping[Any, Any] | None = None, options: Any = None, run_metadata: Any = None) -> Any: ...
-    def engine_seconds(self, fetches: _Fetches, feed_dict: Mapping[Any, Any] | None = None, runs: int = 1000) -> float:
+    def engine_seconds(self, fetches: _Fetches, feed_dict: Mapping[Any, Any] | None = None, runs: int = 1000) -> list[float]:
         """The seconds that the engine takes for each of `runs` runs, without what Python adds: for benchmarks."""
     def make_callable(self, fetches: _Fetches, feed_list: Sequence[Any] | None = None) -> Callable[..., Any]: ...
     def as_default(self) -> AbstractContextManager[Session]: ...
@@ -295,6 +356,27 @@ def gradients(ys: Sequence[Any], xs: Sequence[Any], grad_ys: Sequence[Any] | Non
 
 @final
 class Variable:
+    """A value that a session keeps from run to run; it stands for its value wherever a tensor may stand."""
+
+    def __new__(
+        cls,
+        initial_value: Any = None,
+        trainable: builtins.bool | None = None,
+        collections: Any = None,
+        validate_shape: builtins.bool = True,
+        caching_device: Any = None,
+        name: str | None = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        expected_shape: Any = None,
+        import_scope: Any = None,
+        constraint: Any = None,
+        use_resource: builtins.bool | None = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
+        shape: Any = None,
+    ) -> Variable:
+        """As `tf.Variable` takes it, which type checkers take for this class; here it raises `TypeError`."""
     @property
     def name(self) -> str: ...
     @property

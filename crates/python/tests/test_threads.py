@@ -244,13 +244,7 @@ def test_graphs_that_nobody_has_are_freed() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc here")
-@pytest.mark.parametrize(
-    "variables",
-    [
-        False,
-        pytest.param(True, marks=pytest.mark.xfail(strict=True, reason="the engine's graph holds its variables, and they it")),
-    ],
-)
+@pytest.mark.parametrize("variables", [False, True])
 def test_sessions_and_graphs_do_not_leak(variables: bool) -> None:
     def turn() -> None:
         with tf.Graph().as_default(), tf.Session() as sess:
