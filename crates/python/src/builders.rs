@@ -217,13 +217,16 @@ fn spread(tensor: Tensor, sizes: &[i64], verify: bool) -> PyResult<Tensor> {
     }
     let elements = tensor.len();
     let wanted = sizes.iter().try_fold(1_i64, |len, &n| len.checked_mul(n));
-    if let Some(wanted) = wanted.filter(|&wanted| wanted < elements as i64) {
-        return Err(PyValueError::new_err(format!(
+    let lengths: Vec<usize> = sizes.iter().map(|&n| n as usize).collect();
+    match wanted {
+        // As in TensorFlow: nothing is filled up with zeros, and one number may fill nothing.
+        _ if elements == 0 => Tensor::zeros(tensor.dtype(), &lengths).map_err(plain),
+        Some(0) if elements == 1 => Tensor::zeros(tensor.dtype(), &lengths).map_err(plain),
+        Some(wanted) if wanted < elements as i64 => Err(PyValueError::new_err(format!(
             "Too many elements provided. Takes at most {wanted}, but got {elements}."
-        )));
+        ))),
+        _ => tensor.fill_up(&lengths).map_err(plain),
     }
-    let sizes: Vec<usize> = sizes.iter().map(|&n| n as usize).collect();
-    tensor.fill_up(&sizes).map_err(plain)
 }
 
 /// A value that is fed when the graph runs. A size may be None, a number or a name: `["N", "H", "W", 3]`; one name

@@ -128,6 +128,7 @@ impl PyGraph {
 
 #[pymethods]
 impl PyGraph {
+    /// Tensors in collections hold the graph that holds them.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.collections)
     }

@@ -190,13 +190,15 @@ pub fn constant(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> PyResult<Ten
     }
     let array = as_array(value, None)?;
     match (array.dtype().kind(), wanted) {
+        // A list of nothing may be of any dtype.
+        (b'f', Some(_)) if array.is_empty() => owned(&as_array(array.as_any(), wanted)?),
         (b'O', _) if holds_sizes(value) => constant(&with_numbers(value)?, wanted),
         (b'f', Some(dtype)) if !dtype.is_floating() => Err(mismatch(value, dtype)),
-        // One boolean is a number, a list of them is not.
-        (b'b', Some(dtype)) if dtype != DType::Bool && is_list(value) => {
-            Err(mismatch(value, dtype))
-        }
         (b'i' | b'u', Some(DType::Bool)) => Err(mismatch(value, DType::Bool)),
+        // Integers that no dtype of integers holds.
+        (b'O', Some(dtype)) if dtype.is_floating() && unfit(value, dtype).is_none() => {
+            owned(&as_array(array.as_any(), wanted)?)
+        }
         (b'O' | b'S' | b'U', Some(dtype)) => Err(mismatch(value, dtype)),
         (b'O' | b'S' | b'U', None) => Err(PyTypeError::new_err(format!(
             "Failed to convert elements of {} to Tensor. Tensors here hold numbers and booleans.",
@@ -265,29 +267,26 @@ fn with_numbers<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     Ok(PyList::new(py, all.collect::<PyResult<Vec<_>>>()?)?.into_any())
 }
 
-/// That the numbers of a value are of another kind than is wanted: the first that is.
+/// The first part of a value that is of another kind than the dtype's numbers.
+fn unfit<'py>(value: &Bound<'py, PyAny>, wanted: DType) -> Option<Bound<'py, PyAny>> {
+    if is_list(value) {
+        let mut all = value.try_iter().ok()?;
+        return all.find_map(|one| unfit(&one.ok()?, wanted));
+    }
+    // True is an integer in Python and a number to TensorFlow.
+    let fits = match wanted {
+        DType::Bool => value.is_instance_of::<PyBool>(),
+        wanted => {
+            value.is_instance_of::<PyInt>()
+                || wanted.is_floating() && value.is_instance_of::<PyFloat>()
+        }
+    };
+    (!fits).then(|| value.clone())
+}
+
+/// That the numbers of a value are of another kind than is wanted.
 fn mismatch(value: &Bound<'_, PyAny>, wanted: DType) -> PyErr {
-    fn fits(value: &Bound<'_, PyAny>, wanted: DType) -> bool {
-        let boolean = value.is_instance_of::<PyBool>();
-        match wanted {
-            DType::Bool => boolean,
-            _ if boolean => false,
-            wanted => {
-                value.is_instance_of::<PyInt>()
-                    || wanted.is_floating() && value.is_instance_of::<PyFloat>()
-            }
-        }
-    }
-    fn first<'py>(value: &Bound<'py, PyAny>, wanted: DType) -> Option<Bound<'py, PyAny>> {
-        match is_list(value) {
-            true => value
-                .try_iter()
-                .ok()?
-                .find_map(|one| first(&one.ok()?, wanted)),
-            false => (!fits(value, wanted)).then(|| value.clone()),
-        }
-    }
-    let first = first(value, wanted).unwrap_or_else(|| value.clone());
+    let first = unfit(value, wanted).unwrap_or_else(|| value.clone());
     let text = first
         .str()
         .map_or_else(|_| "it".to_string(), |text| text.to_string());

@@ -47,6 +47,7 @@ impl PyOperation {
 
 #[pymethods]
 impl PyOperation {
+    /// A collection of the graph may hold this, and this holds the graph: Python's collector finds such rings.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.graph)
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
@@ -188,8 +188,18 @@ impl PySession {
 
 fn fed_value(output: &Output, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     let wanted = output.dtype();
+    let too_large = || {
+        PyTypeError::new_err(format!(
+            "Type of feed value {value} with type {} is not compatible with Tensor type {wanted}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64).",
+            value.get_type()
+        ))
+    };
     let array = as_array(value, Some(wanted)).map_err(|error| {
         let py = value.py();
+        // As of version 2 NumPy refuses what does not fit; before, it made another number of it.
+        if error.is_instance_of::<PyOverflowError>(py) {
+            return too_large();
+        }
         match error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyTypeError>(py) {
             true => PyValueError::new_err(format!(
                 "Cannot feed {}: {}",
@@ -200,10 +210,7 @@ fn fed_value(output: &Output, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
         }
     })?;
     if value.is_instance_of::<PyInt>() && array.as_any().ne(value)? {
-        return Err(PyTypeError::new_err(format!(
-            "Type of feed value {value} with type {} is not compatible with Tensor type {wanted}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64).",
-            value.get_type()
-        )));
+        return Err(too_large());
     }
     to_tensor(&array)
 }

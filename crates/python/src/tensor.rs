@@ -74,6 +74,7 @@ macro_rules! left {
 
 #[pymethods]
 impl PyTensor {
+    /// A collection of the graph may hold this, and this holds the graph: Python's collector finds such rings.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.graph)
     }

@@ -95,6 +95,7 @@ impl PyVariable {
 
 #[pymethods]
 impl PyVariable {
+    /// A collection of the graph may hold this, and this holds the graph: Python's collector finds such rings.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.graph)
     }

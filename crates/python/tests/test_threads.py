@@ -244,11 +244,14 @@ def test_graphs_that_nobody_has_are_freed() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc here")
-def test_sessions_and_graphs_do_not_leak() -> None:
+@pytest.mark.parametrize("variables", [False, True])
+def test_sessions_and_graphs_do_not_leak(variables: bool) -> None:
     def turn() -> None:
         with tf.Graph().as_default(), tf.Session() as sess:
-            v = tf.Variable(np.ones(2**16, "f4"))  # 256 KiB
-            sess.run(v.initializer)
+            v = tf.constant(np.ones(2**16, "f4"))  # 256 KiB
+            if variables:
+                v = tf.Variable(v)
+                sess.run(v.initializer)
             sess.run(v + tf.constant(np.ones(2**16, "f4")))
 
     for _ in range(20):
