@@ -183,6 +183,9 @@ pub fn constant(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> PyResult<Ten
         });
         return constant(sizes.into_pyobject(py)?.as_any(), Some(wanted));
     }
+    if let Some(tensor) = sizes(value, wanted) {
+        return Ok(tensor);
+    }
     let typed = value.is_instance_of::<PyUntypedArray>()
         || value.is_instance(&py.import("numpy")?.getattr("generic")?)?;
     if typed {
@@ -230,6 +233,23 @@ pub fn constant(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> PyResult<Ten
             Err(_) => owned(&as_array(array.as_any(), Some(DType::Int64))?),
         },
         (_, None) => owned(&array),
+    }
+}
+
+/// The tensor of a list of Python's integers, by the short way: shapes are such, and every call has one.
+fn sizes(value: &Bound<'_, PyAny>, wanted: Option<DType>) -> Option<Tensor> {
+    let number = |one: Bound<'_, PyAny>| match one.is_exact_instance_of::<PyInt>() {
+        true => one.extract::<i32>().ok(),
+        false => None,
+    };
+    let numbers: Option<Vec<i32>> = match (value.cast::<PyList>(), value.cast::<PyTuple>()) {
+        (Ok(list), _) => list.iter().map(number).collect(),
+        (_, Ok(tuple)) => tuple.iter().map(number).collect(),
+        _ => None,
+    };
+    match (numbers?, wanted) {
+        (numbers, None | Some(DType::Int32)) if !numbers.is_empty() => Some(numbers.into()),
+        _ => None,
     }
 }
 
