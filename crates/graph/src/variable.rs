@@ -213,7 +213,10 @@ impl Graph {
     fn variable_of(&self, name: &str) -> Option<Variable> {
         let kept = {
             let variables = &self.read().variables;
-            variables.by_name.get(name).map(|&place| variables.all[place])
+            variables
+                .by_name
+                .get(name)
+                .map(|&place| variables.all[place])
         };
         kept.map(|kept| kept.of(self))
     }
