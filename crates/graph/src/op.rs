@@ -172,9 +172,9 @@ pub trait Op: Send + Sync {
         Ok(())
     }
 
-    /// The outputs from the inputs; float16 and bfloat16 arrive only at an op that [takes
-    /// them](OpDef::takes_halves), others are given float32 in their place. An input that nobody else reads is the only owner of its storage,
-    /// so an op may work in place.
+    /// The outputs from the inputs; float16 and bfloat16 arrive only at an op that takes them, others are given
+    /// float32 in their place. An input that nobody else reads is the only owner of its storage, so an op may
+    /// work in place.
     ///
     /// # Errors
     /// Whatever can be wrong with sizes and values that inference did not see.

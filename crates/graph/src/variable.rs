@@ -158,17 +158,67 @@ impl fmt::Debug for Variable {
 /// The variables of a graph and the open variable scope.
 #[derive(Default)]
 pub(crate) struct Variables {
-    pub all: Vec<Variable>,
-    by_name: HashMap<String, Variable>,
+    all: Vec<Kept>,
+    /// Places in `all`.
+    by_name: HashMap<String, usize>,
     pub open: OpenVariables,
     /// How often any variable scope was opened.
     pub openings: u64,
 }
 
+/// A variable within its own graph, by the ids of its nodes: a [`Variable`] there would keep the graph alive.
+#[derive(Clone, Copy)]
+struct Kept {
+    handle: usize,
+    initializer: usize,
+    value: usize,
+    trainable: bool,
+}
+
+impl Kept {
+    fn of(self, graph: &Graph) -> Variable {
+        let operation = |id| Operation::new(graph.clone(), graph.node(id));
+        Variable {
+            handle: operation(self.handle).output(0),
+            initializer: operation(self.initializer),
+            value: operation(self.value).output(0),
+            trainable: self.trainable,
+        }
+    }
+}
+
+impl Variables {
+    /// Adds a variable, one of `get_variable` under its name.
+    fn add(&mut self, variable: &Variable, name: Option<String>) {
+        if let Some(name) = name {
+            self.by_name.insert(name, self.all.len());
+        }
+        self.all.push(Kept {
+            handle: variable.handle.node_id(),
+            initializer: variable.initializer.id(),
+            value: variable.value.node_id(),
+            trainable: variable.trainable,
+        });
+    }
+}
+
 impl Graph {
     /// All variables, in the order in which they were made.
     pub fn global_variables(&self) -> Vec<Variable> {
-        self.read().variables.all.clone()
+        let all = self.read().variables.all.clone();
+        all.into_iter().map(|kept| kept.of(self)).collect()
+    }
+
+    /// The variable of `get_variable` of this whole name.
+    fn variable_of(&self, name: &str) -> Option<Variable> {
+        let kept = {
+            let variables = &self.read().variables;
+            variables
+                .by_name
+                .get(name)
+                .map(|&place| variables.all[place])
+        };
+        kept.map(|kept| kept.of(self))
     }
 
     /// The variables that optimizers train by default.

@@ -244,6 +244,16 @@ pub fn write<'a>(
     engine: &tconv::Eager,
     conv: impl Fn() -> tconv::Result<tconv::nn::ConvBuilder<'a>> + Sync,
 ) -> PyResult<()> {
+    let writable = array.getattr("flags")?.getattr("writeable")?;
+    if !writable.is_truthy()? {
+        return Err(PyValueError::new_err("out is read-only"));
+    }
+    // A byte order that is not the machine's is another type to the `cast` below.
+    if !is_plain(array) {
+        return Err(PyValueError::new_err(
+            "out must be contiguous and aligned, in this machine's byte order",
+        ));
+    }
     macro_rules! with {
         ($type:ty, |$conv:ident, $out:ident| $fill:expr) => {{
             let refused =

@@ -9,10 +9,11 @@ use tconv::{
     math, nn,
 };
 
+use crate::constant::constant as to_constant;
 use crate::dtype::{self, PyDType};
 use crate::error::plain;
 use crate::graph::{PyGraph, build, default_graph, operation_of};
-use crate::operand::{Input, Several, constant as to_constant, graph_of, graph_of_one, integers};
+use crate::operand::{Input, Several, graph_of, graph_of_one, integers};
 use crate::operation::PyOperation;
 use crate::tensor::PyTensor;
 use crate::tensor_shape::{PyTensorShape, shape};
@@ -212,24 +213,23 @@ fn spread(tensor: Tensor, sizes: &[i64], verify: bool) -> PyResult<Tensor> {
     let found: Vec<i64> = tensor.shape().iter().map(|&n| n as i64).collect();
     if verify && found != sizes {
         return Err(PyTypeError::new_err(format!(
-            "Expected Tensor's shape: {}, got {}.",
+            "Expected Tensor's shape: {}, but got {}.",
             tconv::Shape::from(sizes),
             tconv::Shape::from(found)
         )));
     }
-    let sizes: Vec<usize> = sizes.iter().map(|&n| n as usize).collect();
-    let dtype = tensor.dtype();
-    let wanted = sizes
-        .iter()
-        .fold(1u128, |all, &size| all.saturating_mul(size as u128));
-    let received = tensor.len();
-    if received as u128 > wanted {
-        return Err(PyTypeError::new_err(format!(
-            "Too many elements provided. Needed at most {wanted}, but received {received}: a constant of shape {} and dtype {dtype}",
-            tconv::Shape::from(&sizes[..])
-        )));
+    let elements = tensor.len();
+    let wanted = sizes.iter().try_fold(1_i64, |len, &n| len.checked_mul(n));
+    let lengths: Vec<usize> = sizes.iter().map(|&n| n as usize).collect();
+    match wanted {
+        // As in TensorFlow: nothing is filled up with zeros, and one number may fill nothing.
+        _ if elements == 0 => Tensor::zeros(tensor.dtype(), &lengths).map_err(plain),
+        Some(0) if elements == 1 => Tensor::zeros(tensor.dtype(), &lengths).map_err(plain),
+        Some(wanted) if wanted < elements as i64 => Err(PyValueError::new_err(format!(
+            "Too many elements provided. Takes at most {wanted}, but got {elements}."
+        ))),
+        _ => tensor.fill_up(&lengths).map_err(plain),
     }
-    tensor.fill_up(&sizes).map_err(plain)
 }
 
 /// A value that is fed when the graph runs. A size may be None, a number or a name: `["N", "H", "W", 3]`; one name

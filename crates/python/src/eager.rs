@@ -10,10 +10,11 @@ use tconv::{Attrs, DType, Eager, InstructionSet, Tensor};
 
 use crate::array::{as_array, from_tensor, shared, to_tensor, write};
 use crate::builders::attribute;
+use crate::constant::constant;
 use crate::conv::{Geometry, Kind};
 use crate::dtype::of_array;
 use crate::error::plain;
-use crate::operand::{Several, constant};
+use crate::operand::Several;
 use crate::threads;
 
 type Any<'py> = Bound<'py, PyAny>;

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::sync::Mutex;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::{Graph, Operation, Scopes};
 
 use crate::diagnostic::{PyDiagnostic, PyRequirement};
@@ -141,6 +141,11 @@ impl PyGraph {
 
 #[pymethods]
 impl PyGraph {
+    /// Tensors in collections hold the graph that holds them.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.collections)
+    }
+
     #[new]
     fn make(py: Python<'_>) -> PyGraph {
         PyGraph::new(py)
@@ -302,11 +307,6 @@ impl PyGraph {
         Ok(found.into_iter().map(PyRequirement).collect())
     }
 
-    /// Collections hold tensors, which hold their graph.
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.collections)
-    }
-
     fn _repr_html_(&self, py: Python<'_>) -> String {
         html::graph(&self.graph, &self.diagnostics(py))
     }
@@ -360,6 +360,10 @@ impl Scope {
 
 #[pymethods]
 impl Scope {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     fn __enter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let bound = self.graph.bind(py);
         let graph = &bound.get().graph;
@@ -396,9 +400,5 @@ impl Scope {
             self.graph.get().graph.set_scopes(before);
         }
         Ok(())
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.graph)
     }
 }

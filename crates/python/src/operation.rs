@@ -3,9 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pyo3::exceptions::PyValueError;
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::{AttrValue, Operation};
 
 use crate::array::from_tensor;
@@ -47,6 +47,11 @@ impl PyOperation {
 
 #[pymethods]
 impl PyOperation {
+    /// A collection of the graph may hold this, and this holds the graph: Python's collector finds such rings.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     #[getter]
     fn name(&self) -> &str {
         self.operation.name()
@@ -138,10 +143,6 @@ impl PyOperation {
         let mut hasher = DefaultHasher::new();
         self.operation.name().hash(&mut hasher);
         hasher.finish()
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.graph)
     }
 
     fn __repr__(&self) -> String {

@@ -8,8 +8,9 @@ use tconv::optim::{
 };
 use tconv::{DType, Graph, Operand, Output, Tensor, Variable};
 
+use crate::constant::constant;
 use crate::graph::build;
-use crate::operand::{Input, Several, constant, graph_of_one};
+use crate::operand::{Input, Several, graph_of_one};
 use crate::operation::PyOperation;
 use crate::tensor::PyTensor;
 use crate::variable::PyVariable;

@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::{Feed, InstructionSet, Output, Session, Tensor};
 
 use crate::array::{as_array, to_tensor};
+use crate::constant::{fits, shown};
 use crate::error::{carry, plain, raise};
 use crate::fetch::Structure;
 use crate::graph::{PyGraph, default_graph, not_open, pop_default, push_default};
-use crate::operand::{fits, shown};
 use crate::tensor::PyTensor;
 use crate::threads;
 use crate::variable::PyVariable;
@@ -170,10 +170,21 @@ impl PySession {
             };
         }
         if let Ok(variable) = key.cast::<PyVariable>() {
-            return Ok(variable.get().variable.value().clone());
+            return match variable.get().graph.is(graph) {
+                true => Ok(variable.get().variable.value().clone()),
+                false => Err(refused(
+                    "Variable is not an element of this graph.".to_string(),
+                )),
+            };
         }
         if let Ok(name) = key.cast::<PyString>() {
-            let found = graph.get().graph.tensor(&name.to_string_lossy());
+            let name = name.to_string_lossy();
+            if !name.contains(':') {
+                return Err(refused(format!(
+                    "The name '{name}' refers to an Operation, not a Tensor. Tensor names must be of the form \"<op_name>:<output_index>\"."
+                )));
+            }
+            let found = graph.get().graph.tensor(&name);
             return found.map_err(|error| refused(error.to_string()));
         }
         Err(refused(format!(
@@ -215,6 +226,10 @@ fn fed_value(output: &Output, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
 
 #[pymethods]
 impl PySession {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     /// A session of `graph`, by default the default graph. `threads`, or the `intra_op_parallelism_threads` of
     /// `config`, limits its threads; 0 means those of `tconv.set_num_threads`.
     #[new]
@@ -338,10 +353,6 @@ impl PySession {
         slf.get().close();
         pop(&slf)
     }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.graph)
-    }
 }
 
 /// What `Session.make_callable` gives.
@@ -354,6 +365,11 @@ pub struct Callable {
 
 #[pymethods]
 impl Callable {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.session)?;
+        visit.call(&self.fetches)
+    }
+
     #[pyo3(signature = (*values))]
     fn __call__<'py>(
         &self,
@@ -378,11 +394,6 @@ impl Callable {
         let values = py.detach(|| engine.run_list(&structure.list, feed));
         structure.answer(py, values.map_err(|error| raise(py, Some(graph), &error))?)
     }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.session)?;
-        visit.call(&self.fetches)
-    }
 }
 
 /// A `with` block in which a session is the default.
@@ -391,6 +402,10 @@ pub struct Default(Py<PySession>);
 
 #[pymethods]
 impl Default {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.0)
+    }
+
     fn __enter__<'py>(&self, py: Python<'py>) -> Bound<'py, PySession> {
         let session = self.0.bind(py);
         push_default(session.get().graph.bind(py));
@@ -401,9 +416,5 @@ impl Default {
     #[pyo3(signature = (*_exception))]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         pop(self.0.bind(py))
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.0)
     }
 }

@@ -4,9 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyEllipsis, PyList, PySlice, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::array::Index;
 use tconv::{DType, Output, Size, array, math};
 
@@ -74,6 +74,11 @@ macro_rules! left {
 
 #[pymethods]
 impl PyTensor {
+    /// A collection of the graph may hold this, and this holds the graph: Python's collector finds such rings.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     /// NumPy's arrays leave operators to tensors.
     #[classattr]
     fn __array_priority__() -> i64 {
@@ -192,7 +197,7 @@ impl PyTensor {
         let this = slf.get();
         let graph = this.graph.bind(slf.py());
         let dtype = Some(this.output.dtype());
-        let constant = crate::operand::constant(other, dtype)?;
+        let constant = crate::constant::constant(other, dtype)?;
         let made = build(graph, None, |_| math::divide(&constant, &this.output))?;
         Ok(PyTensor::new(graph, made))
     }
@@ -362,10 +367,6 @@ impl PyTensor {
                 self.output.dtype()
             ),
         }
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.graph)
     }
 
     fn _repr_html_(&self) -> String {

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyIterator, PyList, PySlice, PyString};
@@ -108,13 +109,26 @@ impl PyDimension {
     }
 
     fn __bool__(&self) -> bool {
-        self.0.known() != Some(0)
+        !matches!(self.0.known(), None | Some(0))
     }
 
     /// None where either is not known, as in TensorFlow.
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> Option<bool> {
-        let other = dim(other, &mut Names::new()).ok()?;
-        Some(self.0.known()? == other.known()?)
+    fn __richcmp__(&self, value: &Bound<'_, PyAny>, operator: CompareOp) -> PyResult<Py<PyAny>> {
+        let py = value.py();
+        let other = match value.is_instance_of::<PyString>() {
+            true => None,
+            false => dim(value, &mut Names::new()).ok(),
+        };
+        let answer = match (other, operator) {
+            (Some(other), operator) => {
+                let both = self.0.known().zip(other.known());
+                both.map(|(this, other)| operator.matches(this.cmp(&other)))
+            }
+            (None, CompareOp::Eq) => Some(false),
+            (None, CompareOp::Ne) => Some(true),
+            (None, _) => return Ok(py.NotImplemented()),
+        };
+        Ok(answer.into_pyobject(py)?.unbind())
     }
 
     fn __hash__(&self) -> u64 {
@@ -134,7 +148,17 @@ impl PyDimension {
 
     fn __sub__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
         let other = dim(other, &mut Names::new())?;
-        self.0.clone().minus(other).map(PyDimension).map_err(plain)
+        let left = self.0.clone().minus(other).map_err(plain)?;
+        match left.known() {
+            Some(size) if size < 0 => Err(PyValueError::new_err(format!(
+                "Dimension {size} must be >= 0"
+            ))),
+            _ => Ok(PyDimension(left)),
+        }
+    }
+
+    fn __rsub__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        PyDimension::new(other)?.__sub__(Bound::new(other.py(), self.clone())?.as_any())
     }
 
     fn __mul__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
@@ -158,6 +182,36 @@ impl PyDimension {
     fn __mod__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
         let other = dim(other, &mut Names::new())?;
         self.0.modulo(other).map(PyDimension).map_err(plain)
+    }
+
+    fn __rfloordiv__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        PyDimension::new(other)?.__floordiv__(Bound::new(other.py(), self.clone())?.as_any())
+    }
+
+    fn __rmod__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        PyDimension::new(other)?.__mod__(Bound::new(other.py(), self.clone())?.as_any())
+    }
+
+    /// Raises `ValueError` unless both sizes may be the same.
+    fn assert_is_compatible_with(&self, other: &Bound<'_, PyAny>) -> PyResult<()> {
+        let other = dim(other, &mut Names::new())?;
+        match self.0.is_compatible_with(&other) {
+            true => Ok(()),
+            false => Err(PyValueError::new_err(format!(
+                "Dimensions {} and {} are not compatible",
+                self.__str__(),
+                PyDimension(other).__str__()
+            ))),
+        }
+    }
+
+    /// What is known from both. Raises `ValueError` where they differ.
+    fn merge_with(&self, other: &Bound<'_, PyAny>) -> PyResult<PyDimension> {
+        self.assert_is_compatible_with(other)?;
+        match self.0.known() {
+            Some(_) => Ok(self.clone()),
+            None => PyDimension::new(other),
+        }
     }
 
     fn __str__(&self) -> String {
@@ -290,6 +344,37 @@ impl PyTensorShape {
             (Some(first), Some(second)) => Shape::new([first, second].concat()),
             _ => Shape::unknown(),
         }))
+    }
+
+    /// Raises `ValueError` for more axes than this.
+    fn with_rank_at_most(&self, rank: usize) -> PyResult<PyTensorShape> {
+        match self.0.rank() {
+            Some(found) if found > rank => Err(PyValueError::new_err(format!(
+                "Shape {} must have rank at most {rank}",
+                self.0
+            ))),
+            _ => Ok(self.clone()),
+        }
+    }
+
+    /// Raises `ValueError` where both numbers of axes are known and differ.
+    fn assert_same_rank(&self, other: &Bound<'_, PyAny>) -> PyResult<()> {
+        let other = shape(other)?;
+        match (self.0.rank(), other.rank()) {
+            (Some(this), Some(that)) if this != that => Err(PyValueError::new_err(format!(
+                "Shapes {} and {other} must have the same rank",
+                self.0
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn __add__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyTensorShape> {
+        self.concatenate(other)
+    }
+
+    fn __radd__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyTensorShape> {
+        self::other(other)?.concatenate(Bound::new(other.py(), self.clone())?.as_any())
     }
 
     fn __len__(&self) -> PyResult<usize> {

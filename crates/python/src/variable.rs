@@ -4,9 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use tconv::{Operation, Variable};
 
 use crate::dtype::PyDType;
@@ -95,6 +95,11 @@ impl PyVariable {
 
 #[pymethods]
 impl PyVariable {
+    /// A collection of the graph may hold this, and this holds the graph: Python's collector finds such rings.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.graph)
+    }
+
     /// NumPy's arrays leave operators to variables.
     #[classattr]
     fn __array_priority__() -> i64 {
@@ -376,10 +381,6 @@ impl PyVariable {
         let mut hasher = DefaultHasher::new();
         self.variable.name().hash(&mut hasher);
         hasher.finish()
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.graph)
     }
 
     fn __repr__(&self) -> String {

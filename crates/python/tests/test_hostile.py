@@ -100,7 +100,7 @@ def test_integers_are_never_other_integers() -> None:
     for value in (2**63, 2**64, 10**400, [2**64]):
         with pytest.raises(TypeError):
             tf.constant(value)
-    with pytest.raises(TypeError, match="too large for a tensor: int64 holds less than 2\\*\\*63"):
+    with pytest.raises(TypeError, match="18446744073709551616 does not fit in int64"):
         tf.constant(2**64)
     with pytest.raises(TypeError, match="9223372036854775808 does not fit in int64"):
         tf.constant(2**63)
@@ -118,9 +118,9 @@ def test_integers_are_never_other_integers() -> None:
 def test_the_value_that_does_not_fit_is_named() -> None:
     with pytest.raises(TypeError, match=r"Expected int32, but got 2.5 of type 'float'."):
         tf.constant([[1, 2], [2.5, 3]], tf.int32)
-    with pytest.raises(TypeError, match="None of type 'NoneType' is no number"):
+    with pytest.raises(TypeError, match="Tensors here hold numbers and booleans"):
         tf.constant([1.0, None])
-    with pytest.raises(TypeError, match="of type 'object' is no number"):
+    with pytest.raises(TypeError, match="Tensors here hold numbers and booleans"):
         tf.reduce_sum(object())
     with pytest.raises(TypeError, match="Expected float32, but got 1j of type 'complex'"):
         tf.constant([1.0, 1j], tf.float32)
@@ -165,7 +165,7 @@ def test_shapes_that_are_none() -> None:
         tf.Session().run(tf.zeros([2**31, 2**31]))
     with pytest.raises(tconv.errors.ResourceExhaustedError):
         tf.constant(1.0, shape=[2**40])
-    with pytest.raises(TypeError, match="Needed at most 2, but received 3"):
+    with pytest.raises(ValueError, match="Takes at most 2, but got 3"):
         tf.constant([1.0, 2.0, 3.0], shape=[2])
     with pytest.raises(TypeError, match=r"input\[1\] must be an integer of at most 64 bits, a name or None, not 2.5"):
         tconv.shape("conv2d", {"input": [1, 2.5, 5, 3], "filter": [3, 3, 3, 3]})
@@ -400,3 +400,19 @@ def test_programs_that_are_none(tmp_path: Any) -> None:
     assert b"Traceback" not in refused.stderr
     assert b"SyntaxError" in run("-", given=b"print('\xff')").stderr
     assert run("-", given=b"# coding: latin-1\nprint(ascii('\xff'))").stdout.strip() == b"'\\xff'"
+
+
+def test_layers_name_the_argument_that_is_wrong() -> None:
+    x = tf.placeholder(tf.float32, [None, 8, 8, 3])
+    with pytest.raises(ValueError, match="The `data_format` argument must be one of"):
+        tf.layers.conv2d(x, 2, 3, data_format="NHWC")
+    with pytest.raises(ValueError, match="The `data_format` argument must be one of"):
+        tf.layers.max_pooling2d(x, 2, 2, data_format={})  # type: ignore[arg-type]
+    for inputs in (1.0, tf.placeholder(tf.float32)):
+        with pytest.raises(ValueError, match="must have an axis -1 whose size is known"):
+            tf.layers.dense(inputs, 2)
+    with pytest.raises(ValueError, match=r"split: axis 5 is not in \[-4, 4\)"):
+        tf.split(x, 2, axis=5)
+    with pytest.raises((TypeError, ValueError)):
+        tf.layers.average_pooling2d(x, 2, 2, padding=3)  # type: ignore[arg-type]
+    assert tf.get_default_graph().get_name_scope() == ""

@@ -54,7 +54,7 @@ impl VariableBuilder<'_> {
         let scope = self.graph.current_variable_scope();
         let name = self.graph.take_name();
         let name = scope.full_name(name.as_deref().unwrap_or(&self.name));
-        let existing = self.graph.read().variables.by_name.get(&name).cloned();
+        let existing = self.graph.variable_of(&name);
         let given = match &self.initializer {
             Some(Initializer::Value(value)) => Some((value.shape().into(), value.dtype())),
             Some(Initializer::Output(value)) => Some((value.static_shape().clone(), value.dtype())),
@@ -80,9 +80,7 @@ impl VariableBuilder<'_> {
             (Some(variable), _) => self.matching(variable, dtype),
             (None, _) => {
                 let made = self.make(&name, dtype)?;
-                let mut state = self.graph.write();
-                state.variables.by_name.insert(name, made.clone());
-                state.variables.all.push(made.clone());
+                self.graph.write().variables.add(&made, Some(name));
                 Ok(made)
             }
         }
@@ -227,7 +225,7 @@ impl Graph {
         let made = self.within(outer, || {
             add_nodes(self, name.unwrap_or("Variable"), None, trainable, initial)
         })?;
-        self.write().variables.all.push(made.clone());
+        self.write().variables.add(&made, None);
         Ok(made)
     }
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tconv import _tconv
 from tconv._tconv import Operation, Tensor
@@ -61,12 +61,16 @@ class _VariableType(type):
         return isinstance(instance, _tconv.Variable)
 
 
-class Variable(metaclass=_VariableType):
-    """`tf.Variable(initial_value)`: a value that a session keeps from run to run.
+if TYPE_CHECKING:
+    from tconv._tconv import Variable as Variable
+else:
 
-    `initial_value` is a tensor, what becomes one, or a function that makes one. The variable must be initialized in each
-    session (`tf.global_variables_initializer().run()`) before it is read: else `FailedPreconditionError`.
-    """
+    class Variable(metaclass=_VariableType):
+        """`tf.Variable(initial_value)`: a value that a session keeps from run to run.
+
+        `initial_value` is a tensor, what becomes one, or a function that makes one. The variable must be initialized in each
+        session (`tf.global_variables_initializer().run()`) before it is read: else `FailedPreconditionError`.
+        """
 
 
 RefVariable = VariableV1 = Variable
