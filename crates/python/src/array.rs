@@ -13,7 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 use tconv::{DType, Element, Owner, Tensor};
 
-use crate::dtype::{of_array, to_numpy};
+use crate::dtype::{has_bfloat16, of_array, to_numpy};
 use crate::error::plain;
 
 /// The elements of an array that is kept alive.
@@ -154,7 +154,10 @@ fn foreign(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 pub fn to_tensor(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
     match of_array(array) {
         Some(DType::Float16) => borrow::<half::f16>(array),
-        Some(DType::Bfloat16) => borrow::<half::bf16>(array),
+        Some(DType::Bfloat16) => {
+            has_bfloat16(array.py())?;
+            borrow::<half::bf16>(array)
+        }
         Some(DType::Float32) => borrow::<f32>(array),
         Some(DType::Float64) => borrow::<f64>(array),
         Some(DType::Int32) => borrow::<i32>(array),
@@ -197,7 +200,10 @@ pub fn from_tensor(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>>
     let scalar = tensor.rank() == 0;
     let array = match tensor.dtype() {
         DType::Float16 => own::<half::f16>(py, tensor),
-        DType::Bfloat16 => own::<half::bf16>(py, tensor),
+        DType::Bfloat16 => {
+            has_bfloat16(py)?;
+            own::<half::bf16>(py, tensor)
+        }
         DType::Float32 => own::<f32>(py, tensor),
         DType::Float64 => own::<f64>(py, tensor),
         DType::Int32 => own::<i32>(py, tensor),

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -97,7 +97,22 @@ fn numpy_type(dtype: DType) -> (&'static str, &'static str) {
 /// NumPy's scalar type of a dtype.
 pub fn to_numpy(py: Python<'_>, dtype: DType) -> PyResult<Bound<'_, PyAny>> {
     let (module, name) = numpy_type(dtype);
+    if dtype == DType::Bfloat16 {
+        has_bfloat16(py)?;
+    }
     py.import(module)?.getattr(name)
+}
+
+/// Lets NumPy know the dtype bfloat16, which it has not of its own.
+///
+/// # Errors
+/// `ImportError` where the package that has it is not installed.
+pub fn has_bfloat16(py: Python<'_>) -> PyResult<()> {
+    py.import(intern!(py, "ml_dtypes")).map(drop).map_err(|_| {
+        PyImportError::new_err(
+            "NumPy has no bfloat16 without the package ml_dtypes: pip install ml_dtypes, or cast to float32",
+        )
+    })
 }
 
 #[pymethods]
@@ -229,6 +244,7 @@ impl PyDType {
             "iinfo"
         };
         let module = if self.0 == DType::Bfloat16 {
+            has_bfloat16(py)?;
             "ml_dtypes"
         } else {
             "numpy"

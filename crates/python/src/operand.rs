@@ -24,6 +24,9 @@ pub enum Input<'py> {
 /// How deep lists of values may lie in one another: as many axes as NumPy's arrays have at most.
 pub const DEPTH: usize = 64;
 
+/// The most parts of a list that has tensors among them: each becomes a node of the graph.
+const PARTS: usize = 1 << 20;
+
 /// That they lie deeper.
 pub fn too_deep() -> PyErr {
     PyValueError::new_err(format!(
@@ -53,10 +56,15 @@ impl<'py> FromPyObject<'_, 'py> for Several<'py> {
 impl<'py> Input<'py> {
     /// The argument, for `graph` where it stands in none.
     pub fn new(value: &Bound<'py, PyAny>, graph: &Graph) -> PyResult<Input<'py>> {
-        Input::nested(value, graph, DEPTH)
+        Input::nested(value, graph, DEPTH, &mut { PARTS })
     }
 
-    fn nested(value: &Bound<'py, PyAny>, graph: &Graph, depth: usize) -> PyResult<Input<'py>> {
+    fn nested(
+        value: &Bound<'py, PyAny>,
+        graph: &Graph,
+        depth: usize,
+        parts: &mut usize,
+    ) -> PyResult<Input<'py>> {
         if let Ok(tensor) = value.cast::<PyTensor>() {
             return Ok(Input::Tensor(tensor.get().output.clone()));
         }
@@ -65,9 +73,14 @@ impl<'py> Input<'py> {
         }
         if graph_in(value)?.is_some() {
             let depth = depth.checked_sub(1).ok_or_else(too_deep)?;
-            let elements = value
-                .try_iter()?
-                .map(|element| Input::nested(&element?, graph, depth));
+            let elements = value.try_iter()?.map(|element| {
+                *parts = parts.checked_sub(1).ok_or_else(|| {
+                    PyValueError::new_err(format!(
+                        "a list with tensors in it has more than {PARTS} parts"
+                    ))
+                })?;
+                Input::nested(&element?, graph, depth, parts)
+            });
             return Ok(Input::List(
                 elements.collect::<PyResult<_>>()?,
                 graph.clone(),
@@ -165,6 +178,8 @@ fn graph_within<'py>(
     }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         let depth = depth.checked_sub(1).ok_or_else(too_deep)?;
+        // A list of lists, of which many may be one and the same, can be as large as it likes.
+        py.check_signals()?;
         for element in value.try_iter()? {
             if let Some(graph) = graph_within(&element?, depth)? {
                 return Ok(Some(graph));

@@ -52,6 +52,32 @@ def test_lists_that_hold_themselves_are_refused() -> None:
         tf.convert_to_tensor(deep(tf.constant(1.0), 100_000))
 
 
+def test_a_list_that_is_ever_so_large_is_refused() -> None:
+    parts: list[Any] = [tf.constant(1.0)]
+    for _ in range(60):
+        parts = [parts, parts]
+    with pytest.raises(ValueError, match="a list with tensors in it has more than 1048576 parts"):
+        tf.convert_to_tensor(parts)
+
+
+def test_bfloat16_says_which_package_it_wants() -> None:
+    script = """
+import sys
+sys.modules["ml_dtypes"] = None
+import tconv.tf1 as tf
+x = tf.cast(tf.constant([1.0, 2.0]), tf.bfloat16)
+for wrong in (lambda: tf.Session().run(x), lambda: tf.bfloat16.as_numpy_dtype, lambda: tf.bfloat16.max):
+    try:
+        wrong()
+    except ImportError as error:
+        print(str(error).split(":")[1])
+print(tf.Session().run(tf.cast(x, tf.float32)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, env=_environment())
+    advice = b" pip install ml_dtypes, or cast to float32"
+    assert done.stdout.splitlines() == [advice, advice, advice, b"[1. 2.]"], done.stderr
+
+
 def test_fetches_that_hold_themselves_are_refused() -> None:
     x, session = tf.constant(1.0), tf.Session()
     themselves: dict[str, Any] = {}
