@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::ThreadId;
 
 use tconv_shape::{Dim, Shape};
 use tconv_tensor::{DType, Element, Tensor};
@@ -7,13 +8,14 @@ use tconv_tensor::{DType, Element, Tensor};
 use crate::names::Names;
 use crate::node::Node;
 use crate::proof::Sources;
+use crate::scopes::Open;
 use crate::variable::Variables;
 use crate::{Error, NodeBuilder, Operand, Operation, Output, Result};
 
 /// A graph of ops: built first, run later by a [`crate::Session`].
 ///
-/// A cheap handle: clones share the graph, and so do the [`Output`]s in it. Threads may share it too;
-/// but scopes, also those that ops open for their parts, belong to the graph: build from one thread at a time.
+/// A cheap handle: clones share the graph, and so do the [`Output`]s in it. Threads may share it too: each opens
+/// scopes of its own, and begins outside all.
 #[derive(Clone)]
 pub struct Graph(Arc<RwLock<State>>);
 
@@ -24,6 +26,9 @@ pub(crate) struct State {
     pub names: Names,
     pub control: Vec<usize>,
     pub variables: Variables,
+    /// The thread whose scopes are the open ones above, and what the other threads have open.
+    thread: Option<ThreadId>,
+    elsewhere: std::collections::HashMap<ThreadId, Open>,
     seed: Option<i64>,
     /// Random ops so far that had a graph seed and no seed of their own.
     unseeded_ops: i64,
@@ -37,6 +42,21 @@ impl State {
     /// All nodes, in the order in which they were added.
     pub fn nodes(&self) -> &[Arc<Node>] {
         &self.nodes
+    }
+
+    /// Opens what this thread has open in the place of what another has.
+    fn enter(&mut self, thread: ThreadId) {
+        if self.thread == Some(thread) {
+            return;
+        }
+        let mut open = self.elsewhere.remove(&thread).unwrap_or_default();
+        open.swap(self);
+        match self.thread.replace(thread) {
+            Some(before) if !open.is_outside() => {
+                self.elsewhere.insert(before, open);
+            }
+            _ => {}
+        }
     }
 
     /// Whether what fits only for some sizes is refused.
@@ -77,6 +97,7 @@ impl Graph {
         Graph(Arc::new(RwLock::new(State::default())))
     }
 
+    /// What is open may be that of another thread: who asks for it takes [`Graph::write`].
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         // A panic elsewhere leaves no half-made state: nodes are pushed whole.
         self.0
@@ -85,9 +106,10 @@ impl Graph {
     }
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.0
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        let state = self.0.write();
+        let mut state = state.unwrap_or_else(|poisoned| poisoned.into_inner());
+        state.enter(std::thread::current().id());
+        state
     }
 
     pub(crate) fn node(&self, id: usize) -> Arc<Node> {

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::variable_scope::VariableScope;
+use crate::graph::State;
+use crate::variable_scope::{Reuse, VariableScope};
 use crate::{Graph, Operation, Result};
 
 /// What was open in a graph at some time; [`Graph::set_scopes`] puts it back.
@@ -26,6 +27,36 @@ pub(crate) struct OpenVariables {
     pub opened: Arc<HashMap<String, usize>>,
 }
 
+/// What one thread has open in a graph while another adds to it.
+#[derive(Default)]
+pub(crate) struct Open {
+    name: String,
+    given: Option<String>,
+    control: Vec<usize>,
+    variables: OpenVariables,
+}
+
+impl Open {
+    /// Puts this in the place of what is open.
+    pub fn swap(&mut self, state: &mut State) {
+        std::mem::swap(&mut self.name, &mut state.names.scope);
+        std::mem::swap(&mut self.given, &mut state.names.given);
+        std::mem::swap(&mut self.control, &mut state.control);
+        std::mem::swap(&mut self.variables, &mut state.variables.open);
+    }
+
+    /// Whether a thread that has not been here yet finds the same: no scope is or was open.
+    pub fn is_outside(&self) -> bool {
+        let variables = &self.variables;
+        self.name.is_empty()
+            && self.given.is_none()
+            && self.control.is_empty()
+            && variables.entered == 0
+            && variables.opened.is_empty()
+            && variables.scope.reuse() == Reuse::No
+    }
+}
+
 /// Puts scopes back when a closure returns or panics.
 struct Restore(Option<Scopes>);
 
@@ -41,7 +72,7 @@ impl Drop for Restore {
 impl Graph {
     /// What is open now.
     pub fn scopes(&self) -> Scopes {
-        let state = self.read();
+        let state = self.write();
         Scopes {
             graph: self.clone(),
             name: state.names.scope.clone(),
@@ -66,7 +97,7 @@ impl Graph {
 
     /// The open name scope, without a `/` behind it; empty outside all.
     pub fn current_name_scope(&self) -> String {
-        self.read().names.scope.clone()
+        self.write().names.scope.clone()
     }
 
     /// Opens a name scope, numbered where it was open before; a `name` that ends in `/` opens that same scope
@@ -128,7 +159,7 @@ impl Graph {
         build: impl FnOnce(&str) -> Result<T>,
     ) -> Result<T> {
         self.name_scope(name, || {
-            let own = format!("{}/", self.read().names.scope);
+            let own = format!("{}/", self.write().names.scope);
             build(&own)
         })
     }
@@ -190,5 +221,36 @@ impl Graph {
     /// `unique_name`); `mark` takes it, so that no other node gets it.
     pub fn unique_name(&self, name: &str, mark: bool) -> String {
         self.write().names.number(name, mark)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn each_thread_opens_scopes_of_its_own() -> Result<()> {
+        let g = Graph::new();
+        let outer = g.open_variable_scope(Some("here"), None, Reuse::No)?;
+        g.named("wanted", || {
+            let there = thread::scope(|threads| {
+                let build = || {
+                    assert_eq!(g.current_name_scope(), "");
+                    assert_eq!(g.current_variable_scope().name(), "");
+                    let inside = g.name_scope("there", || g.placeholder::<f32>([1]))?;
+                    assert_eq!(inside.name(), "there/Placeholder:0");
+                    g.open_name_scope("left_open")
+                };
+                threads.spawn(build).join()
+            });
+            assert!(there.is_ok_and(|built| built.is_ok()));
+            assert_eq!(g.placeholder::<f32>([1])?.name(), "here/wanted:0");
+            Ok(())
+        })?;
+        g.set_scopes(outer);
+        assert_eq!(g.placeholder::<f32>([1])?.name(), "Placeholder:0");
+        Ok(())
     }
 }

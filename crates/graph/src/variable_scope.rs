@@ -130,7 +130,7 @@ impl From<Reuse> for ScopeDefaults {
 impl Graph {
     /// The variable scope that is open.
     pub fn current_variable_scope(&self) -> VariableScope {
-        self.read().variables.open.scope.clone()
+        self.write().variables.open.scope.clone()
     }
 
     /// Opens a variable scope and a name scope: `name`, which is numbered for nodes but not for variables, or
@@ -221,7 +221,7 @@ impl Graph {
 
     /// `name`, with `_1`, `_2`, ... where a variable scope of that name was opened here before.
     fn unique_variable_scope(&self, name: &str) -> String {
-        let state = self.read();
+        let state = self.write();
         let open = &state.variables.open;
         let is_free = |name: &String| !open.opened.contains_key(&open.scope.full_name(name));
         let numbered = (1..).map(|i| format!("{name}_{i}"));

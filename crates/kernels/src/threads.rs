@@ -9,7 +9,14 @@ const THREADS_VARIABLE: &str = "TCONV_NUM_THREADS";
 
 /// The threads that a kernel may use: an argument, never a global. A clone shares them.
 #[derive(Clone, Debug)]
-pub struct Threads(Option<Arc<rayon::ThreadPool>>);
+pub struct Threads(Option<Arc<Pool>>);
+
+#[derive(Debug)]
+struct Pool {
+    threads: rayon::ThreadPool,
+    /// The process that has them. One that was forked from it has not, and would wait for them without end.
+    process: u32,
+}
 
 impl Threads {
     /// The most threads that may be asked for.
@@ -40,7 +47,10 @@ impl Threads {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
         let refused =
             |e| KernelError::Unavailable(format!("{count} threads cannot be started: {e}"));
-        Ok(Threads(Some(Arc::new(pool.map_err(refused)?))))
+        Ok(Threads(Some(Arc::new(Pool {
+            threads: pool.map_err(refused)?,
+            process: std::process::id(),
+        }))))
     }
 
     /// As many as `TCONV_NUM_THREADS` says; as many as the machine offers if it is not set, empty or 0.
@@ -54,9 +64,15 @@ impl Threads {
         }
     }
 
-    /// How many there are.
+    /// How many there are. In a process that was forked from the one that made them there is only the calling
+    /// thread, which then does all the work.
     pub fn count(&self) -> usize {
-        self.0.as_ref().map_or(1, |pool| pool.current_num_threads())
+        self.pool().map_or(1, |pool| pool.current_num_threads())
+    }
+
+    fn pool(&self) -> Option<&rayon::ThreadPool> {
+        let pool = self.0.as_ref()?;
+        (pool.process == std::process::id()).then_some(&pool.threads)
     }
 
     /// Calls `task(i)` for each `i` below `tasks`, in any order, and returns when all are done.
@@ -79,7 +95,7 @@ impl Threads {
     // code is large, and there are hundreds of tasks.
 
     fn share(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
-        match &self.0 {
+        match self.pool() {
             Some(pool) if tasks > 1 => {
                 pool.install(|| (0..tasks).into_par_iter().with_max_len(1).for_each(task))
             }
@@ -93,7 +109,7 @@ impl Threads {
         size: usize,
         task: &(dyn Fn(usize, &mut [T]) + Sync),
     ) {
-        match &self.0 {
+        match self.pool() {
             Some(pool) if out.len() > size => pool.install(|| {
                 out.par_chunks_mut(size)
                     .with_max_len(1)

@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
 use tconv::{DType, Element, Owner, Tensor};
 
 use crate::dtype::{of_array, to_numpy};
@@ -41,6 +42,12 @@ fn borrow<T: Element + NumpyElement>(array: &Bound<'_, PyUntypedArray>) -> PyRes
     let typed = array.cast::<PyArrayDyn<T>>()?;
     if typed.is_empty() {
         return Tensor::new(array.shape(), Vec::<T>::new()).map_err(plain);
+    }
+    // A subclass can say of itself what it likes.
+    if !typed.data().is_aligned() {
+        return Err(PyValueError::new_err(
+            "the array says that its memory is aligned, and it is not: give a copy of it",
+        ));
     }
     let owner = Elements {
         start: typed.data().cast_const(),
@@ -95,7 +102,7 @@ pub fn as_array<'py>(
     };
     let array = asarray.call1((value, dtype, intern!(py, "C")))?;
     let array = array.cast_into::<PyUntypedArray>()?;
-    match is_plain(&array) || array.is_empty() {
+    match is_plain(&array) {
         true => Ok(array),
         false => {
             let native = array.dtype().call_method1("newbyteorder", ("=",))?;
@@ -161,6 +168,9 @@ pub fn to_tensor(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
     }
 }
 
+/// The most axes of all versions of NumPy; 2.0 and later have more.
+const AXES: usize = 32;
+
 /// The array of a tensor; it takes over the tensor's elements where nobody else has them. A tensor of rank 0
 /// is NumPy's scalar.
 pub fn from_tensor(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>> {
@@ -169,7 +179,20 @@ pub fn from_tensor(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>>
         tensor: Tensor,
     ) -> PyResult<Bound<'_, PyAny>> {
         let array = tensor.into_array::<T>().map_err(plain)?;
-        Ok(PyArray::from_owned_array(py, array).into_any())
+        if array.ndim() <= AXES {
+            return Ok(PyArray::from_owned_array(py, array).into_any());
+        }
+        let shape = array.shape().to_vec();
+        let refused = |error: String| {
+            PyValueError::new_err(format!(
+                "a tensor of {} axes cannot become an array: {error}; reshape it to fewer axes before",
+                shape.len()
+            ))
+        };
+        let flat = array.into_shape_with_order(shape.iter().product::<usize>());
+        let flat = PyArray::from_owned_array(py, flat.map_err(|error| refused(error.to_string()))?);
+        let array = flat.call_method1(intern!(py, "reshape"), (PyTuple::new(py, &shape)?,));
+        array.map_err(|error| refused(error.value(py).to_string()))
     }
     let scalar = tensor.rank() == 0;
     let array = match tensor.dtype() {
@@ -233,11 +256,19 @@ pub fn write<'a>(
     }
     macro_rules! with {
         ($type:ty, |$conv:ident, $out:ident| $fill:expr) => {{
-            let mut out = array.cast::<PyArrayDyn<$type>>()?.try_readwrite()?;
+            let refused =
+                |error| PyValueError::new_err(format!("out cannot be written to: {error}"));
+            let out = array.cast::<PyArrayDyn<$type>>()?.try_readwrite();
+            let mut out = out.map_err(refused)?;
             let $out = out.as_slice_mut()?;
             let fill = || conv().and_then(|$conv| $fill);
             py.detach(fill).map_err(plain)
         }};
+    }
+    if !is_plain(array) {
+        return Err(PyValueError::new_err(
+            "out must be contiguous and aligned, in this machine's byte order",
+        ));
     }
     match dtype {
         DType::Float32 => with!(f32, |conv, out| conv.compute_into(engine, out)),

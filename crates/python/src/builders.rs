@@ -9,10 +9,11 @@ use tconv::{
     math, nn,
 };
 
+use crate::constant::constant as to_constant;
 use crate::dtype::{self, PyDType};
 use crate::error::plain;
 use crate::graph::{PyGraph, build, default_graph, operation_of};
-use crate::operand::{Input, constant as to_constant, graph_of, graph_of_one, integers};
+use crate::operand::{Input, Several, graph_of, graph_of_one, integers};
 use crate::operation::PyOperation;
 use crate::tensor::PyTensor;
 use crate::tensor_shape::{PyTensorShape, shape};
@@ -99,16 +100,18 @@ pub fn attribute(value: &Any<'_>) -> PyResult<AttrValue> {
 pub fn apply<'py>(
     py: Python<'py>,
     op: &str,
-    inputs: Vec<Any<'py>>,
+    inputs: Several<'py>,
     attrs: Option<&Bound<'py, PyDict>>,
     name: Option<&str>,
 ) -> PyResult<Any<'py>> {
+    let inputs = inputs.0;
     let graph = graph_of(py, inputs.iter())?;
     let own = &graph.get().graph;
     let mut set = tconv::Attrs::new();
-    for (key, value) in attrs.into_iter().flatten() {
+    for pair in attrs.map(PyDictMethods::items).into_iter().flatten() {
+        let (key, value): (String, Any<'py>) = pair.extract()?;
         if !value.is_none() {
-            set.insert(key.extract()?, attribute(&value)?);
+            set.insert(key, attribute(&value)?);
         }
     }
     let arguments = tconv::op_def(op).map_or(&[][..], |def| def.inputs);
@@ -550,9 +553,10 @@ pub fn fill<'py>(dims: &Any<'py>, value: &Any<'py>, name: Option<&str>) -> PyRes
 #[pyo3(signature = (inputs, name))]
 pub fn group<'py>(
     py: Python<'py>,
-    inputs: Vec<Any<'py>>,
+    inputs: Several<'py>,
     name: Option<&str>,
 ) -> PyResult<PyOperation> {
+    let inputs = inputs.0;
     let graph = match inputs
         .iter()
         .find_map(|input| input.cast::<PyOperation>().ok())
@@ -574,16 +578,18 @@ pub fn group<'py>(
 #[pyo3(signature = (ys, xs, grad_ys=None, stop_gradients=None))]
 pub fn gradients<'py>(
     py: Python<'py>,
-    ys: Vec<Any<'py>>,
-    xs: Vec<Any<'py>>,
-    grad_ys: Option<Vec<Any<'py>>>,
-    stop_gradients: Option<Vec<Any<'py>>>,
+    ys: Several<'py>,
+    xs: Several<'py>,
+    grad_ys: Option<Several<'py>>,
+    stop_gradients: Option<Several<'py>>,
 ) -> PyResult<Vec<Option<PyTensor>>> {
-    if stop_gradients.is_some_and(|stop| !stop.is_empty()) {
+    if stop_gradients.is_some_and(|stop| !stop.0.is_empty()) {
         return Err(pyo3::exceptions::PyNotImplementedError::new_err(
             "gradients: stop_gradients is not there; tf.stop_gradient stops a gradient at a tensor",
         ));
     }
+    let (ys, xs) = (ys.0, xs.0);
+    let grad_ys = grad_ys.map_or_else(Vec::new, |slopes| slopes.0);
     let graph = graph_of(py, ys.iter().chain(&xs))?;
     let own = &graph.get().graph;
     let outputs = |values: &[Any<'py>]| -> PyResult<Vec<Output>> {
@@ -598,7 +604,7 @@ pub fn gradients<'py>(
                 .collect()
         })
     };
-    let (ys, grad_ys) = (outputs(&ys)?, outputs(&grad_ys.unwrap_or_default())?);
+    let (ys, grad_ys) = (outputs(&ys)?, outputs(&grad_ys)?);
     let sources = xs.iter().map(|x| match x.cast::<PyVariable>() {
         Ok(variable) => Ok(variable.get().variable.handle().clone()),
         Err(_) => match Input::new(x, own)? {

@@ -8,7 +8,7 @@ use tconv::{DataFormat, Operand, Padding};
 use crate::builders::{self, sizes};
 use crate::error::plain;
 use crate::graph::build;
-use crate::operand::{Input, graph_of};
+use crate::operand::{Input, Several, graph_of};
 use crate::tensor::PyTensor;
 
 type Any<'py> = Bound<'py, PyAny>;
@@ -143,13 +143,14 @@ impl Geometry {
 pub fn conv<'py>(
     py: Python<'py>,
     kind: &str,
-    operands: Vec<Any<'py>>,
+    operands: Several<'py>,
     strides: Option<&Any<'py>>,
     padding: &Any<'py>,
     data_format: Option<&str>,
     dilations: Option<&Any<'py>>,
     name: Option<&str>,
 ) -> PyResult<PyTensor> {
+    let operands = operands.0;
     let graph = graph_of(py, operands.iter())?;
     let own = &graph.get().graph;
     let inputs = operands.iter().map(|operand| Input::new(operand, own));

@@ -10,10 +10,11 @@ use tconv::{Attrs, DType, Eager, InstructionSet, Tensor};
 
 use crate::array::{as_array, from_tensor, shared, to_tensor, write};
 use crate::builders::attribute;
+use crate::constant::constant;
 use crate::conv::{Geometry, Kind};
 use crate::dtype::of_array;
 use crate::error::plain;
-use crate::operand::constant;
+use crate::operand::Several;
 use crate::threads;
 
 type Any<'py> = Bound<'py, PyAny>;
@@ -84,13 +85,14 @@ fn tensors(operands: &[Any<'_>], types: &[&str]) -> PyResult<Vec<Tensor>> {
 pub fn eager_conv<'py>(
     py: Python<'py>,
     kind: &str,
-    operands: Vec<Any<'py>>,
+    operands: Several<'py>,
     strides: Option<&Any<'py>>,
     padding: &Any<'py>,
     data_format: Option<&str>,
     dilations: Option<&Any<'py>>,
     out: Option<&Any<'py>>,
 ) -> PyResult<Any<'py>> {
+    let operands = operands.0;
     let kind = Kind::parse(kind)?;
     let geometry = Geometry::new(kind.spatial, strides, padding, data_format, dilations)?;
     let names = kind.operands();
@@ -159,18 +161,19 @@ pub fn eager_conv<'py>(
 pub fn eager<'py>(
     py: Python<'py>,
     op: &str,
-    inputs: Vec<Any<'py>>,
+    inputs: Several<'py>,
     attrs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Any<'py>> {
     let mut set = Attrs::new();
-    for (key, value) in attrs.into_iter().flatten() {
+    for pair in attrs.map(PyDictMethods::items).into_iter().flatten() {
+        let (key, value): (String, Any<'py>) = pair.extract()?;
         if !value.is_none() {
-            set.insert(key.extract()?, attribute(&value)?);
+            set.insert(key, attribute(&value)?);
         }
     }
     let arguments = tconv::op_def(op).map_or(&[][..], |def| def.inputs);
     let (mut operands, mut types) = (Vec::new(), Vec::new());
-    for (i, input) in inputs.into_iter().enumerate() {
+    for (i, input) in inputs.0.into_iter().enumerate() {
         let type_ = arguments.get(i).map_or("", |(_, type_)| *type_);
         match type_.strip_prefix("N*") {
             Some(type_) => {

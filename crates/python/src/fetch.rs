@@ -11,6 +11,9 @@ use crate::operation::PyOperation;
 use crate::tensor::PyTensor;
 use crate::variable::PyVariable;
 
+/// How deep fetches may lie in one another.
+const DEPTH: usize = 256;
+
 /// The place of an answer in a structure.
 enum Part<'py> {
     Value(usize),
@@ -42,7 +45,7 @@ impl<'py> Structure<'py> {
             root: Part::Nothing,
             values: 0,
         };
-        structure.root = structure.read(graph, fetches)?;
+        structure.root = structure.read(graph, fetches, DEPTH)?;
         Ok(structure)
     }
 
@@ -56,7 +59,13 @@ impl<'py> Structure<'py> {
         &mut self,
         graph: &Bound<'py, PyGraph>,
         fetch: &Bound<'py, PyAny>,
+        depth: usize,
     ) -> PyResult<Part<'py>> {
+        let depth = depth.checked_sub(1).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "fetches are nested more than {DEPTH} levels deep, or hold themselves"
+            ))
+        })?;
         if let Ok(tensor) = fetch.cast::<PyTensor>() {
             own(graph, &tensor.get().graph, fetch)?;
             return Ok(self.value(tensor.get().output.clone()));
@@ -73,19 +82,24 @@ impl<'py> Structure<'py> {
         }
         if let Ok(dict) = fetch.cast::<PyDict>() {
             let mut parts = Vec::with_capacity(dict.len());
-            for (key, value) in dict {
-                parts.push((key, self.read(graph, &value)?));
+            // A copy: what is read may be of a type that changes the dictionary.
+            for pair in dict.items() {
+                let (key, value) = pair.extract()?;
+                parts.push((key, self.read(graph, &value, depth)?));
             }
             return Ok(Part::Dict(parts));
         }
         if let Ok(list) = fetch.cast::<PyList>() {
-            return Ok(Part::List(self.read_all(graph, list.iter())?));
+            return Ok(Part::List(self.read_all(graph, list.iter(), depth)?));
         }
         if let Ok(tuple) = fetch.cast::<PyTuple>() {
             let named = fetch
                 .hasattr("_fields")?
                 .then(|| fetch.get_type().into_any());
-            return Ok(Part::Tuple(self.read_all(graph, tuple.iter())?, named));
+            return Ok(Part::Tuple(
+                self.read_all(graph, tuple.iter(), depth)?,
+                named,
+            ));
         }
         if let Ok(name) = fetch.cast::<PyString>() {
             let element = PyGraph::element(graph, &name.to_string_lossy()).map_err(|error| {
@@ -97,7 +111,7 @@ impl<'py> Structure<'py> {
                     reason.unwrap_or_default()
                 ))
             })?;
-            return self.read(graph, &element);
+            return self.read(graph, &element, depth);
         }
         let type_ = fetch.get_type();
         Err(PyTypeError::new_err(match fetch.is_none() {
@@ -115,8 +129,9 @@ impl<'py> Structure<'py> {
         &mut self,
         graph: &Bound<'py, PyGraph>,
         all: impl Iterator<Item = Bound<'py, PyAny>>,
+        depth: usize,
     ) -> PyResult<Vec<Part<'py>>> {
-        all.map(|fetch| self.read(graph, &fetch)).collect()
+        all.map(|fetch| self.read(graph, &fetch, depth)).collect()
     }
 
     /// The answer, of the structure that was asked for: None for an operation.

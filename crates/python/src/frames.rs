@@ -71,16 +71,20 @@ fn at(frame: &Bound<'_, PyAny>, code: &Bound<'_, PyAny>, file: &str) -> PyResult
 /// For each instruction: line, last line, column, last column.
 fn positions(code: &Bound<'_, PyAny>) -> PyResult<Py<PyTuple>> {
     let py = code.py();
-    let mut kept = POSITIONS
-        .lock_py_attached(py)
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some((known, positions)) = &*kept
+    let lock = || {
+        POSITIONS
+            .lock_py_attached(py)
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    };
+    if let Some((known, positions)) = &*lock()
         && known.is(code)
     {
         return Ok(positions.clone_ref(py));
     }
     let listed = code.call_method0(intern!(py, "co_positions"))?;
     let listed = PyTuple::new(py, listed.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.unbind();
-    *kept = Some((code.clone().unbind(), listed.clone_ref(py)));
+    // Outside the lock: what is dropped may run Python's code, which may add nodes in its turn.
+    let before = lock().replace((code.clone().unbind(), listed.clone_ref(py)));
+    drop(before);
     Ok(listed)
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Mutex;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -83,10 +83,23 @@ pub fn push_default(graph: &Bound<'_, PyGraph>) {
     OPEN.with_borrow_mut(|open| open.push(graph));
 }
 
-/// Takes the innermost default back.
-pub fn pop_default() {
-    let popped = OPEN.with_borrow_mut(Vec::pop);
-    drop(popped);
+/// Takes a default back: the innermost of this graph, whatever was opened since and stays open.
+///
+/// # Errors
+/// `RuntimeError` where this thread did not make it the default.
+pub fn pop_default(graph: &Bound<'_, PyGraph>) -> PyResult<()> {
+    let popped = OPEN.with_borrow_mut(|open| {
+        let place = open.iter().rposition(|other| other.is(graph));
+        place.map(|place| open.remove(place))
+    });
+    popped.map(drop).ok_or_else(not_open)
+}
+
+/// That a `with` block is left that this thread did not enter.
+pub fn not_open() -> PyErr {
+    PyRuntimeError::new_err(
+        "a `with` block is left that this thread has not entered: each thread has default graphs and sessions of its own",
+    )
 }
 
 /// Adds nodes to `graph` from the Python line that calls: `name` stands for the first name that `body` would give.
@@ -379,12 +392,13 @@ impl Scope {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) {
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         if let Kind::Default = self.kind {
-            return pop_default();
+            return pop_default(self.graph.bind(py));
         }
         if let Some(before) = lock(py, &self.before).pop() {
             self.graph.get().graph.set_scopes(before);
         }
+        Ok(())
     }
 }

@@ -9,10 +9,11 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 use tconv::{DType, Distribution, Fan, Graph, Initializer, Operand, Output, Tensor};
 
 use crate::array::{as_array, to_tensor};
+use crate::constant::constant;
 use crate::dtype::{self, PyDType};
 use crate::error::{carry, plain};
 use crate::graph::{build, default_graph};
-use crate::operand::{Input, constant};
+use crate::operand::Input;
 use crate::tensor::PyTensor;
 use crate::tensor_shape::shape;
 use crate::variable::PyVariable;

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 mod array;
 mod builders;
 mod checkpoint;
+mod constant;
 mod conv;
 mod diagnostic;
 mod dtype;

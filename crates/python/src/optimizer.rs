@@ -8,8 +8,9 @@ use tconv::optim::{
 };
 use tconv::{DType, Graph, Operand, Output, Tensor, Variable};
 
+use crate::constant::constant;
 use crate::graph::build;
-use crate::operand::{Input, constant, graph_of_one};
+use crate::operand::{Input, Several, graph_of_one};
 use crate::operation::PyOperation;
 use crate::tensor::PyTensor;
 use crate::variable::PyVariable;
@@ -64,8 +65,8 @@ impl Operand for Number {
 pub struct PyOptimizer(Box<dyn Optimizer + Send + Sync>);
 
 /// The variables of a `var_list`, which may be None.
-fn list(variables: Option<Vec<Any<'_>>>) -> PyResult<Option<Vec<Variable>>> {
-    let read = |variables: Vec<Any<'_>>| variables.iter().map(PyVariable::of).collect();
+fn list(variables: Option<Several<'_>>) -> PyResult<Option<Vec<Variable>>> {
+    let read = |variables: Several<'_>| variables.0.iter().map(PyVariable::of).collect();
     variables.map(read).transpose()
 }
 
@@ -149,7 +150,7 @@ impl PyOptimizer {
     fn compute_gradients(
         &self,
         loss: &Any<'_>,
-        var_list: Option<Vec<Any<'_>>>,
+        var_list: Option<Several<'_>>,
     ) -> PyResult<Vec<(Option<PyTensor>, PyVariable)>> {
         let graph = graph_of_one(loss)?;
         let (loss, variables) = (Input::new(loss, &graph.get().graph)?, list(var_list)?);
@@ -209,7 +210,7 @@ impl PyOptimizer {
     fn minimize(
         &self,
         loss: &Any<'_>,
-        var_list: Option<Vec<Any<'_>>>,
+        var_list: Option<Several<'_>>,
         global_step: Option<&Any<'_>>,
         name: Option<&str>,
     ) -> PyResult<PyOperation> {

@@ -7,14 +7,15 @@ use std::time::Instant;
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use tconv::{Feed, InstructionSet, Output, Session, Tensor};
 
 use crate::array::{as_array, to_tensor};
+use crate::constant::{fits, shown};
 use crate::error::{carry, plain, raise};
 use crate::fetch::Structure;
-use crate::graph::{PyGraph, default_graph, pop_default, push_default};
+use crate::graph::{PyGraph, default_graph, not_open, pop_default, push_default};
 use crate::tensor::PyTensor;
 use crate::threads;
 use crate::variable::PyVariable;
@@ -43,9 +44,14 @@ fn push(session: &Bound<'_, PySession>) {
     OPEN.with_borrow_mut(|open| open.push(session));
 }
 
-fn pop() {
-    let popped = OPEN.with_borrow_mut(Vec::pop);
-    drop(popped);
+/// Takes a default session and its graph back, whatever was opened since and stays open.
+fn pop(session: &Bound<'_, PySession>) -> PyResult<()> {
+    let popped = OPEN.with_borrow_mut(|open| {
+        let place = open.iter().rposition(|other| other.is(session));
+        place.map(|place| open.remove(place))
+    });
+    popped.ok_or_else(not_open)?;
+    pop_default(session.get().graph.bind(session.py()))
 }
 
 /// Runs `fetch` in a session, by default the innermost.
@@ -111,7 +117,9 @@ impl PySession {
             PyTypeError::new_err("feed_dict must be a dictionary of tensors and their values")
         })?;
         let mut feed = Feed::new();
-        for (key, value) in dict {
+        // A copy: a value may be of a type that changes the dictionary when it is read.
+        for pair in dict.items() {
+            let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
             // A tuple of tensors is fed with a tuple of values.
             if let (Ok(keys), false) = (key.cast::<PyTuple>(), key.is_instance_of::<PyTensor>()) {
                 for (i, key) in keys.iter().enumerate() {
@@ -187,18 +195,18 @@ impl PySession {
 }
 
 fn fed_value(output: &Output, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
-    let wanted = output.dtype();
-    let too_large = || {
+    let (py, wanted) = (value.py(), output.dtype());
+    // An integer that the tensor does not hold is an error, not another integer.
+    let unfitting = || {
         PyTypeError::new_err(format!(
-            "Type of feed value {value} with type {} is not compatible with Tensor type {wanted}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64).",
+            "Type of feed value {} with type {} is not compatible with Tensor type {wanted}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64).",
+            shown(value),
             value.get_type()
         ))
     };
-    let array = as_array(value, Some(wanted)).map_err(|error| {
-        let py = value.py();
-        // As of version 2 NumPy refuses what does not fit; before, it made another number of it.
+    let named = |error: PyErr| {
         if error.is_instance_of::<PyOverflowError>(py) {
-            return too_large();
+            return unfitting();
         }
         match error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyTypeError>(py) {
             true => PyValueError::new_err(format!(
@@ -208,9 +216,10 @@ fn fed_value(output: &Output, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
             )),
             false => error,
         }
-    })?;
-    if value.is_instance_of::<PyInt>() && array.as_any().ne(value)? {
-        return Err(too_large());
+    };
+    let array = as_array(value, Some(wanted)).map_err(named)?;
+    if wanted.is_integer() && !array.is(value) && !fits(&as_array(value, None)?, &array)? {
+        return Err(unfitting());
     }
     to_tensor(&array)
 }
@@ -340,10 +349,9 @@ impl PySession {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
-        pop();
-        pop_default();
-        self.close();
+    fn __exit__(slf: Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        slf.get().close();
+        pop(&slf)
     }
 }
 
@@ -406,8 +414,7 @@ impl Default {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
-        pop();
-        pop_default();
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        pop(self.0.bind(py))
     }
 }

@@ -27,7 +27,12 @@ fn dims(value: &Any<'_>, what: &str, names: &mut Names) -> PyResult<Vec<Dim>> {
                 let parsed = names.parse(&text.to_string_lossy());
                 parsed.map_err(|error| plain(tconv::Error::from(error)))?
             }
-            Err(_) => Dim::from(size.extract::<i64>()?),
+            Err(_) => Dim::from(size.extract::<i64>().map_err(|_| {
+                let found = size.repr().map_or_else(|_| "it".to_string(), |text| text.to_string());
+                PyTypeError::new_err(format!(
+                    "{what}[{axis}] must be an integer of at most 64 bits, a name or None, not {found}"
+                ))
+            })?),
         };
         match dim.known() {
             Some(n) if n < 0 => Err(PyValueError::new_err(format!(

@@ -197,7 +197,7 @@ impl PyTensor {
         let this = slf.get();
         let graph = this.graph.bind(slf.py());
         let dtype = Some(this.output.dtype());
-        let constant = crate::operand::constant(other, dtype)?;
+        let constant = crate::constant::constant(other, dtype)?;
         let made = build(graph, None, |_| math::divide(&constant, &this.output))?;
         Ok(PyTensor::new(graph, made))
     }

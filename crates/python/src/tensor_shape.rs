@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyIterator, PyList, PySlice, PyString};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyIterator, PyList, PySlice, PyString};
 use tconv::{Dim, Shape, SizeNames as Names};
 
 use crate::error::plain;
@@ -19,6 +19,9 @@ pub struct PyDimension(pub Dim);
 #[pyclass(name = "TensorShape", module = "tconv._tconv", frozen, sequence)]
 #[derive(Clone)]
 pub struct PyTensorShape(pub Shape);
+
+/// As many axes as TensorFlow's shapes have at most.
+const MOST_AXES: usize = 254;
 
 /// The size that an integer, None, a `Dimension`, a name or an expression means.
 pub fn dim(value: &Bound<'_, PyAny>, names: &mut Names) -> PyResult<Dim> {
@@ -51,6 +54,15 @@ pub fn shape(value: &Bound<'_, PyAny>) -> PyResult<Shape> {
     }
     if let Ok(shape) = value.cast::<PyTensorShape>() {
         return Ok(shape.get().0.clone());
+    }
+    if value.is_instance_of::<PyString>()
+        || value.is_instance_of::<PyBytes>()
+        || value.is_instance_of::<PyDict>()
+    {
+        return Err(PyTypeError::new_err(format!(
+            "Failed to convert {} to a shape: a shape is a list of sizes, such as [None, 5, 5, 3]",
+            value.repr()?
+        )));
     }
     let mut names = Names::new();
     if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyDimension>() {
@@ -313,6 +325,12 @@ impl PyTensorShape {
     /// The shape with so many axes. Raises `ValueError` where it has another number.
     fn with_rank(&self, rank: usize) -> PyResult<PyTensorShape> {
         self.assert_has_rank(rank)?;
+        if rank > MOST_AXES {
+            return Err(PyValueError::new_err(format!(
+                "Shape {} cannot have rank {rank}: {MOST_AXES} axes are the most",
+                self.0
+            )));
+        }
         Ok(match self.0.rank() {
             Some(_) => self.clone(),
             None => PyTensorShape(Shape::of_rank(rank, "?")),

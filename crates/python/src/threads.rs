@@ -12,8 +12,9 @@ use crate::error::plain;
 /// What `set_num_threads` said; 0 for what the environment or the machine says.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// A pool for each count that was asked for: sessions share them.
-static POOLS: Mutex<Option<HashMap<usize, Threads>>> = Mutex::new(None);
+/// A pool for each count that was asked for: sessions share them. A process that was forked has none of its
+/// parent's threads and makes its own; the parent's pools stay, since ending them would wait for their threads.
+static POOLS: Mutex<Option<HashMap<(u32, usize), Threads>>> = Mutex::new(None);
 
 /// So many threads; 0 means what `set_num_threads` said, else `TCONV_NUM_THREADS`, else all of the machine's.
 pub fn get(count: usize) -> PyResult<Threads> {
@@ -25,7 +26,8 @@ pub fn get(count: usize) -> PyResult<Threads> {
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     let pools = pools.get_or_insert_default();
-    if let Some(threads) = pools.get(&count) {
+    let key = (std::process::id(), count);
+    if let Some(threads) = pools.get(&key) {
         return Ok(threads.clone());
     }
     let made = match count {
@@ -33,7 +35,7 @@ pub fn get(count: usize) -> PyResult<Threads> {
         count => Threads::new(count),
     };
     let made = made.map_err(plain)?;
-    pools.insert(count, made.clone());
+    pools.insert(key, made.clone());
     Ok(made)
 }
 

@@ -7,7 +7,7 @@ use tconv::{Initializer, Reuse, Shape};
 use crate::dtype;
 use crate::graph::{build, default_graph};
 use crate::initializer::{called, read};
-use crate::operand::{Input, graph_of_one};
+use crate::operand::{Input, Several, graph_of_one};
 use crate::operation::PyOperation;
 use crate::tensor_shape::shape;
 use crate::variable::PyVariable;
@@ -45,9 +45,10 @@ pub fn variable(
 #[pyo3(signature = (variables, name))]
 pub fn initialize(
     py: Python<'_>,
-    variables: Option<Vec<Any<'_>>>,
+    variables: Option<Several<'_>>,
     name: &str,
 ) -> PyResult<PyOperation> {
+    let variables = variables.map(|variables| variables.0);
     let graph = match variables.as_ref().and_then(|variables| variables.first()) {
         Some(first) => graph_of_one(first)?,
         None => default_graph(py)?,

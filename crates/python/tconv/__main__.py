@@ -51,6 +51,8 @@ def _set_path(first: str) -> None:
 
 def _run_script(script: str) -> None:
     try:
+        if os.path.isdir(script) and not any(os.path.exists(os.path.join(script, f"__main__.{end}")) for end in ("py", "pyc")):
+            raise _Refusal(f"can't find '__main__' module in {script!r}")
         if os.path.isdir(script) or zipfile.is_zipfile(script):
             _set_path(script)
             # Within a folder or an archive Python runs the module `__main__`.
@@ -94,7 +96,8 @@ def _run(what: str, rest: list[str]) -> None:
     elif what == "-":
         sys.argv = ["-", *rest]
         _set_path("")
-        _run_code(sys.stdin.read(), "<stdin>", __loader__=importlib.machinery.BuiltinImporter)
+        # As bytes, so that the text's own line says which encoding it has.
+        _run_code(sys.stdin.buffer.read(), "<stdin>", __loader__=importlib.machinery.BuiltinImporter)
     elif what.startswith("-"):
         raise _Refusal(f"unknown option {what}")
     else:

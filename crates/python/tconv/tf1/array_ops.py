@@ -180,10 +180,12 @@ def split(
     """
     value = tensor(value)
     sizes = value.shape.as_list()
+    if not -len(sizes) <= axis < len(sizes):
+        raise ValueError(f"split: axis {axis} is not in [-{len(sizes)}, {len(sizes)}), the axes of {value.shape}")
     whole = sizes[axis]
     if whole is None:
         raise ValueError(f"split needs the size of axis {axis}, which is not known: {value.shape}")
-    if isinstance(num_or_size_splits, int):
+    if isinstance(num_or_size_splits, (int, np.integer)):
         if num_or_size_splits < 1 or whole % num_or_size_splits:
             raise ValueError(f"Dimension size must be evenly divisible by {num_or_size_splits} but is {whole}")
         parts = [whole // num_or_size_splits] * num_or_size_splits
@@ -220,7 +222,7 @@ def pad(
     Raises:
       NotImplementedError: for other modes and other values.
     """
-    if mode.upper() != "CONSTANT" or constant_values != 0:
+    if str(mode).upper() != "CONSTANT" or constant_values != 0:
         raise NotImplementedError(f"pad: tconv pads with zeros, not {mode} with {constant_values}")
     return node("Pad", tensor, paddings, name=name)
 
@@ -254,7 +256,7 @@ def _full(value: int, shape: Any, dtype: Any, name: str) -> Tensor:
     # The scope's name, with its last "/", is the name of the node that fills.
     with graph_of(shape).name_scope(name) as scope:
         if sizes is not None and None not in sizes:
-            shape = np.array(sizes, "int32")
+            shape = np.array(sizes, "int32" if max(sizes, default=0) < 2**31 else "int64")
         return _filled(tensor(shape, None, "shape_as_tensor"), value, dtype, scope)
 
 

@@ -15,7 +15,17 @@ _FORMATS = {"channels_last": "NHWC", "channels_first": "NCHW"}
 _ZEROS = "zeros"
 
 
+def _layout(data_format: Any) -> str:
+    for name, layout in _FORMATS.items():
+        if data_format == name:
+            return layout
+    raise ValueError(f"The `data_format` argument must be one of {sorted(_FORMATS)}. Received: {data_format}")
+
+
 def _known(inputs: Tensor, axis: int, layer: str) -> int:
+    rank = inputs.shape.rank
+    if rank is None or not -rank <= axis < rank:
+        raise ValueError(f"{layer}: the inputs must have an axis {axis} whose size is known, not the shape {inputs.shape}")
     size = inputs.shape.as_list()[axis]
     if size is None:
         raise ValueError(f"{layer}: the size of axis {axis} of the inputs must be known, not {inputs.shape}")
@@ -53,14 +63,14 @@ def conv2d(
 ) -> Tensor:
     """A convolution to so many filters, biases, and an activation. The kernel starts Glorot-uniform."""
     _no_extras("conv2d", kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint)
-    inputs, layout = tensor(inputs), _FORMATS[data_format]
+    inputs, layout = tensor(inputs), _layout(data_format)
     pair = [kernel_size, kernel_size] if isinstance(kernel_size, int) else list(kernel_size)
     with variable_scope(name, "conv2d", reuse=reuse):
         channels = _known(inputs, -1 if layout == "NHWC" else 1, "conv2d")
         shape = [*pair, channels, filters]
         kernel = get_variable("kernel", shape, inputs.dtype, kernel_initializer, trainable=trainable)
         operands = [inputs, kernel]
-        value = _tconv.conv("conv2d", operands, strides, padding.upper(), layout, dilation_rate, None)
+        value = _tconv.conv("conv2d", operands, strides, padding, layout, dilation_rate, None)
         return _finish(value, filters, layout, bias_initializer if use_bias else None, trainable, activation)
 
 
@@ -102,14 +112,14 @@ def flatten(inputs: Value, name: str | None = None, data_format: str = "channels
 def _pool(
     kind: str, default: str, inputs: Value, size: Any, strides: Any, padding: str, data_format: str, name: str | None
 ) -> Tensor:
-    layout = _FORMATS[data_format]
+    layout = _layout(data_format)
 
     def four(value: Any) -> list[int]:
         pair = [value, value] if isinstance(value, int) else list(value)
         return [1, *pair, 1] if layout == "NHWC" else [1, 1, *pair]
 
     with _tconv.get_default_graph().name_scope(name or default):
-        return _tconv.pool(kind, inputs, four(size), four(strides), padding.upper(), layout, kind)
+        return _tconv.pool(kind, inputs, four(size), four(strides), padding, layout, kind)
 
 
 def max_pooling2d(

@@ -396,9 +396,9 @@ def bias_add(value: Value, bias: Value, data_format: str | None = None, name: st
     """A vector added to each channel."""
     # Layouts of any rank: only where the channels stand matters.
     if data_format is not None:
-        if data_format.endswith("C"):
+        if str(data_format).endswith("C"):
             data_format = "NHWC"
-        elif data_format.startswith("NC"):
+        elif str(data_format).startswith("NC"):
             data_format = "NCHW"
         else:
             raise ValueError(f"`data_format` must be of the form `N...C` or `NC...`. Received: {data_format}")

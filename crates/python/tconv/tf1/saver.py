@@ -9,6 +9,8 @@ import os
 import re
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tconv import _tconv
 from tconv.errors import InvalidArgumentError, NotFoundError
 from tconv.tf1.variables import global_variables
@@ -46,7 +48,8 @@ def update_checkpoint_state(
         return '{}: "{}"\n'.format(key, text.replace("\\", "\\\\").replace('"', '\\"'))
 
     file = _state_file(save_dir, latest_filename)
-    with open(file + ".tmp", "w", encoding="utf-8") as out:
+    # Names of files are bytes: those that are no text in UTF-8 are written as they are.
+    with open(file + ".tmp", "w", encoding="utf-8", errors="surrogateescape") as out:
         out.write(line("model_checkpoint_path", model_checkpoint_path))
         out.writelines(line("all_model_checkpoint_paths", path) for path in paths)
     os.replace(file + ".tmp", file)
@@ -55,7 +58,7 @@ def update_checkpoint_state(
 def get_checkpoint_state(checkpoint_dir: str, latest_filename: str | None = None) -> CheckpointState | None:
     """What the file `checkpoint` of a folder says, or None."""
     try:
-        with open(_state_file(checkpoint_dir, latest_filename), encoding="utf-8") as file:
+        with open(_state_file(checkpoint_dir, latest_filename), encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
     except OSError:
         return None
@@ -78,9 +81,14 @@ def latest_checkpoint(checkpoint_dir: str, latest_filename: str | None = None) -
 
 
 def _by_name(var_list: Any) -> dict[str, _tconv.Variable]:
-    if isinstance(var_list, dict):
+    named = isinstance(var_list, dict)
+    given = var_list.values() if named else global_variables() if var_list is None else var_list
+    variables = list(given)
+    for variable in variables:
+        if not isinstance(variable, _tconv.Variable):
+            raise TypeError(f"Variable to save is not a Variable: {variable!r}")
+    if named:
         return dict(var_list)
-    variables = list(global_variables() if var_list is None else var_list)
     by_name = {variable.op.name: variable for variable in variables}
     if len(by_name) < len(variables):
         raise ValueError("At least two variables have the same name")
@@ -153,9 +161,10 @@ class Saver:
           FailedPreconditionError: a variable has no value.
           ValueError: the folder is not there.
         """
-        path = os.fspath(save_path)
+        path = os.fsdecode(save_path)
         if global_step is not None:
-            step = global_step if isinstance(global_step, int) else int(sess.run(global_step))
+            is_number = isinstance(global_step, (int, np.integer))
+            step = int(global_step) if is_number else int(sess.run(global_step))
             path = f"{path}-{step:08d}" if self._pad else f"{path}-{step}"
         directory = os.path.dirname(path)
         if directory and not os.path.isdir(directory):
@@ -180,9 +189,9 @@ class Saver:
         """
         if save_path is None:
             raise ValueError("Can't load save_path when it is None.")
-        if not checkpoint_exists(os.fspath(save_path)):
+        if not checkpoint_exists(os.fsdecode(save_path)):
             raise ValueError(f"The passed save_path is not a valid checkpoint: {save_path}")
-        values = _tconv.load_variables(os.fspath(save_path) + _SUFFIX)
+        values = _tconv.load_variables(os.fsdecode(save_path) + _SUFFIX)
         for name, variable in self._all().items():
             if name not in values:
                 raise NotFoundError(None, variable.op, f"Key {name} not found in checkpoint")
@@ -194,6 +203,13 @@ class Saver:
                     variable.op,
                     f"Assign requires shapes of both tensors to match. lhs shape= {variable.shape} rhs shape= "
                     f"{_tconv.TensorShape(values[name].shape)} ({name})",
+                )
+            if variable.dtype != values[name].dtype:
+                raise InvalidArgumentError(
+                    None,
+                    variable.op,
+                    f"Assign requires dtypes of both tensors to match. lhs dtype= {variable.dtype.name} rhs dtype= "
+                    f"{values[name].dtype} ({name}): cast the checkpoint's array, or restore a variable of its dtype",
                 )
         for name, variable in self._all().items():
             variable.load(values[name], sess)

@@ -91,6 +91,9 @@ class InteractiveSession(Session):
     def close(self) -> None:
         """Ends it."""
         if self._default is not None:
-            self._default.__exit__(None, None, None)
-            self._default = None
+            default, self._default = self._default, None
+            try:
+                default.__exit__(None, None, None)
+            finally:
+                super().close()
         super().close()
