@@ -30,6 +30,7 @@ mod variable;
 mod variable_scope;
 mod variables;
 
+/// The compiled part of tconv: the engine's graph, session and kernels as Python objects.
 #[pymodule]
 fn _tconv(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -95,6 +95,7 @@ impl PyDimension {
         self.0.known()
     }
 
+    /// Whether both sizes may be the same.
     fn is_compatible_with(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.0.is_compatible_with(&dim(other, &mut Names::new())?))
     }
@@ -263,19 +264,23 @@ impl PyTensorShape {
         }
     }
 
+    /// The number of elements; None where a size is not known. Raises `ValueError` where it is beyond 64 bits.
     fn num_elements(&self) -> PyResult<Option<i64>> {
         let elements = self.0.elements().map_err(plain)?;
         Ok(elements.and_then(|elements| elements.known()))
     }
 
+    /// Whether every size is known.
     fn is_fully_defined(&self) -> bool {
         self.0.known().is_some()
     }
 
+    /// Whether both shapes may be the same.
     fn is_compatible_with(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.0.is_compatible_with(&shape(other)?))
     }
 
+    /// Raises `ValueError` unless both shapes may be the same.
     fn assert_is_compatible_with(&self, other: &Bound<'_, PyAny>) -> PyResult<()> {
         let other = shape(other)?;
         match self.0.is_compatible_with(&other) {
@@ -287,6 +292,7 @@ impl PyTensorShape {
         }
     }
 
+    /// Raises `ValueError` for another number of axes.
     fn assert_has_rank(&self, rank: usize) -> PyResult<()> {
         match self.0.rank() {
             Some(found) if found != rank => Err(PyValueError::new_err(format!(
@@ -297,6 +303,7 @@ impl PyTensorShape {
         }
     }
 
+    /// Raises `ValueError` where a size is not known.
     fn assert_is_fully_defined(&self) -> PyResult<()> {
         match self.0.known() {
             Some(_) => Ok(()),
@@ -307,6 +314,7 @@ impl PyTensorShape {
         }
     }
 
+    /// What is known from both shapes. Raises `ValueError` where they differ.
     fn merge_with(&self, other: &Bound<'_, PyAny>) -> PyResult<PyTensorShape> {
         self.0
             .merge(&shape(other)?)
@@ -314,6 +322,7 @@ impl PyTensorShape {
             .map_err(plain)
     }
 
+    /// The shape with so many axes. Raises `ValueError` where it has another number.
     fn with_rank(&self, rank: usize) -> PyResult<PyTensorShape> {
         self.assert_has_rank(rank)?;
         if rank > MOST_AXES {
@@ -328,6 +337,7 @@ impl PyTensorShape {
         })
     }
 
+    /// The shape itself. Raises `ValueError` for fewer axes than this.
     fn with_rank_at_least(&self, rank: usize) -> PyResult<PyTensorShape> {
         match self.0.rank() {
             Some(found) if found < rank => Err(PyValueError::new_err(format!(
@@ -338,6 +348,7 @@ impl PyTensorShape {
         }
     }
 
+    /// The sizes of both, one behind the other.
     fn concatenate(&self, other: &Bound<'_, PyAny>) -> PyResult<PyTensorShape> {
         let other = shape(other)?;
         Ok(PyTensorShape(match (self.0.dims(), other.dims()) {
@@ -346,7 +357,7 @@ impl PyTensorShape {
         }))
     }
 
-    /// Raises `ValueError` for more axes than this.
+    /// The shape itself. Raises `ValueError` for more axes than this.
     fn with_rank_at_most(&self, rank: usize) -> PyResult<PyTensorShape> {
         match self.0.rank() {
             Some(found) if found > rank => Err(PyValueError::new_err(format!(

@@ -161,6 +161,7 @@ impl PyVariable {
         self.tensor(py, self.variable.initial_value())
     }
 
+    /// The shape of its value.
     fn get_shape(&self) -> PyTensorShape {
         self.static_shape()
     }

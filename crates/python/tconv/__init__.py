@@ -212,8 +212,9 @@ def conv3d_transpose(
 ) -> Array:
     """The transpose of the `conv3d` that takes `output_shape` to the shape of `value`.
 
-    Filter, strides and padding are that convolution's own: `filter` is `[depth, height, width, output_channels, in_channels]`
-    seen from here. Several output shapes go with one input; `legal_output_shapes` lists them.
+    Filter, strides and padding are that convolution's own: `filter` is
+    `[depth, height, width, output_channels, in_channels]` seen from here. Several output shapes go with one input;
+    `legal_output_shapes` lists them.
 
     Raises:
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
