@@ -256,7 +256,8 @@ def _full(value: int, shape: Any, dtype: Any, name: str) -> Tensor:
     # The scope's name, with its last "/", is the name of the node that fills.
     with graph_of(shape).name_scope(name) as scope:
         if sizes is not None and None not in sizes:
-            shape = np.array(sizes, "int32" if max(sizes, default=0) < 2**31 else "int64")
+            wide = any(size is not None and size >= 2**31 for size in sizes)
+            shape = np.array(sizes, "int64" if wide else "int32")
         return _filled(tensor(shape, None, "shape_as_tensor"), value, dtype, scope)
 
 
