@@ -11,8 +11,8 @@ use crate::operation::PyOperation;
 use crate::tensor::PyTensor;
 use crate::variable::PyVariable;
 
-/// How deep fetches may lie in one another.
-const DEPTH: usize = 256;
+/// How deep fetches may lie in one another: reading them takes a part of the stack for each level.
+const DEPTH: usize = 64;
 
 /// The place of an answer in a structure.
 enum Part<'py> {

@@ -27,14 +27,16 @@ enum Number {
 impl Number {
     /// A tensor, a variable, a number, or a function that gives one of these.
     fn new(value: &Any<'_>) -> PyResult<Number> {
+        let called = match value.is_callable() {
+            true => Some(value.call0()?),
+            false => None,
+        };
+        let value = called.as_ref().unwrap_or(value);
         if let Ok(tensor) = value.cast::<PyTensor>() {
             return Ok(Number::Tensor(tensor.get().output.clone()));
         }
         if let Ok(variable) = value.cast::<PyVariable>() {
             return Ok(Number::Variable(variable.get().variable.clone()));
-        }
-        if value.is_callable() {
-            return Number::new(&value.call0()?);
         }
         // A whole number is as good here as another.
         Ok(Number::Constant(constant(value, Some(DType::Float32))?))

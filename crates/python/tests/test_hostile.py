@@ -60,6 +60,26 @@ def test_a_list_that_is_ever_so_large_is_refused() -> None:
         tf.convert_to_tensor(parts)
 
 
+def test_a_learning_rate_may_be_a_function_but_not_of_functions() -> None:
+    def itself() -> Any:
+        return itself
+
+    with pytest.raises(TypeError, match="of type 'function'"):
+        tf.train.GradientDescentOptimizer(itself)
+
+
+def test_values_are_read_on_a_small_stack() -> None:
+    x, found = tf.constant(1.0), []
+    before = threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=lambda: found.append(tf.Session(graph=x.graph).run(deep(x, 60))))
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    assert found == [deep(1.0, 60)]
+
+
 def test_bfloat16_says_which_package_it_wants() -> None:
     script = """
 import sys
@@ -82,10 +102,10 @@ def test_fetches_that_hold_themselves_are_refused() -> None:
     x, session = tf.constant(1.0), tf.Session()
     themselves: dict[str, Any] = {}
     themselves["a"] = themselves
-    for fetches in (cyclic(x), themselves, deep(x, 10_000), deep({"a": deep(x, 300)}, 300)):
-        with pytest.raises(ValueError, match="fetches are nested more than 256 levels deep"):
+    for fetches in (cyclic(x), themselves, deep(x, 10_000), deep({"a": deep(x, 40)}, 40)):
+        with pytest.raises(ValueError, match="fetches are nested more than 64 levels deep"):
             session.run(fetches)
-    assert session.run(deep(x, 200)) == deep(1.0, 200)
+    assert session.run(deep(x, 60)) == deep(1.0, 60)
 
 
 def test_a_length_that_is_a_lie_takes_no_memory() -> None:
