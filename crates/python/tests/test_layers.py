@@ -154,9 +154,18 @@ def test_layers_variables_are_found_by_name() -> None:
     assert slim.max_pool2d(images(), 2).name == "MaxPool2D/MaxPool:0"
 
 
-def test_layers_have_no_regularizers() -> None:
-    with pytest.raises(NotImplementedError, match="slim.conv2d: tconv has no regularizers"):
-        slim.conv2d(images(), 3, 3, weights_regularizer=lambda weights: weights)
+def test_regularizers_of_layers_and_variables_are_collected_once() -> None:
+    for reuse in (None, True):
+        slim.conv2d(images(), 3, 3, weights_regularizer=slim.l2_regularizer(0.1), scope="c", reuse=reuse)
+        with tf.variable_scope("v", regularizer=slim.l1_regularizer(0.5), reuse=reuse):
+            tf.get_variable("w", initializer=tf.constant([3.0, -4.0]) if reuse is None else None)
+    assert names(tf.losses.get_regularization_losses()) == [
+        "c/kernel/Regularizer/l2_regularizer:0",
+        "v/w/Regularizer/l1_regularizer:0",
+    ]
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        assert sess.run(tf.losses.get_regularization_losses()[1]) == 3.5
 
 
 # The variable [1, 2] after three steps against the gradient of the sum of its squares.

@@ -14,10 +14,14 @@ from tconv._missing import refuser
 from tconv import _tconv
 from tconv._tconv import Initializer, Tensor
 from tconv.contrib.arg_scope import add_arg_scope
-from tconv.tf1 import array_ops, dtypes, init_ops, nn_ops
+from tconv.contrib.regularizers import l1_l2_regularizer, l1_regularizer, l2_regularizer
+from tconv.tf1 import array_ops, dtypes, init_ops, math_ops, nn_ops
+from tconv.tf1 import layers as tf_layers
 from tconv.tf1._node import Value, graph_of, tensor
 from tconv.tf1.ops import GraphKeys, add_to_collection, add_to_collections
-from tconv.tf1.variable_scope import variable_scope
+from tconv.tf1.normalization import normalized
+from tconv.tf1.selection import one_hot
+from tconv.tf1.variable_scope import regularize, variable_scope
 from tconv.tf1.variables import collect
 
 
@@ -60,17 +64,24 @@ def _layer(
     outputs_collections: Any,
     trainable: bool,
     scope: Any,
+    weights_regularizer: Any,
+    biases_regularizer: Any,
 ) -> Tensor:
+    inputs = tensor(inputs)
+    graph = graph_of(inputs)
     normalizer: Callable[[Tensor], Tensor] | None = None
     if normalizer_fn is not None:
         given, params = normalizer_fn, normalizer_params or {}
 
         def normalizer(value: Tensor) -> Tensor:
-            return given(value, **params)
+            known = {variable.name for variable in graph.global_variables()}
+            made = given(value, **params)
+            kept.update(variable.name for variable in graph.global_variables() if variable.name not in known)
+            return made
 
-    inputs = tensor(inputs)
-    graph = graph_of(inputs)
     before = {variable.name for variable in graph.global_variables()}
+    # What the normalizer makes is no variable of this layer, and it keeps account of its own.
+    kept: set[str] = set()
     weights_initializer = xavier_initializer() if weights_initializer is None else init_ops.made(weights_initializer)
     biases_initializer = init_ops.made(biases_initializer)
     made = _tconv.layer(
@@ -91,21 +102,19 @@ def _layer(
         scope,
     )
     for variable in graph.global_variables():
-        if variable.name not in before:
+        if variable.name not in before and variable.name not in kept:
             add_to_collection(GraphKeys.MODEL_VARIABLES, variable)
+            inside, _, last = variable.op.name.rpartition("/")
+            # TF-Slim's own names for these within a regularizer's scope.
+            regularizers = {"weights": ("kernel", weights_regularizer), "biases": ("bias", biases_regularizer)}
+            called, regularizer = regularizers.get(last, (last, None))
+            regularize(variable, regularizer, f"{inside}/{called}")
             if isinstance(variables_collections, dict):
                 collect(variable, variables_collections.get(variable.op.name.rsplit("/", 1)[-1]))
             else:
                 collect(variable, variables_collections)
     add_to_collections(outputs_collections or [], made)
     return made
-
-
-def _no_regularizer(layer: str, *regularizers: Any) -> None:
-    if any(regularizer is not None for regularizer in regularizers):
-        raise NotImplementedError(
-            f"slim.{layer}: tconv has no regularizers; add tf.reduce_sum(tf.square(weights)) to the loss"
-        )
 
 
 _ZEROS = "zeros"
@@ -138,7 +147,6 @@ def conv2d(
     scope: Any = None,
 ) -> Tensor:
     """A convolution of `[batch, height, width, channels]` to `num_outputs` channels, biases, and an activation."""
-    _no_regularizer("conv2d", weights_regularizer, biases_regularizer)
     return _layer(
         "conv2d",
         inputs,
@@ -158,6 +166,8 @@ def conv2d(
         outputs_collections,
         trainable,
         scope,
+        weights_regularizer,
+        biases_regularizer,
     )
 
 
@@ -186,7 +196,6 @@ def conv2d_transpose(
 
     Of the legal output sizes it takes `stride` times the input's size (`SAME`).
     """
-    _no_regularizer("conv2d_transpose", weights_regularizer, biases_regularizer)
     return _layer(
         "conv2d_transpose",
         inputs,
@@ -206,6 +215,8 @@ def conv2d_transpose(
         outputs_collections,
         trainable,
         scope,
+        weights_regularizer,
+        biases_regularizer,
     )
 
 
@@ -227,7 +238,6 @@ def fully_connected(
     scope: Any = None,
 ) -> Tensor:
     """A matrix times the last axis of `inputs`, biases, and an activation."""
-    _no_regularizer("fully_connected", weights_regularizer, biases_regularizer)
     return _layer(
         "fully_connected",
         inputs,
@@ -247,6 +257,8 @@ def fully_connected(
         outputs_collections,
         trainable,
         scope,
+        weights_regularizer,
+        biases_regularizer,
     )
 
 
@@ -320,6 +332,91 @@ def flatten(inputs: Value, outputs_collections: Any = None, scope: str | None = 
         made = array_ops.reshape(inputs, shape)
     add_to_collections(outputs_collections or [], made)
     return made
+
+
+@add_arg_scope
+def dropout(
+    inputs: Value,
+    keep_prob: Any = 0.5,
+    noise_shape: Any = None,
+    is_training: Any = True,
+    outputs_collections: Any = None,
+    scope: str | None = None,
+    seed: int | None = None,
+) -> Tensor:
+    """With `is_training` `tf.nn.dropout`, else the inputs. `is_training` may be a tensor."""
+    with variable_scope(scope, "Dropout"):
+        made = tf_layers.dropout(inputs, 1 - keep_prob, noise_shape, seed, is_training, "dropout")
+    add_to_collections(outputs_collections or [], made)
+    return made
+
+
+@add_arg_scope
+def batch_norm(
+    inputs: Value,
+    decay: float = 0.999,
+    center: bool = True,
+    scale: bool = False,
+    epsilon: float = 0.001,
+    activation_fn: Callable[[Tensor], Tensor] | None = None,
+    param_initializers: dict[str, Any] | None = None,
+    param_regularizers: dict[str, Any] | None = None,
+    updates_collections: Any = GraphKeys.UPDATE_OPS,
+    is_training: Any = True,
+    reuse: Any = None,
+    variables_collections: Any = None,
+    outputs_collections: Any = None,
+    trainable: bool = True,
+    batch_weights: Any = None,
+    fused: bool | None = None,
+    data_format: str = "NHWC",
+    zero_debias_moving_mean: bool = False,
+    scope: Any = None,
+    renorm: bool = False,
+    renorm_clipping: Any = None,
+    renorm_decay: float = 0.99,
+    adjustment: Any = None,
+) -> Tensor:
+    """Each channel brought to a mean of 0 and a variance of 1, then shifted (`beta`) and, with `scale`, scaled (`gamma`).
+
+    With `is_training` mean and variance are the batch's own, and the operations that bring the moving ones after them go
+    into the collection `updates_collections`; where this is None they are made before the result is there.
+    """
+    if renorm or batch_weights is not None or zero_debias_moving_mean or adjustment is not None:
+        raise NotImplementedError("slim.batch_norm: tconv has neither renorm, batch_weights, zero_debias nor adjustment")
+    inputs = tensor(inputs)
+    zeros, ones = init_ops.zeros_initializer(), init_ops.ones_initializer()
+    names = {"gamma": ones} if scale else {}
+    if center:
+        names["beta"] = zeros
+    names.update(moving_mean=zeros, moving_variance=ones)
+    initializers = {name: (param_initializers or {}).get(name, first) for name, first in names.items()}
+    axis = 1 if data_format == "NCHW" else -1
+    with variable_scope(scope, "BatchNorm", reuse=reuse) as opened:
+        known = {variable.name for variable in inputs.graph.global_variables()}
+        args = epsilon, is_training, trainable, initializers, param_regularizers or {}, updates_collections
+        made = normalized(inputs, axis, decay, *args)
+        for variable in inputs.graph.global_variables():
+            if variable.name not in known and variable.name.startswith(f"{opened.name}/"):
+                add_to_collection(GraphKeys.MODEL_VARIABLES, variable)
+                collect(variable, variables_collections if not isinstance(variables_collections, dict) else variables_collections.get(variable.op.name.rsplit("/", 1)[-1]))
+        made = made if activation_fn is None else activation_fn(made)
+    add_to_collections(outputs_collections or [], made)
+    return made
+
+
+def one_hot_encoding(labels: Value, num_classes: int, on_value: Any = 1.0, off_value: Any = 0.0, outputs_collections: Any = None, scope: str | None = None) -> Tensor:
+    """A new last axis with `on_value` at the label."""
+    with graph_of(labels).name_scope(scope or "OneHotEncoding"):
+        made = one_hot(math_ops.cast(labels, dtypes.int64), num_classes, on_value, off_value)
+    add_to_collections(outputs_collections or [], made)
+    return made
+
+
+def softmax(logits: Value, scope: str | None = None) -> Tensor:
+    """`tf.nn.softmax` over the last axis."""
+    with variable_scope(scope, "softmax"):
+        return nn_ops.softmax(logits, name="Softmax")
 
 
 def _name(layer: Any, default: str) -> str:

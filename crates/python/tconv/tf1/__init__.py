@@ -19,6 +19,7 @@ from tconv.tf1 import logging as logging
 from tconv.tf1 import nn as nn
 from tconv.tf1 import train as train
 from tconv.tf1.array_ops import *
+from tconv.tf1.clip_ops import *
 from tconv.tf1.constant_op import *
 from tconv.tf1.control_flow_ops import *
 from tconv.tf1.dtypes import *
@@ -33,9 +34,11 @@ from tconv.tf1.init_ops import truncated_normal_initializer as truncated_normal_
 from tconv.tf1.init_ops import variance_scaling_initializer as variance_scaling_initializer
 from tconv.tf1.init_ops import zeros_initializer as zeros_initializer
 from tconv.tf1.math_ops import *
+from tconv.tf1.more_math import *
 from tconv.tf1.ops import *
 from tconv.tf1.random_ops import *
 from tconv.tf1.random_seed import *
+from tconv.tf1.selection import *
 from tconv.tf1.session import *
 from tconv.tf1.variable_scope import *
 from tconv.tf1.variables import *

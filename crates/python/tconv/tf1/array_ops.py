@@ -22,6 +22,7 @@ __all__ = [
     "ones_like",
     "pad",
     "placeholder",
+    "placeholder_with_default",
     "rank",
     "reshape",
     "shape",
@@ -52,6 +53,20 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     stands.
     """
     return _tconv.placeholder(dtype, shape, name)
+
+
+def placeholder_with_default(input: Value, shape: Any, name: str | None = None) -> Tensor:
+    """A value that may be fed when the graph runs, and else is `input`.
+
+    Raises:
+      NotImplementedError: `shape` leaves a size open that `input` has.
+    """
+    input = tensor(input)
+    if TensorShape(shape).as_list() != input.shape.as_list():
+        raise NotImplementedError(
+            f"placeholder_with_default: what is fed has the shape of the default, {input.shape}, in tconv, not {shape}"
+        )
+    return node("Identity", input, name=name or "PlaceholderWithDefault")
 
 
 def identity(input: Value, name: str | None = None) -> Tensor:
@@ -299,7 +314,9 @@ def where(condition: Value, x: Value = None, y: Value = None, name: str | None =
     """
     if x is None or y is None:
         raise NotImplementedError("where: tconv chooses between x and y; it does not list positions")
-    return node("SelectV2", condition, x, y, name=name)
+    return node("SelectV2", condition, x, y, name=name or "Select")
 
 
-where_v2 = where
+def where_v2(condition: Value, x: Value = None, y: Value = None, name: str | None = None) -> Tensor:
+    """`where` under the name that TensorFlow 2 gives its node."""
+    return where(condition, x, y, name or "SelectV2")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tconv._tconv import Tensor
-from tconv.tf1 import array_ops, math_ops
+from tconv.tf1 import array_ops, math_ops, more_math
 from tconv.tf1._node import graph_of, tensor
 
 
@@ -20,9 +22,44 @@ def exponential_decay(
     """`learning_rate * decay_rate ** (global_step / decay_steps)`; with `staircase` of whole numbers of decays."""
     with graph_of(global_step).name_scope(name or "ExponentialDecay") as scope:
         rate = tensor(learning_rate, name="initial_learning_rate")
-        step, steps = math_ops.cast(global_step, rate.dtype), math_ops.cast(decay_steps, rate.dtype)
-        decays = math_ops.floordiv(step, steps) if staircase else math_ops.div(step, steps)
-        return math_ops.multiply(rate, math_ops.pow(math_ops.cast(decay_rate, rate.dtype), decays), scope)
+        steps, decay = math_ops.cast(decay_steps, rate.dtype), math_ops.cast(decay_rate, rate.dtype)
+        decays = _decays(math_ops.cast(global_step, rate.dtype), steps, staircase)
+        return math_ops.multiply(rate, math_ops.pow(decay, decays), scope)
+
+
+def _decays(step: Tensor, steps: Tensor, staircase: bool) -> Tensor:
+    decays = math_ops.truediv(step, steps)
+    return more_math.floor(decays) if staircase else decays
+
+
+def natural_exp_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    decay_rate: Any,
+    staircase: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """`learning_rate * exp(-decay_rate * global_step / decay_steps)`; with `staircase` of whole numbers of decays."""
+    rate = np.exp(-np.float32(decay_rate)) if isinstance(decay_rate, (int, float)) else math_ops.exp(-decay_rate)
+    return exponential_decay(learning_rate, global_step, decay_steps, rate, staircase, name or "ExponentialTimeDecay")
+
+
+def inverse_time_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    decay_rate: Any,
+    staircase: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """`learning_rate / (1 + decay_rate * global_step / decay_steps)`; with `staircase` of whole numbers of decays."""
+    with graph_of(global_step).name_scope(name or "InverseTimeDecay") as scope:
+        rate = tensor(learning_rate, name="initial_learning_rate")
+        steps, decay = math_ops.cast(decay_steps, rate.dtype), math_ops.cast(decay_rate, rate.dtype)
+        decays = _decays(math_ops.cast(global_step, rate.dtype), steps, staircase)
+        divisor = math_ops.add(math_ops.cast(1.0, rate.dtype), math_ops.multiply(decay, decays))
+        return math_ops.truediv(rate, divisor, scope)
 
 
 def polynomial_decay(
@@ -36,17 +73,19 @@ def polynomial_decay(
 ) -> Tensor:
     """From `learning_rate` to `end_learning_rate` within `decay_steps`, along `(1 - step / decay_steps) ** power`.
 
-    Raises:
-      NotImplementedError: with `cycle`.
+    With `cycle` it starts again beyond `decay_steps`, along twice, three times, ... as many steps.
     """
-    if cycle:
-        raise NotImplementedError("polynomial_decay: tconv has no cycle")
     with graph_of(global_step).name_scope(name or "PolynomialDecay") as scope:
-        rate = tensor(learning_rate, name="learning_rate")
-        end, steps = math_ops.cast(end_learning_rate, rate.dtype), math_ops.cast(decay_steps, rate.dtype)
-        step = math_ops.minimum(math_ops.cast(global_step, rate.dtype), steps)
-        left = math_ops.subtract(math_ops.cast(1.0, rate.dtype), math_ops.divide(step, steps))
-        scaled = math_ops.multiply(rate - end, math_ops.pow(left, math_ops.cast(power, rate.dtype)))
+        rate = tensor(learning_rate, name="initial_learning_rate")
+        end, power = math_ops.cast(end_learning_rate, rate.dtype), math_ops.cast(power, rate.dtype)
+        steps, step = math_ops.cast(decay_steps, rate.dtype), math_ops.cast(global_step, rate.dtype)
+        if cycle:
+            times = more_math.ceil(math_ops.truediv(step, steps))
+            steps = math_ops.multiply(steps, math_ops.maximum(times, tensor(1.0, rate.dtype)))
+        else:
+            step = math_ops.minimum(step, steps)
+        left = math_ops.subtract(tensor(1.0, rate.dtype), math_ops.truediv(step, steps))
+        scaled = math_ops.multiply(math_ops.subtract(rate, end), math_ops.pow(left, power))
         return math_ops.add(scaled, end, scope)
 
 

@@ -43,22 +43,41 @@ from tconv.tf1.math_ops import (
     tanh,
     truediv,
 )
+from tconv.tf1.more_math import (
+    ceil,
+    floor,
+    log_sigmoid,
+    reduce_all,
+    reduce_any,
+    reduce_logsumexp,
+    reduce_std,
+    reduce_variance,
+    round,
+)
+from tconv.tf1.nn_impl import l2_normalize, zero_fraction
 from tconv.tf1.nn_ops import softplus
+from tconv.tf1.selection import argmax, argmin
 
 __all__ = [
     "abs",
     "add",
     "add_n",
+    "argmax",
+    "argmin",
+    "ceil",
     "divide",
     "equal",
     "exp",
+    "floor",
     "floordiv",
     "floormod",
     "greater",
     "greater_equal",
+    "l2_normalize",
     "less",
     "less_equal",
     "log",
+    "log_sigmoid",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -70,10 +89,16 @@ __all__ = [
     "not_equal",
     "pow",
     "reciprocal",
+    "reduce_all",
+    "reduce_any",
+    "reduce_logsumexp",
     "reduce_max",
     "reduce_mean",
     "reduce_min",
+    "reduce_std",
     "reduce_sum",
+    "reduce_variance",
+    "round",
     "rsqrt",
     "scalar_mul",
     "sigmoid",
@@ -85,6 +110,7 @@ __all__ = [
     "subtract",
     "tanh",
     "truediv",
+    "zero_fraction",
 ]
 
 if not TYPE_CHECKING:

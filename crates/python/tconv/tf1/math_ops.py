@@ -319,6 +319,8 @@ def add_n(inputs: Any, name: str | None = None) -> Tensor:
     inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     if not inputs:
         raise ValueError("Inputs must be an iterable of at least one Tensor/IndexedSlices with the same dtype and shape.")
+    if len(inputs) == 1:
+        return tensor(inputs[0]) if name is None else node("Identity", inputs[0], name=name)
     return node("AddN", inputs, name=name)
 
 
@@ -356,8 +358,12 @@ def range(start: Value, limit: Value = None, delta: Value = 1, dtype: Any = None
 
 def cast(x: Value, dtype: Any, name: str | None = None) -> Tensor:
     """The tensor in another dtype; the same tensor where it has it already."""
-    x, wanted = tensor(x), _tconv.as_dtype(dtype)
-    return x if x.dtype == wanted else _tconv.cast(x, wanted, name)
+    wanted = _tconv.as_dtype(dtype)
+    if isinstance(x, Tensor) and x.dtype == wanted:
+        return x
+    with graph_of(x).name_scope(name or "Cast") as scope:
+        x = tensor(x, name="x")
+        return x if x.dtype == wanted else _tconv.cast(x, wanted, scope)
 
 
 def to_float(x: Value, name: str = "ToFloat") -> Tensor:

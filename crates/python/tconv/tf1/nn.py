@@ -3,8 +3,27 @@
 from typing import TYPE_CHECKING
 
 from tconv._missing import refuser
+from tconv.tf1.activations import crelu, elu, relu6, selu, silu, softsign, swish
+from tconv.tf1.cross_entropy import (
+    sigmoid_cross_entropy_with_logits,
+    softmax_cross_entropy_with_logits,
+    softmax_cross_entropy_with_logits_v2,
+    sparse_softmax_cross_entropy_with_logits,
+    weighted_cross_entropy_with_logits,
+)
 from tconv.tf1.math_ops import sigmoid, tanh
-from tconv.tf1.nn_impl import depthwise_conv2d, separable_conv2d
+from tconv.tf1.more_math import log_sigmoid
+from tconv.tf1.nn_impl import (
+    batch_normalization,
+    depthwise_conv2d,
+    dropout,
+    l2_loss,
+    l2_normalize,
+    moments,
+    separable_conv2d,
+    zero_fraction,
+)
+from tconv.tf1.selection import depth_to_space, space_to_depth
 from tconv.tf1.nn_ops import (
     atrous_conv2d,
     atrous_conv2d_transpose,
@@ -38,6 +57,7 @@ __all__ = [
     "atrous_conv2d_transpose",
     "avg_pool",
     "avg_pool2d",
+    "batch_normalization",
     "bias_add",
     "conv1d",
     "conv1d_transpose",
@@ -51,18 +71,38 @@ __all__ = [
     "conv3d_transpose",
     "conv_transpose",
     "convolution",
+    "crelu",
+    "depth_to_space",
     "depthwise_conv2d",
+    "dropout",
+    "elu",
+    "l2_loss",
+    "l2_normalize",
     "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
     "max_pool",
     "max_pool2d",
+    "moments",
     "relu",
+    "relu6",
+    "selu",
     "separable_conv2d",
     "sigmoid",
-    "log_softmax",
+    "sigmoid_cross_entropy_with_logits",
+    "silu",
     "softmax",
+    "softmax_cross_entropy_with_logits",
+    "softmax_cross_entropy_with_logits_v2",
     "softplus",
+    "softsign",
+    "space_to_depth",
+    "sparse_softmax_cross_entropy_with_logits",
+    "swish",
     "tanh",
+    "weighted_cross_entropy_with_logits",
     "xw_plus_b",
+    "zero_fraction",
 ]
 
 if not TYPE_CHECKING:

@@ -23,6 +23,8 @@ __all__ = [
     "local_variables",
     "local_variables_initializer",
     "model_variables",
+    "moving_average_variables",
+    "tables_initializer",
     "trainable_variables",
     "variables_initializer",
 ]
@@ -101,6 +103,16 @@ def model_variables(scope: str | None = None) -> list[_tconv.Variable]:
 def local_variables(scope: str | None = None) -> list[_tconv.Variable]:
     """The variables of the collection `local_variables`."""
     return get_collection(GraphKeys.LOCAL_VARIABLES, scope)
+
+
+def moving_average_variables(scope: str | None = None) -> list[_tconv.Variable]:
+    """The variables whose moving averages are kept."""
+    return get_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, scope)
+
+
+def tables_initializer(name: str = "init_all_tables") -> Operation:
+    """Nothing: tconv has no tables."""
+    return _tconv.group([], name)
 
 
 def global_variables_initializer() -> Operation:
