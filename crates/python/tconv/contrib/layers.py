@@ -14,7 +14,9 @@ from tconv._missing import refuser
 from tconv import _tconv
 from tconv._tconv import Initializer, Tensor
 from tconv.contrib.arg_scope import add_arg_scope
-from tconv.contrib.regularizers import l1_l2_regularizer, l1_regularizer, l2_regularizer
+from tconv.contrib.regularizers import l1_l2_regularizer as l1_l2_regularizer
+from tconv.contrib.regularizers import l1_regularizer as l1_regularizer
+from tconv.contrib.regularizers import l2_regularizer as l2_regularizer
 from tconv.tf1 import array_ops, dtypes, init_ops, math_ops, nn_ops
 from tconv.tf1 import layers as tf_layers
 from tconv.tf1._node import Value, graph_of, tensor

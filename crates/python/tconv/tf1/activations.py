@@ -50,7 +50,9 @@ def softsign(features: Value, name: str | None = None) -> Tensor:
 def swish(features: Value, beta: Value = 1.0) -> Tensor:
     """`features * sigmoid(beta * features)`."""
     features = tensor(features, name="features")
-    return features * math_ops.sigmoid(math_ops.cast(tensor(beta, name="beta"), features.dtype) * features)
+    scaled = math_ops.cast(tensor(beta, name="beta"), features.dtype) * features
+    made: Tensor = features * math_ops.sigmoid(scaled)
+    return made
 
 
 silu = swish

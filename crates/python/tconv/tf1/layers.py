@@ -18,7 +18,8 @@ _ZEROS = "zeros"
 
 def _layout(data_format: str, spatial: int) -> str:
     if data_format not in ("channels_last", "channels_first"):
-        raise ValueError(f"data_format must be channels_last or channels_first, not {data_format!r}")
+        known = ["channels_first", "channels_last"]
+        raise ValueError(f"The `data_format` argument must be one of {known}. Received: {data_format}")
     return (_LAST if data_format == "channels_last" else _FIRST)[spatial]
 
 
@@ -71,7 +72,7 @@ def _transposed_shape(inputs: Tensor, filters: int, layout: str, kernel: list[in
     first = layout.index(next(letter for letter in layout if letter in "DHW"))
     wanted: list[Any] = [measured[0]]
     for axis, (size, stride) in enumerate(zip(kernel, strides), first):
-        length = measured[axis] if sizes[axis] is None else sizes[axis]
+        length: Any = measured[axis] if sizes[axis] is None else sizes[axis]
         rest = max(size - stride, 0) if padding == "VALID" else 0
         wanted.append(length * stride + rest if rest else length * stride)
     wanted.insert(layout.index("C"), filters)

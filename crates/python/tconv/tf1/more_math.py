@@ -42,7 +42,7 @@ def round(x: Value, name: str | None = None) -> Tensor:
     """The nearest whole number, of two that are as near the even one."""
     x = tensor(x)
     if x.dtype.is_integer:
-        return x
+        return tensor(x)
     with graph_of(x).name_scope(name or "Round") as scope:
         up, down = floor(x + 0.5), floor(x)
         odd = math_ops.not_equal(math_ops.floormod(up, tensor(2, x.dtype)), tensor(0, x.dtype))

@@ -98,7 +98,8 @@ def batch_normalization(
         if scale is not None:
             factor = factor * scale
         shift = -mean * factor if offset is None else offset - mean * factor
-        return x * math_ops.cast(factor, x.dtype) + math_ops.cast(shift, x.dtype)
+        made: Tensor = x * math_ops.cast(factor, x.dtype) + math_ops.cast(shift, x.dtype)
+        return made
 
 
 def l2_normalize(x: Value, axis: Any = None, epsilon: float = 1e-12, name: str | None = None, dim: Any = None) -> Tensor:
@@ -146,7 +147,7 @@ def dropout(
                 f"`x.dtype` must be a floating point tensor as `x` will be scaled. Received: x_dtype={x.dtype}"
             )
         if known and rate == 0:
-            return x
+            return tensor(x)
         if known:
             scaled = math_ops.multiply(x, 1 / (1 - rate))
         else:

@@ -415,14 +415,38 @@ def leaky_relu(features: Value, alpha: float = 0.2, name: str | None = None) -> 
     return node("LeakyRelu", features, name=name or "LeakyRelu", alpha=float(alpha))
 
 
-def softmax(logits: Value, name: str | None = None) -> Tensor:
-    """`exp(logits)` divided by its sums over the last axis."""
-    return node("Softmax", logits, name=name)
+def _along_last(op: str, logits: Value, axis: int | None, dim: int | None, name: str | None) -> Tensor:
+    """An op that works along the last axis, along any."""
+    axis = either("axis", axis, "dim", dim)
+    logits = tensor(logits, name="logits")
+    rank = logits.shape.rank
+    if axis is None or axis == -1 or rank is not None and axis == rank - 1:
+        return node(op, logits, name=name)
+    if rank is None or not -rank <= axis < rank:
+        raise ValueError(f"{op}: axis {axis} is not one of the input, whose shape is {logits.shape}")
+    order = list(range(rank))
+    order[axis], order[-1] = order[-1], order[axis]
+    with graph_of(logits).name_scope(name or op) as scope:
+        made = node(op, array_ops.transpose(logits, order))
+        return array_ops.transpose(made, order, name=scope)
 
 
-def log_softmax(logits: Value, name: str | None = None) -> Tensor:
-    """The logarithm of `softmax`."""
-    return node("LogSoftmax", logits, name=name)
+def softmax(logits: Value, axis: int | None = None, name: str | None = None, dim: int | None = None) -> Tensor:
+    """`exp(logits)` divided by its sums over an axis, the last without one.
+
+    Raises:
+      ValueError: the input does not have that axis, or its rank is not known.
+    """
+    return _along_last("Softmax", logits, axis, dim, name)
+
+
+def log_softmax(logits: Value, axis: int | None = None, name: str | None = None, dim: int | None = None) -> Tensor:
+    """The logarithm of `softmax`.
+
+    Raises:
+      ValueError: the input does not have that axis, or its rank is not known.
+    """
+    return _along_last("LogSoftmax", logits, axis, dim, name)
 
 
 def softplus(features: Value, name: str | None = None) -> Tensor:

@@ -55,7 +55,8 @@ def normalized(
         kept[name] = get_variable(
             name, [channels], inputs.dtype, initializer, regularizers.get(name), trained
         )
-    mean, variance = kept["moving_mean"], kept["moving_variance"]
+    mean: Any = kept["moving_mean"]
+    variance: Any = kept["moving_variance"]
     if isinstance(training, (Tensor, _tconv.Variable)) or training:
         axes = [other for other in range(rank) if other != axis]
         batch_mean, batch_variance = nn_impl.moments(inputs, axes)
@@ -76,8 +77,9 @@ def normalized(
         else:
             for update in moved:
                 add_to_collections(updates, update.op)
-    along = [None if value is None else _along(tensor(value), axis, rank) for value in (mean, variance, kept.get("beta"), kept.get("gamma"))]
-    made = nn_impl.batch_normalization(inputs, *along, epsilon)
+    parts = (mean, variance, kept.get("beta"), kept.get("gamma"))
+    along: list[Any] = [None if part is None else _along(tensor(part), axis, rank) for part in parts]
+    made = nn_impl.batch_normalization(inputs, along[0], along[1], along[2], along[3], epsilon)
     made.set_shape(inputs.shape)
     return made
 

@@ -118,7 +118,8 @@ class RMSPropOptimizer(SlotOptimizer):
 
     def _step(self, gradient: Tensor, rate: Tensor, slots: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         def mean(old: Tensor, now: Tensor) -> Tensor:
-            return old + (now - old) * (1 - self._decay)
+            made: Tensor = old + (now - old) * (1 - self._decay)
+            return made
 
         new = {"rms": mean(slots["rms"], math_ops.square(gradient))}
         spread = new["rms"]
