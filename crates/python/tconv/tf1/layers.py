@@ -70,10 +70,14 @@ def _transposed_shape(inputs: Tensor, filters: int, layout: str, kernel: list[in
     sizes = inputs.shape.as_list()
     measured = array_ops.shape(inputs)
     first = layout.index(next(letter for letter in layout if letter in "DHW"))
+    # All legal sizes move by the stride with the input, so those of an input of 1 tell which is the nearest.
+    single = [1] * len(layout)
+    legal = _tconv.legal_output_shapes(single, [*kernel, 1, 1], strides, padding, layout, None)
     wanted: list[Any] = [measured[0]]
-    for axis, (size, stride) in enumerate(zip(kernel, strides), first):
+    for axis, stride in enumerate(strides, first):
         length: Any = measured[axis] if sizes[axis] is None else sizes[axis]
-        rest = max(size - stride, 0) if padding == "VALID" else 0
+        of_one = legal[axis] if isinstance(legal[axis], range) else range(legal[axis], legal[axis] + 1)
+        rest = min(max(stride, of_one[0]), of_one[-1]) - stride
         wanted.append(length * stride + rest if rest else length * stride)
     wanted.insert(layout.index("C"), filters)
     return array_ops.stack(wanted)
