@@ -21,7 +21,10 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check(elsewhere: Path, *arguments: str) -> None:
-    environment = {**os.environ, "MYPYPATH": str(PACKAGE), "PYTHONPATH": str(PACKAGE), "MYPY_CACHE_DIR": str(elsewhere)}
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "MYPY_CACHE_DIR": str(elsewhere)}
+    # An installed package is found without; where the sources are used they must be named.
+    if PACKAGE.name != "site-packages":
+        environment["MYPYPATH"] = str(PACKAGE)
     run = subprocess.run(
         [sys.executable, "-m", *arguments], env=environment, cwd=elsewhere, capture_output=True, text=True, check=False
     )
