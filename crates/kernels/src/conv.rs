@@ -10,6 +10,7 @@
 mod element;
 mod grid;
 mod implicit;
+mod packed;
 mod patches;
 mod phase;
 mod reference;
@@ -18,6 +19,7 @@ mod sides;
 use tconv_shape::{ConvAxis, ConvShape};
 
 pub use element::Element;
+pub use packed::PackedFilter;
 
 use crate::simd::InstructionSet;
 use crate::{KernelError, Threads, check_len};
@@ -58,19 +60,39 @@ pub(crate) struct Call<'a, T> {
     pub(crate) shape: &'a ConvShape,
     pub(crate) a: &'a [T],
     pub(crate) b: &'a [T],
+    /// What `pack` made of the filter `b`, where it was called before.
+    pub(crate) packed: Option<&'a [T]>,
     pub(crate) out: &'a mut [T],
     pub(crate) scratch: &'a mut [T],
+}
+
+/// What a filter is packed with; the lengths have been checked, and nothing is empty.
+pub(crate) struct Pack<'a, T> {
+    pub(crate) set: InstructionSet,
+    pub(crate) threads: &'a Threads,
+    pub(crate) pass: Pass,
+    pub(crate) shape: &'a ConvShape,
+    pub(crate) filter: &'a [T],
+    pub(crate) out: &'a mut [T],
 }
 
 /// A way to compute a convolution's kernels: a row of the table.
 pub struct Algorithm<T: 'static> {
     /// Its name, for tests, benchmarks and messages.
     pub name: &'static str,
-    /// Whether it computes this kernel of this convolution.
+    /// What it is for, in a few words.
+    pub purpose: &'static str,
+    /// Whether it can compute this kernel of this convolution.
     pub supports: fn(Pass, &ConvShape) -> bool,
+    /// Whether it is the one to take, unless one before it in the table is; asked only where it `supports`.
+    /// Only the geometry decides, never the number of threads.
+    pub pays: fn(Pass, &ConvShape) -> bool,
     /// The elements of scratch that it needs with so many threads, for a shape that [`run`] takes and that
     /// has no empty tensor.
     pub scratch: fn(Pass, &ConvShape, usize) -> usize,
+    /// The elements of its [`PackedFilter`]; 0 where it reads filters as they are.
+    pub packed_len: fn(Pass, &ConvShape) -> usize,
+    pack: fn(Pack<'_, T>),
     compute: fn(Call<'_, T>),
 }
 
@@ -92,8 +114,34 @@ impl<T: Element> Algorithm<T> {
         scratch: &mut [T],
         threads: &Threads,
     ) -> Result<(), KernelError> {
-        set.check()?;
         check(shape)?;
+        self.call(Call {
+            set,
+            threads,
+            pass,
+            shape,
+            a,
+            b,
+            packed: None,
+            out,
+            scratch,
+        })
+    }
+
+    /// Checks all but the shape's own sense, which is known, and computes.
+    fn call(&self, call: Call<'_, T>) -> Result<(), KernelError> {
+        let Call {
+            set,
+            threads,
+            pass,
+            shape,
+            a,
+            b,
+            packed,
+            out,
+            scratch,
+        } = call;
+        set.check()?;
         if !(self.supports)(pass, shape) {
             return Err(KernelError::Unavailable(format!(
                 "the algorithm '{}' does not compute {pass:?} of {shape:?}",
@@ -121,6 +169,7 @@ impl<T: Element> Algorithm<T> {
             shape,
             a,
             b,
+            packed,
             out,
             scratch: &mut scratch[..needed],
         });
@@ -155,39 +204,35 @@ macro_rules! algorithms {
         static $name: [Algorithm<$type>; 2] = [
             Algorithm {
                 name: "gemm",
+                purpose: "matrix products over gathered blocks, by stride phase",
                 supports: |_, _| true,
+                pays: |_, _| true,
                 scratch: implicit::scratch::<$type>,
+                packed_len: |_, _| 0,
+                pack: |_| (),
                 compute: implicit::compute,
             },
-            Algorithm {
-                name: "reference",
-                supports: |_, _| true,
-                scratch: |_, _, _| 0,
-                compute: reference::compute,
-            },
+            reference::algorithm(),
         ];
     };
 }
 algorithms!(ALGORITHMS_F32, f32);
 algorithms!(ALGORITHMS_F64, f64);
 
-static ALGORITHMS_I32: [Algorithm<i32>; 1] = [Algorithm {
-    name: "reference",
-    supports: |_, _| true,
-    scratch: |_, _, _| 0,
-    compute: reference::compute,
-}];
+static ALGORITHMS_I32: [Algorithm<i32>; 1] = [reference::algorithm()];
 
 /// All algorithms for a type of element, the preferred first. The last supports everything.
 pub fn algorithms<T: Element>() -> &'static [Algorithm<T>] {
     T::algorithms()
 }
 
-/// The algorithm that [`run`] takes: the first that supports the kernel. Only the geometry decides.
+/// The algorithm that [`run`] takes: the first that can compute the kernel and pays. Only the geometry decides.
 pub fn choose<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
     let all = T::algorithms();
-    let found = all.iter().find(|one| (one.supports)(pass, shape));
-    found.unwrap_or(&all[all.len() - 1])
+    let mut found = all
+        .iter()
+        .filter(|one| (one.supports)(pass, shape) && (one.pays)(pass, shape));
+    found.next().unwrap_or(&all[all.len() - 1])
 }
 
 /// How many elements of scratch [`run`] needs; 0 for a shape that it refuses or

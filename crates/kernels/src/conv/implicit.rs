@@ -31,6 +31,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         b,
         out,
         scratch,
+        ..
     } = call;
     let mut all = Convolution::new(pass, shape, a, b);
     if pass == Pass::BackpropInput {

@@ -3,7 +3,21 @@
 use tconv_shape::{ConvAxis, ConvShape};
 
 use super::grid::{Strides, axes, unravel};
-use super::{Call, Element, Pass};
+use super::{Algorithm, Call, Element, Pass};
+
+/// Its row of every type's table.
+pub(super) const fn algorithm<T: Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "reference",
+        purpose: "the definition, summed in f64",
+        supports: |_, _| true,
+        pays: |_, _| true,
+        scratch: |_, _, _| 0,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute,
+    }
+}
 
 /// Elements computed by one task.
 const PIECE: usize = 256;

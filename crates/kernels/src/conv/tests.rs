@@ -121,10 +121,35 @@ fn apply<T: Element>(
     out
 }
 
+/// [`apply`] with a filter that was packed before.
+fn apply_packed<T: Element>(
+    algorithm: &'static Algorithm<T>,
+    set: InstructionSet,
+    threads: &Threads,
+    (pass, shape): (Pass, &ConvShape),
+    (a, b): (&[T], &[T]),
+    garbage: T,
+) -> Vec<T> {
+    let [.., out] = pass.dims(shape).map(|dims| dims.iter().product());
+    let empty = a.is_empty() || b.is_empty() || out == 0;
+    let (room, scratch) = match empty {
+        true => (0, 0),
+        false => (
+            (algorithm.packed_len)(pass, shape),
+            (algorithm.scratch)(pass, shape, threads.count()),
+        ),
+    };
+    let room = vec![garbage; room];
+    let packed = PackedFilter::new(algorithm, set, (pass, shape), b, room, threads).unwrap();
+    let (mut out, mut scratch) = (vec![garbage; out], vec![garbage; scratch]);
+    packed.run(a, b, &mut out, &mut scratch, threads).unwrap();
+    out
+}
+
 /// Every algorithm on every instruction set against the definition in f64, within the error that sums of
 /// so many terms can have; the same bits for any number of threads.
 fn check_all<T: Float + Element>(
-    table: &[Algorithm<T>],
+    table: &'static [Algorithm<T>],
     unit: f64,
     shape: &ConvShape,
     threads: &[Threads],
@@ -143,7 +168,7 @@ fn check_all<T: Float + Element>(
         };
         let (expected, magnitude) = (define(|x| x), define(f64::abs));
         let terms = (a.len().max(b.len()) + 2) as f64;
-        for algorithm in table {
+        for algorithm in supporting(table, pass, shape) {
             for set in InstructionSet::available() {
                 let mut first: Option<Vec<T>> = None;
                 for threads in threads {
@@ -160,10 +185,28 @@ fn check_all<T: Float + Element>(
                     }
                     let first = first.get_or_insert_with(|| out.clone());
                     assert!(*first == out, "{} {set} {pass:?} {shape:?}", algorithm.name);
+                    if pass != Pass::BackpropFilter {
+                        let out =
+                            apply_packed(algorithm, set, threads, (pass, shape), (&a, &b), nan);
+                        assert!(
+                            *first == out,
+                            "{} packed {pass:?} {shape:?}",
+                            algorithm.name
+                        );
+                    }
                 }
             }
         }
     }
+}
+
+/// Those that can compute a kernel.
+fn supporting<T>(
+    table: &'static [Algorithm<T>],
+    pass: Pass,
+    shape: &ConvShape,
+) -> impl DoubleEndedIterator<Item = &'static Algorithm<T>> {
+    table.iter().filter(move |one| (one.supports)(pass, shape))
 }
 
 fn all_threads() -> &'static [Threads] {
@@ -212,7 +255,8 @@ proptest! {
         let w: Vec<f64> = numbers(2, len(shape.filter_dims()));
         let dy: Vec<f64> = numbers(3, len(shape.output_dims()));
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        for algorithm in algorithms::<f64>() {
+        let all = |pass| supporting(algorithms::<f64>(), pass, &shape);
+        for algorithm in all(Pass::Forward).filter(|one| Pass::ALL.iter().all(|&pass| (one.supports)(pass, &shape))) {
             let compute = |pass, a: &[f64], b: &[f64]| {
                 let set = InstructionSet::best();
                 apply(algorithm, set, &Threads::ONE, (pass, &shape), (a, b), f64::NAN)
@@ -238,7 +282,7 @@ proptest! {
             }
             let class = |x: &f32| if x.is_finite() { 0.0 } else if x.is_nan() { 3.0 } else { x.signum() };
             let mut expected: Option<Vec<f32>> = None;
-            for algorithm in algorithms::<f32>().iter().rev() {
+            for algorithm in supporting(algorithms::<f32>(), pass, &shape).rev() {
                 for set in InstructionSet::available() {
                     let out = apply(algorithm, set, &Threads::ONE, (pass, &shape), (&a, &b), f32::NAN);
                     let classes: Vec<_> = out.iter().map(class).collect();
@@ -306,7 +350,7 @@ fn infinities_go_where_tensorflow_lets_them() {
         ),
     ];
     for (pass, shape, a, b, expected) in &cases {
-        for algorithm in algorithms::<f32>() {
+        for algorithm in supporting(algorithms::<f32>(), *pass, shape) {
             for set in InstructionSet::available() {
                 let out = apply(algorithm, set, &Threads::ONE, (*pass, shape), (a, b), 9.0);
                 assert!(same(&out, expected), "{} {pass:?} {out:?}", algorithm.name);

@@ -83,7 +83,7 @@ fn compare<T: Element>(
         true => unit * expected.values.iter().fold(1.0, largest),
         false => 0.0,
     };
-    for algorithm in T::algorithms() {
+    for algorithm in supporting(T::algorithms(), pass, shape) {
         for set in InstructionSet::available() {
             let one = &Threads::ONE;
             let out = apply(algorithm, set, one, (pass, shape), (&a, &b), narrow(99.0));
