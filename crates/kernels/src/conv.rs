@@ -8,6 +8,7 @@
 //! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
 
 mod element;
+mod filter_gradient;
 mod grid;
 mod implicit;
 mod packed;
@@ -201,7 +202,17 @@ fn check(shape: &ConvShape) -> Result<(), KernelError> {
 macro_rules! algorithms {
     ($name:ident, $type:ty) => {
         /// The algorithms for this type, the preferred first.
-        static $name: [Algorithm<$type>; 2] = [
+        static $name: [Algorithm<$type>; 3] = [
+            Algorithm {
+                name: "filter-gradient",
+                purpose: "the filter's gradient, channels last: tiles summed over the windows from the tensors as they are",
+                supports: filter_gradient::supports,
+                pays: filter_gradient::pays::<$type>,
+                scratch: filter_gradient::scratch::<$type>,
+                packed_len: |_, _| 0,
+                pack: |_| (),
+                compute: filter_gradient::compute,
+            },
             Algorithm {
                 name: "gemm",
                 purpose: "matrix products over gathered blocks, by stride phase",
