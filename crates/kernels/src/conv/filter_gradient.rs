@@ -10,12 +10,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tconv_shape::{ConvShape, DataFormat};
 
-use self::bands::{Bands, seeing};
+use self::bands::{Bands, always_seeing};
 use self::tile::{Segment, Target, multiply};
-use super::grid::{Strides, axes};
+use super::grid::{Strides, axes, unravel};
 use super::{Call, Pass, implicit};
 use crate::Threads;
 use crate::simd::{Float, TILE_VECTORS, Vectors, Work};
+
+/// The most rows that a tile has on any instruction set.
+const MOST_TILE_ROWS: usize = 12;
+
+/// The least distance of the copies of two tiles' rows, so that they do not meet in one cache set; a vector or
+/// more.
+const GAP: usize = 16;
 
 /// A cache line, in bytes.
 const LINE: usize = 64;
@@ -24,7 +31,7 @@ const LINE: usize = 64;
 const PANEL_BYTES: usize = 128;
 
 /// The most windows that a tile sums over before it is written.
-const DEPTH: usize = 512;
+const DEPTH: usize = 256;
 
 /// The most strips of windows among them.
 const STRIPS: usize = 128;
@@ -38,6 +45,9 @@ const FEW_CHANNELS: usize = 24;
 
 /// The widest row of the kernel that is one band.
 const JOINED: usize = 1024;
+
+/// For so many columns, rows are copied before they are read.
+const COPIED: usize = 48;
 
 /// How many tasks are wanted, if they are cut into slices of windows for it.
 const TASKS: usize = 32;
@@ -63,7 +73,9 @@ pub(super) fn pays<T>(_: Pass, shape: &ConvShape) -> bool {
 
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
     let plan = Plan::new::<T>(shape);
-    let own = plan.room::<T>().saturating_mul(plan.threads(threads));
+    let own = plan
+        .room::<T>()
+        .saturating_mul(if plan.serial() { 1 } else { threads });
     let own = own.saturating_add(plan.partial_sums());
     match plan.crops() {
         true => own.max(implicit::scratch::<T>(pass, shape, threads)),
@@ -73,8 +85,8 @@ pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -
 
 pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     let plan = Plan::new::<T>(call.shape);
-    if plan.crops() && !finite(call.threads, call.b) {
-        // The zeros of the padding make NaN of what is not finite.
+    // The zeros of the padding make NaN of what is not finite.
+    if plan.crops() && !plan.cropped_are_finite(call.threads, call.b) {
         return implicit::compute(call);
     }
     let Call {
@@ -86,11 +98,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         scratch,
         ..
     } = call;
-    let threads = if plan.serial() {
-        &Threads::ONE
-    } else {
-        threads
-    };
+    let threads = plan.threads(threads);
     let (partial, scratch) = scratch.split_at_mut(plan.partial_sums());
     let target = if partial.is_empty() {
         &mut *out
@@ -114,20 +122,6 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     }
 }
 
-fn finite<T: Float>(threads: &Threads, x: &[T]) -> bool {
-    const PIECE: usize = 1 << 16;
-    let all = AtomicBool::new(true);
-    threads.for_each(x.len().div_ceil(PIECE), |i| {
-        let piece = &x[i * PIECE..x.len().min((i + 1) * PIECE)];
-        // Without a branch in it, the inner loop is vectorised.
-        let sound = |x: &[T]| x.iter().fold(true, |all, x| all & x.to_f64().is_finite());
-        if !piece.chunks(1024).all(sound) {
-            all.store(false, Ordering::Relaxed);
-        }
-    });
-    all.into_inner()
-}
-
 /// How the work is cut. Only the geometry decides.
 #[derive(Clone, Copy)]
 struct Plan {
@@ -146,6 +140,8 @@ struct Plan {
     together: usize,
     /// Columns of a block.
     columns: usize,
+    /// Whether the rows of a block are copied, since they are read many times.
+    copied: bool,
 }
 
 impl Plan {
@@ -180,7 +176,7 @@ impl Plan {
         } else {
             width.div_ceil(ROWS).max(1)
         };
-        let rows = width.div_ceil(row_blocks).next_multiple_of(12);
+        let rows = width.div_ceil(row_blocks).next_multiple_of(MOST_TILE_ROWS);
         let together = (COLUMNS / rows.max(1)).max(1);
         let mut plan = Plan {
             bands,
@@ -193,6 +189,7 @@ impl Plan {
             row_blocks,
             together,
             columns,
+            copied: !turned && !bands.joined && columns >= COPIED,
         };
         let windows = strips * strip;
         let slices = TASKS
@@ -238,15 +235,57 @@ impl Plan {
         self.result().saturating_mul(self.strips * self.strip) < SERIAL
     }
 
-    fn threads(&self, threads: usize) -> usize {
-        if self.serial() { 1 } else { threads }
+    fn threads<'a>(&self, threads: &'a Threads) -> &'a Threads {
+        if self.serial() {
+            &Threads::ONE
+        } else {
+            threads
+        }
     }
 
-    /// Whether windows are left out that see nothing but padding.
+    /// The windows that no band leaves out.
+    fn kept(&self) -> [Range<usize>; 3] {
+        let mut kept = self.bands.axes.each_ref().map(always_seeing);
+        if self.bands.joined {
+            kept[2] = 0..self.bands.axes[2].output;
+        }
+        kept
+    }
+
+    /// Whether there are windows that some band leaves out, since they see only padding.
     fn crops(&self) -> bool {
-        let axes = &self.bands.axes[..if self.bands.joined { 2 } else { 3 }];
-        axes.iter()
-            .any(|axis| (0..axis.kernel).any(|tap| seeing(axis, tap).len() < axis.output))
+        let mut axes = self.bands.axes.iter().zip(self.kept());
+        axes.any(|(axis, kept)| kept.len() < axis.output)
+    }
+
+    /// Whether the gradient is finite in all windows that some band leaves out.
+    fn cropped_are_finite<T: Float>(&self, threads: &Threads, gradient: &[T]) -> bool {
+        const PIECE: usize = 1 << 14;
+        let kept = self.kept();
+        let outputs = self.bands.axes.map(|axis| axis.output);
+        let channels = self.bands.output.channels;
+        let line_len = outputs[2] * channels;
+        let all = AtomicBool::new(true);
+        // Without a branch in it, the inner loop is vectorised.
+        let sound = |x: &[T]| x.iter().fold(true, |all, x| all & x.to_f64().is_finite());
+        let lines = gradient.len() / line_len;
+        let some = PIECE.div_ceil(line_len);
+        let threads = self.threads(threads);
+        threads.for_each(lines.div_ceil(some), |task| {
+            for line in task * some..lines.min((task + 1) * some) {
+                let [_, z, y] = unravel(line, [usize::MAX, outputs[0], outputs[1]]);
+                let values = &gradient[line * line_len..][..line_len];
+                let inner = match kept[0].contains(&z) && kept[1].contains(&y) {
+                    true => kept[2].start * channels..kept[2].end * channels,
+                    false => 0..0,
+                };
+                let rest = values[inner.end..].chunks(1024);
+                if !sound(&values[..inner.start]) || !rest.into_iter().all(sound) {
+                    all.store(false, Ordering::Relaxed);
+                }
+            }
+        });
+        all.into_inner()
     }
 
     /// The scratch for partial sums.
@@ -267,14 +306,22 @@ impl Plan {
         if self.turned {
             0
         } else {
-            self.chunk() * self.strip * self.columns
+            (self.chunk() * self.strip + 1) * self.columns
         }
     }
 
     /// A thread's scratch.
     fn room<T>(&self) -> usize {
         let border = self.bands.border(self.strip) * self.chunk();
-        self.panels() + border + LINE / size_of::<T>()
+        self.panels() + self.copies() + border + LINE / size_of::<T>()
+    }
+
+    /// The room for copies of a block's rows.
+    fn copies(&self) -> usize {
+        match self.copied {
+            true => self.chunk() * self.strip * (self.rows + MOST_TILE_ROWS) + self.rows * GAP,
+            false => 0,
+        }
     }
 
     /// The line and the windows of a strip.
@@ -288,11 +335,7 @@ impl Plan {
     fn add_slices<T: Float>(&self, threads: &Threads, partial: &[T], out: &mut [T]) {
         const ROWS: usize = 32;
         let (columns, rows) = (self.bands.output.channels, self.filter_rows());
-        let threads = if self.serial() {
-            &Threads::ONE
-        } else {
-            threads
-        };
+        let threads = self.threads(threads);
         threads.for_each_piece(out, ROWS * columns, |i, out| {
             let first = i * ROWS;
             for (index, slice) in partial.chunks_exact(rows * columns).enumerate() {
@@ -342,7 +385,8 @@ impl<T: Float> Work<T> for Share<'_, T> {
         let Share { crew, room } = self;
         let plan = &crew.plan;
         let skip = room.as_ptr().align_offset(LINE).min(LINE / size_of::<T>());
-        let (panels, border) = room[skip..].split_at_mut(plan.panels());
+        let (panels, rest) = room[skip..].split_at_mut(plan.panels());
+        let (copies, border) = rest.split_at_mut(plan.copies());
         loop {
             let task = crew.next.fetch_add(1, Ordering::Relaxed);
             if task >= plan.tasks() {
@@ -363,7 +407,7 @@ impl<T: Float> Work<T> for Share<'_, T> {
                     first: start == strips.start,
                     columns: columns..plan.bands.output.channels.min(columns + plan.columns),
                 };
-                chunk.compute(simd, blocks.clone(), panels, border);
+                chunk.compute(simd, blocks.clone(), panels, copies, border);
                 start = end;
             }
         }
@@ -386,35 +430,44 @@ impl<T: Float> Chunk<'_, T> {
         simd: S,
         blocks: Range<usize>,
         panels: &mut [T],
+        copies: &mut [T],
         border: &mut [T],
     ) {
         let plan = &self.crew.plan;
-        let depth = plan.chunk() * plan.strip;
+        let depth = plan.chunk() * plan.strip + 1;
         if !plan.turned {
-            self.pack(panels, depth);
+            self.pack(simd, panels, depth);
         }
         let mut segments = [Segment::EMPTY; 3 * STRIPS];
         let mut band = None;
         let mut count = 0;
         for block in blocks {
-            if band != Some(block / plan.row_blocks) {
+            if plan.copied || band != Some(block / plan.row_blocks) {
                 band = Some(block / plan.row_blocks);
                 count = self.segments(block / plan.row_blocks, panels, border, &mut segments);
             }
             let start = block % plan.row_blocks * plan.rows;
             let rows = start..plan.bands.width().min(start + plan.rows);
-            let segments = &segments[..count];
+            let segments = &mut segments[..count];
+            let band = block / plan.row_blocks;
             if plan.turned {
-                self.turned(simd, block, segments);
+                self.turned(simd, band, segments);
+            } else if plan.copied {
+                let step = tile_rows(rows.len(), S::TILE_ROWS);
+                let apart = self.copy(simd, rows.clone(), step, segments, copies);
+                let lefts = |tile| tile * apart;
+                self.straight(simd, band, rows, lefts, segments, depth);
             } else {
-                self.straight(simd, block / plan.row_blocks, rows, segments, depth);
+                let step = tile_rows(rows.len(), S::TILE_ROWS);
+                let lefts = |tile| rows.start + tile * step;
+                self.straight(simd, band, rows.clone(), lefts, segments, depth);
             }
         }
     }
 
     /// Copies the gradient's columns into panels of `depth` windows.
     #[inline(always)]
-    fn pack(&self, panels: &mut [T], depth: usize) {
+    fn pack<S: Vectors<T>>(&self, simd: S, panels: &mut [T], depth: usize) {
         let (plan, unit) = (&self.crew.plan, PANEL_BYTES / size_of::<T>());
         let channels = plan.bands.output.channels;
         let mut at = 0;
@@ -425,14 +478,70 @@ impl<T: Float> Chunk<'_, T> {
             for pixel in from.chunks_exact(channels) {
                 for (panel, from) in pixel[self.columns.clone()].chunks(unit).enumerate() {
                     let to = &mut panels[(panel * depth + at) * unit..][..unit];
-                    match from.len() == unit {
-                        true => to.copy_from_slice(&from[..unit]),
-                        false => to[..from.len()].copy_from_slice(from),
+                    if from.len() == unit {
+                        for v in (0..unit).step_by(S::LANES) {
+                            // SAFETY: both have `unit` elements, which are whole vectors.
+                            unsafe {
+                                let x = simd.load(from.as_ptr().add(v));
+                                simd.store(to.as_mut_ptr().add(v), x);
+                            }
+                        }
+                    } else {
+                        to[..from.len()].copy_from_slice(from);
                     }
                 }
                 at += 1;
             }
         }
+    }
+
+    /// Copies the rows that the segments see, tile by tile, directs the segments there and returns how far apart
+    /// the tiles' copies are.
+    #[inline(always)]
+    fn copy<S: Vectors<T>>(
+        &self,
+        simd: S,
+        rows: Range<usize>,
+        step: usize,
+        segments: &mut [Segment<T>],
+        copies: &mut [T],
+    ) -> usize {
+        let windows: usize = segments.iter().map(|segment| segment.count).sum();
+        let (tiles, apart) = (rows.len().div_ceil(step), windows * step + GAP);
+        let vectors = step.div_ceil(S::LANES);
+        // A copy writes whole vectors: into the next window's place, which is written later, or into the gap.
+        assert!(tiles * apart <= copies.len() && S::LANES <= GAP);
+        let reach = (tiles - 1) * step + vectors * S::LANES;
+        let end = self.crew.input.as_ptr_range().end;
+        let mut to = copies.as_mut_ptr();
+        for segment in segments {
+            let mut from = segment.left.wrapping_add(rows.start);
+            let from_step = std::mem::replace(&mut segment.left_step, step);
+            segment.left = to;
+            for _ in 0..segment.count {
+                let whole = from.wrapping_add(reach) <= end;
+                for tile in 0..tiles {
+                    let (from, to) = (
+                        from.wrapping_add(tile * step),
+                        to.wrapping_add(tile * apart),
+                    );
+                    // SAFETY: the window sees the rows; there is room for them and a vector more, and as many
+                    // elements can be read.
+                    unsafe {
+                        if whole {
+                            for v in 0..vectors {
+                                simd.store(to.add(v * S::LANES), simd.load(from.add(v * S::LANES)));
+                            }
+                        } else {
+                            to.copy_from_nonoverlapping(from, step.min(rows.len() - tile * step));
+                        }
+                    }
+                }
+                from = from.wrapping_add(from_step);
+                to = to.wrapping_add(step);
+            }
+        }
+        apart
     }
 
     /// Writes the segments of a band and says how many there are.
@@ -489,24 +598,24 @@ impl<T: Float> Chunk<'_, T> {
         simd: S,
         band: usize,
         rows: Range<usize>,
+        lefts: impl Fn(usize) -> usize,
         segments: &[Segment<T>],
         depth: usize,
     ) {
         let (plan, unit) = (&self.crew.plan, PANEL_BYTES / size_of::<T>());
         let (width, pitch) = (S::LANES * TILE_VECTORS, plan.bands.output.channels);
         let step = tile_rows(rows.len(), S::TILE_ROWS);
-        for column in self.columns.clone().step_by(width) {
-            let columns = width.min(self.columns.end - column);
-            let within = column - self.columns.start;
-            let right = within / unit * unit * depth + within % unit;
-            for row in rows.clone().step_by(step) {
+        for (tile, row) in rows.clone().step_by(step).enumerate() {
+            for column in self.columns.clone().step_by(width) {
+                let within = column - self.columns.start;
+                let right = within / unit * unit * depth + within % unit;
                 let target = Target {
                     at: self.target(band * plan.bands.width() + row, pitch, column),
                     pitch,
-                    columns: (0, columns),
+                    columns: (0, width.min(self.columns.end - column)),
                     first: self.first,
                 };
-                let tile = (row, step.min(rows.end - row));
+                let tile = (lefts(tile), step.min(rows.end - row));
                 // SAFETY: a window sees the rows of the band side by side, a panel has whole vectors; no other
                 // task has this block of this slice.
                 unsafe { multiply(simd, segments, tile, right, target) };

@@ -34,6 +34,8 @@ macro_rules! vectors {
             fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
                 std::array::from_fn(|i| a[i] + b[i])
             }
+            #[inline(always)]
+            fn prefetch(self, _: *const $type) {}
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 work.run(self)
             }

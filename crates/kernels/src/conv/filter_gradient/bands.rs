@@ -9,12 +9,19 @@ use super::tile::Segment;
 use crate::simd::Float;
 
 /// The windows that see an element of the input at tap `tap`.
-pub(super) fn seeing(axis: &ConvAxis, tap: usize) -> Range<usize> {
+fn seeing(axis: &ConvAxis, tap: usize) -> Range<usize> {
     let before = |end: usize| {
         let distance = end.saturating_sub(tap * axis.dilation);
         distance.div_ceil(axis.stride).min(axis.output)
     };
     before(axis.pad_before)..before(axis.pad_before + axis.input)
+}
+
+/// The windows that see no padding.
+pub(super) fn always_seeing(axis: &ConvAxis) -> Range<usize> {
+    // The first tap leaves the padding last, the last one reaches it first.
+    let start = seeing(axis, 0).start;
+    start..seeing(axis, axis.kernel - 1).end.max(start)
 }
 
 /// What window `window` sees at tap `tap`, if that is not in the padding.
@@ -53,9 +60,11 @@ impl Bands {
     /// The windows of a line that see no padding with the taps of a band that starts at tap `tap`.
     fn inside(&self, tap: usize) -> Range<usize> {
         let axis = &self.axes[2];
-        // The first tap leaves the padding last, the last one reaches it first.
-        let start = seeing(axis, tap).start;
-        start..seeing(axis, tap + self.taps() - 1).end.max(start)
+        if self.joined {
+            always_seeing(axis)
+        } else {
+            seeing(axis, tap)
+        }
     }
 
     /// The room for copies of what the windows of a line, or of `most` in it, see with padding.

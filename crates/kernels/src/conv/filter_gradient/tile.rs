@@ -1,4 +1,4 @@
-use crate::simd::{Float, TILE_VECTORS, Vectors};
+use crate::simd::{Float, TILE_VECTORS, Vectors, Work};
 
 /// The most numbers in a row of a tile of any instruction set.
 const TILE_WIDTH: usize = 32;
@@ -76,13 +76,10 @@ pub(super) unsafe fn multiply<T: Float, S: Vectors<T>>(
     macro_rules! sizes {
         ($($rows:literal)*) => {
             $(if rows == $rows && $rows <= S::TILE_ROWS {
-                // SAFETY: the caller's.
-                return unsafe {
-                    if target.columns.1 <= S::LANES {
-                        tile::<T, S, $rows, 1>(simd, segments, left, right, target)
-                    } else {
-                        tile::<T, S, $rows, 2>(simd, segments, left, right, target)
-                    }
+                return if target.columns.1 <= S::LANES {
+                    simd.run(Tile::<_, $rows, 1> { segments, left, right, target })
+                } else {
+                    simd.run(Tile::<_, $rows, 2> { segments, left, right, target })
                 };
             })*
         };
@@ -90,63 +87,77 @@ pub(super) unsafe fn multiply<T: Float, S: Vectors<T>>(
     sizes!(12 11 10 9 8 7 6 5 4 3 2 1);
 }
 
-/// # Safety
-/// As [`multiply`].
-#[inline(always)]
-unsafe fn tile<T: Float, S: Vectors<T>, const ROWS: usize, const VECTORS: usize>(
-    simd: S,
-    segments: &[Segment<T>],
+/// A tile of one size, a function of its own so that its sums stay in registers.
+struct Tile<'a, T, const ROWS: usize, const VECTORS: usize> {
+    segments: &'a [Segment<T>],
     left: usize,
     right: usize,
     target: Target<T>,
-) {
-    let mut sums = [[simd.splat(T::default()); VECTORS]; ROWS];
-    // SAFETY: the caller vouches for all that is read and written.
-    unsafe {
-        for segment in segments {
-            let mut left = segment.left.wrapping_add(left);
-            let mut right = segment.right.wrapping_add(right);
-            for _ in 0..segment.count {
-                let columns: [_; VECTORS] =
-                    std::array::from_fn(|v| simd.load(right.add(v * S::LANES)));
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let x = simd.splat(*left.add(r));
-                    for (sum, &column) in sums.iter_mut().zip(&columns) {
-                        *sum = simd.mul_add(x, column, *sum);
-                    }
-                }
-                left = left.wrapping_add(segment.left_step);
-                right = right.wrapping_add(segment.right_step);
+}
+
+impl<T: Float, const ROWS: usize, const VECTORS: usize> Work<T> for Tile<'_, T, ROWS, VECTORS> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<T>>(self, simd: S) {
+        let Tile {
+            segments,
+            left,
+            right,
+            target,
+        } = self;
+        for r in 0..ROWS {
+            for v in 0..VECTORS {
+                simd.prefetch(target.at.wrapping_add(r * target.pitch + v * S::LANES));
             }
         }
-        let Target {
-            at,
-            pitch,
-            columns,
-            first,
-        } = target;
-        if columns == (0, VECTORS * S::LANES) {
-            for (r, sums) in sums.iter().enumerate() {
-                for (v, &sum) in sums.iter().enumerate() {
-                    let to = at.add(r * pitch + v * S::LANES);
-                    let sum = if first {
-                        sum
-                    } else {
-                        simd.add(simd.load(to), sum)
-                    };
-                    simd.store(to, sum);
+        let mut sums = [[simd.splat(T::default()); VECTORS]; ROWS];
+        // SAFETY: `multiply`'s caller vouches for all that is read and written.
+        unsafe {
+            for segment in segments {
+                let mut left = segment.left.wrapping_add(left);
+                let mut right = segment.right.wrapping_add(right);
+                for _ in 0..segment.count {
+                    let columns: [_; VECTORS] =
+                        std::array::from_fn(|v| simd.load(right.add(v * S::LANES)));
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let x = simd.splat(*left.add(r));
+                        for (sum, &column) in sums.iter_mut().zip(&columns) {
+                            *sum = simd.mul_add(x, column, *sum);
+                        }
+                    }
+                    left = left.wrapping_add(segment.left_step);
+                    right = right.wrapping_add(segment.right_step);
                 }
             }
-        } else {
-            const { assert!(TILE_VECTORS * S::LANES <= TILE_WIDTH) };
-            let mut row = [T::default(); TILE_WIDTH];
-            for (r, sums) in sums.iter().enumerate() {
-                for (v, &sum) in sums.iter().enumerate() {
-                    simd.store(row.as_mut_ptr().add(v * S::LANES), sum);
+            let Target {
+                at,
+                pitch,
+                columns,
+                first,
+            } = target;
+            if columns == (0, VECTORS * S::LANES) {
+                for (r, sums) in sums.iter().enumerate() {
+                    for (v, &sum) in sums.iter().enumerate() {
+                        let to = at.add(r * pitch + v * S::LANES);
+                        let sum = if first {
+                            sum
+                        } else {
+                            simd.add(simd.load(to), sum)
+                        };
+                        simd.store(to, sum);
+                    }
                 }
-                for c in columns.0..columns.1 {
-                    let (x, to) = (row[c], at.add(r * pitch + c));
-                    *to = if first { x } else { *to + x };
+            } else {
+                const { assert!(TILE_VECTORS * S::LANES <= TILE_WIDTH) };
+                let mut row = [T::default(); TILE_WIDTH];
+                for (r, sums) in sums.iter().enumerate() {
+                    for (v, &sum) in sums.iter().enumerate() {
+                        simd.store(row.as_mut_ptr().add(v * S::LANES), sum);
+                    }
+                    for c in columns.0..columns.1 {
+                        let (x, to) = (row[c], at.add(r * pitch + c));
+                        *to = if first { x } else { *to + x };
+                    }
                 }
             }
         }
