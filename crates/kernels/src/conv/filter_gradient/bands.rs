@@ -76,6 +76,11 @@ impl Bands {
         windows.min(most) * self.width()
     }
 
+    /// From what a window sees to what the next one sees.
+    pub(super) fn step(&self) -> usize {
+        self.axes[2].stride * self.input.channels
+    }
+
     /// Adds the segments of a band and of some windows of a line; copies go to the front of `border`, whose
     /// rest is returned.
     ///
@@ -87,7 +92,7 @@ impl Bands {
         input: &[T],
         (output, step): (*const T, usize),
         mut border: &'a mut [T],
-        mut add: impl FnMut(Segment<T>),
+        mut add: impl FnMut((usize, Segment<T>)),
     ) -> &'a mut [T] {
         let [tall, high, wide] = &self.axes;
         let per_row = wide.kernel / self.taps();
@@ -120,6 +125,7 @@ impl Bands {
             }
             let segment = Segment {
                 left: copies.as_ptr(),
+                ahead: [copies.as_ptr(); 2],
                 left_step: width,
                 right: at(windows.start),
                 right_step: step,
@@ -130,7 +136,7 @@ impl Bands {
         if self.joined && windows.start < inside.start {
             let (segment, rest) = copied(windows.start..inside.start, border);
             border = rest;
-            add(segment);
+            add((0, segment));
         }
         if !inside.is_empty() {
             let first = inside.start * wide.stride + x * wide.dilation - wide.pad_before;
@@ -138,18 +144,22 @@ impl Bands {
             let last = first + (inside.len() - 1) * wide.stride;
             let seen =
                 &input[row + first * self.input.channels..row + last * self.input.channels + width];
-            add(Segment {
-                left: seen.as_ptr(),
-                left_step: wide.stride * self.input.channels,
-                right: at(inside.start),
-                right_step: step,
-                count: inside.len(),
-            });
+            add((
+                inside.start - from,
+                Segment {
+                    left: seen.as_ptr(),
+                    ahead: [seen.as_ptr(); 2],
+                    left_step: self.step(),
+                    right: at(inside.start),
+                    right_step: step,
+                        count: inside.len(),
+                },
+            ));
         }
         if self.joined && inside.end < windows.end {
             let (segment, rest) = copied(inside.end..windows.end, border);
             border = rest;
-            add(segment);
+            add((inside.end - from, segment));
         }
         border
     }

@@ -11,6 +11,16 @@ pub(super) struct Segment<T> {
     pub(super) right: *const T,
     pub(super) right_step: usize,
     pub(super) count: usize,
+    /// Where to fetch from meanwhile: what the next block sees, and the next chunk of the gradient.
+    pub(super) ahead: [*const T; 2],
+}
+
+/// What to fetch for each window: so many elements behind one of [`Segment::ahead`].
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    pub(super) which: usize,
+    pub(super) skip: usize,
+    pub(super) step: usize,
 }
 
 impl<T> Segment<T> {
@@ -21,6 +31,7 @@ impl<T> Segment<T> {
         right: std::ptr::null(),
         right_step: 0,
         count: 0,
+        ahead: [std::ptr::null(); 2],
     };
 
     /// With left and right exchanged.
@@ -31,6 +42,7 @@ impl<T> Segment<T> {
             right: self.left,
             right_step: self.left_step,
             count: self.count,
+            ahead: self.ahead,
         }
     }
 
@@ -72,14 +84,15 @@ pub(super) unsafe fn multiply<T: Float, S: Vectors<T>>(
     (left, rows): (usize, usize),
     right: usize,
     target: Target<T>,
+    ahead: Ahead,
 ) {
     macro_rules! sizes {
         ($($rows:literal)*) => {
             $(if rows == $rows && $rows <= S::TILE_ROWS {
                 return if target.columns.1 <= S::LANES {
-                    simd.run(Tile::<_, $rows, 1> { segments, left, right, target })
+                    simd.run(Tile::<_, $rows, 1> { segments, left, right, target, ahead })
                 } else {
-                    simd.run(Tile::<_, $rows, 2> { segments, left, right, target })
+                    simd.run(Tile::<_, $rows, 2> { segments, left, right, target, ahead })
                 };
             })*
         };
@@ -93,6 +106,7 @@ struct Tile<'a, T, const ROWS: usize, const VECTORS: usize> {
     left: usize,
     right: usize,
     target: Target<T>,
+    ahead: Ahead,
 }
 
 impl<T: Float, const ROWS: usize, const VECTORS: usize> Work<T> for Tile<'_, T, ROWS, VECTORS> {
@@ -104,6 +118,7 @@ impl<T: Float, const ROWS: usize, const VECTORS: usize> Work<T> for Tile<'_, T, 
             left,
             right,
             target,
+            ahead,
         } = self;
         for r in 0..ROWS {
             for v in 0..VECTORS {
@@ -116,7 +131,10 @@ impl<T: Float, const ROWS: usize, const VECTORS: usize> Work<T> for Tile<'_, T, 
             for segment in segments {
                 let mut left = segment.left.wrapping_add(left);
                 let mut right = segment.right.wrapping_add(right);
+                let mut fetched = segment.ahead[ahead.which].wrapping_add(ahead.skip);
                 for _ in 0..segment.count {
+                    simd.prefetch(fetched);
+                    fetched = fetched.wrapping_add(ahead.step);
                     let columns: [_; VECTORS] =
                         std::array::from_fn(|v| simd.load(right.add(v * S::LANES)));
                     for (r, sums) in sums.iter_mut().enumerate() {
