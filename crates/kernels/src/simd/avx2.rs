@@ -14,7 +14,7 @@ impl Avx2 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident) => {
         impl Vectors<$type> for Avx2 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -46,6 +46,11 @@ macro_rules! vectors {
                 unsafe { $add(a, b) }
             }
             #[inline(always)]
+            fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
             fn prefetch(self, at: *const $type) {
                 // SAFETY: a hint reads nothing.
                 unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) }
@@ -69,7 +74,8 @@ vectors!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
-    _mm256_add_ps
+    _mm256_add_ps,
+    _mm256_sub_ps
 );
 vectors!(
     f64,
@@ -79,5 +85,6 @@ vectors!(
     _mm256_loadu_pd,
     _mm256_storeu_pd,
     _mm256_fmadd_pd,
-    _mm256_add_pd
+    _mm256_add_pd,
+    _mm256_sub_pd
 );

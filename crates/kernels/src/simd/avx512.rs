@@ -17,7 +17,7 @@ impl Avx512 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -49,6 +49,11 @@ macro_rules! vectors {
                 unsafe { $add(a, b) }
             }
             #[inline(always)]
+            fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
             fn prefetch(self, at: *const $type) {
                 // SAFETY: a hint reads nothing.
                 unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) }
@@ -72,7 +77,8 @@ vectors!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
-    _mm512_add_ps
+    _mm512_add_ps,
+    _mm512_sub_ps
 );
 vectors!(
     f64,
@@ -82,5 +88,6 @@ vectors!(
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     _mm512_fmadd_pd,
-    _mm512_add_pd
+    _mm512_add_pd,
+    _mm512_sub_pd
 );

@@ -152,7 +152,7 @@ impl Bands {
                     left_step: self.step(),
                     right: at(inside.start),
                     right_step: step,
-                        count: inside.len(),
+                    count: inside.len(),
                 },
             ));
         }
