@@ -205,7 +205,7 @@ fn check(shape: &ConvShape) -> Result<(), KernelError> {
 macro_rules! algorithms {
     ($name:ident, $type:ty) => {
         /// The algorithms for this type, the preferred first.
-        static $name: [Algorithm<$type>; 5] = [
+        static $name: [Algorithm<$type>; 6] = [
             Algorithm {
                 name: "winograd",
                 purpose: "fewer multiplications for two or three taps an axis of each stride phase",
@@ -225,6 +225,16 @@ macro_rules! algorithms {
                 packed_len: direct::packed_len::<$type>,
                 pack: direct::pack,
                 compute: direct::compute,
+            },
+            Algorithm {
+                name: "winograd-filter-gradient",
+                purpose: "the filter's gradient with fewer multiplications for two or three taps an axis of each stride phase",
+                supports: filter_gradient::winograd::supports::<$type>,
+                pays: filter_gradient::winograd::pays::<$type>,
+                scratch: filter_gradient::winograd::scratch::<$type>,
+                packed_len: |_, _| 0,
+                pack: |_| (),
+                compute: filter_gradient::winograd::compute,
             },
             Algorithm {
                 name: "filter-gradient",

@@ -6,6 +6,8 @@ mod bands;
 mod plan;
 mod task;
 mod tile;
+mod transform;
+pub(super) mod winograd;
 
 use std::sync::atomic::AtomicUsize;
 

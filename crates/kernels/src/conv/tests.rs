@@ -34,7 +34,43 @@ fn axis() -> impl Strategy<Value = ConvAxis> {
         )
 }
 
+/// Convolutions of whole vectors of channels, with two or three taps for each step of the stride.
+fn short() -> impl Strategy<Value = ConvShape> {
+    let axis = (1usize..4, 0usize..12, 0usize..4, 0usize..4, any::<bool>());
+    let axis = axis.prop_flat_map(|(stride, room, pad_before, pad_after, cut)| {
+        (2 * stride..=3 * stride).prop_map(move |kernel| {
+            let input = (kernel + room)
+                .saturating_sub(pad_before + pad_after)
+                .max(1);
+            let windows = (input + pad_before + pad_after).saturating_sub(kernel) / stride + 1;
+            ConvAxis {
+                input,
+                kernel,
+                output: if cut { windows.div_ceil(2) } else { windows },
+                stride,
+                dilation: 1,
+                pad_before,
+                pad_after,
+            }
+        })
+    });
+    (1usize..4, 1usize..5, 1usize..6, [axis.clone(), axis]).prop_map(
+        |(batch, inputs, outputs, axes)| ConvShape {
+            batch,
+            in_channels: 16 * inputs,
+            out_channels: 32 * outputs,
+            groups: 1,
+            format: DataFormat::ChannelsLast,
+            axes: axes.to_vec(),
+        },
+    )
+}
+
 fn shape() -> impl Strategy<Value = ConvShape> {
+    prop_oneof![7 => any_shape(), 1 => short()]
+}
+
+fn any_shape() -> impl Strategy<Value = ConvShape> {
     let format = prop_oneof![
         Just(DataFormat::ChannelsLast),
         Just(DataFormat::ChannelsFirst)
@@ -81,6 +117,7 @@ fn large_shapes() -> Vec<ConvShape> {
             (2, 3, 40, 1, square(33, 5, 2)),
             (1, 64, 6, 2, square(40, 3, 1)),
             (8, 8, 8, 1, square(32, 3, 1)),
+            (6, 48, 160, 1, square(17, 5, 2)),
         ] {
             all.push(ConvShape {
                 batch,

@@ -9,7 +9,7 @@ use super::tile::Segment;
 use crate::simd::Float;
 
 /// The windows that see an element of the input at tap `tap`.
-fn seeing(axis: &ConvAxis, tap: usize) -> Range<usize> {
+pub(super) fn seeing(axis: &ConvAxis, tap: usize) -> Range<usize> {
     let before = |end: usize| {
         let distance = end.saturating_sub(tap * axis.dilation);
         distance.div_ceil(axis.stride).min(axis.output)
@@ -25,7 +25,7 @@ pub(super) fn always_seeing(axis: &ConvAxis) -> Range<usize> {
 }
 
 /// What window `window` sees at tap `tap`, if that is not in the padding.
-fn seen(axis: &ConvAxis, window: usize, tap: usize) -> Option<usize> {
+pub(super) fn seen(axis: &ConvAxis, window: usize, tap: usize) -> Option<usize> {
     let padded = window * axis.stride + tap * axis.dilation;
     let at = padded.checked_sub(axis.pad_before)?;
     (at < axis.input).then_some(at)

@@ -379,7 +379,7 @@ impl Fetch {
             (0, &mut self.rows, self.input_step),
             (1, &mut self.columns, self.gradient_step),
         ] {
-            if !wanted.is_empty() {
+            if wanted.start < wanted.end {
                 let skip = wanted.start;
                 wanted.start += self.line;
                 return Ahead { which, skip, step };
@@ -394,6 +394,6 @@ impl Fetch {
 }
 
 /// The rows of a tile, so that tiles are of equal size.
-fn tile_rows(rows: usize, most: usize) -> usize {
+pub(super) fn tile_rows(rows: usize, most: usize) -> usize {
     rows.div_ceil(rows.div_ceil(most))
 }
