@@ -23,8 +23,8 @@ const COLUMNS: usize = 128;
 /// The most bytes that a channel has in a chunk of tiles.
 const CHUNK_BYTES: usize = 1280;
 
-/// The most points of a tile.
-const POINTS: usize = 16;
+/// With fewer windows the sums are too short to be as exact as they should be.
+const FEW_WINDOWS: usize = 32;
 
 /// Tiles of the output's gradient that are transformed by one task.
 const TILES: usize = 16;
@@ -57,7 +57,11 @@ impl Line {
     }
 
     fn supports(axis: &ConvAxis) -> bool {
-        axis.dilation == 1 && (2 * axis.stride..=3 * axis.stride).contains(&axis.kernel)
+        // A tap that hardly a window sees would be less exact than its own few products are.
+        let often = |tap| 2 * seeing(axis, tap).len() >= axis.output;
+        axis.dilation == 1
+            && (2 * axis.stride..=3 * axis.stride).contains(&axis.kernel)
+            && (0..axis.kernel).all(often)
     }
 
     /// The taps of a phase.
@@ -166,6 +170,7 @@ pub(in crate::conv) fn supports<T>(pass: Pass, shape: &ConvShape) -> bool {
         && shape.groups == 1
         && shape.axes.len() == 2
         && shape.axes.iter().all(Line::supports)
+        && shape.batch * shape.axes.iter().map(|axis| axis.output).product::<usize>() >= FEW_WINDOWS
         && shape.in_channels.is_multiple_of(LINE / size_of::<T>())
         && shape
             .out_channels
