@@ -25,7 +25,7 @@ pub use element::Element;
 pub use packed::PackedFilter;
 pub use reference::definition;
 
-use crate::simd::InstructionSet;
+use crate::simd::{Float, InstructionSet};
 use crate::{KernelError, Threads, check_len};
 
 /// Which of a convolution's three kernels.
@@ -202,66 +202,77 @@ fn check(shape: &ConvShape) -> Result<(), KernelError> {
     }
 }
 
-macro_rules! algorithms {
-    ($name:ident, $type:ty) => {
-        /// The algorithms for this type, the preferred first.
-        static $name: [Algorithm<$type>; 6] = [
-            Algorithm {
-                name: "winograd",
-                purpose: "fewer multiplications for two or three taps an axis of each stride phase",
-                supports: winograd::supports,
-                pays: winograd::pays::<$type>,
-                scratch: winograd::scratch::<$type>,
-                packed_len: winograd::packed_len::<$type>,
-                pack: winograd::pack,
-                compute: winograd::compute,
-            },
-            Algorithm {
-                name: "direct",
-                purpose: "matrix products of gathered pixels with a packed filter, by stride phase",
-                supports: direct::supports,
-                pays: |_, _| true,
-                scratch: direct::scratch::<$type>,
-                packed_len: direct::packed_len::<$type>,
-                pack: direct::pack,
-                compute: direct::compute,
-            },
-            Algorithm {
-                name: "winograd-filter-gradient",
-                purpose: "the filter's gradient with fewer multiplications for two or three taps an axis of each stride phase",
-                supports: filter_gradient::winograd::supports::<$type>,
-                pays: filter_gradient::winograd::pays::<$type>,
-                scratch: filter_gradient::winograd::scratch::<$type>,
-                packed_len: |_, _| 0,
-                pack: |_| (),
-                compute: filter_gradient::winograd::compute,
-            },
-            Algorithm {
-                name: "filter-gradient",
-                purpose: "the filter's gradient, channels last: tiles summed over the windows from the tensors as they are",
-                supports: filter_gradient::supports,
-                pays: filter_gradient::pays::<$type>,
-                scratch: filter_gradient::scratch::<$type>,
-                packed_len: |_, _| 0,
-                pack: |_| (),
-                compute: filter_gradient::compute,
-            },
-            Algorithm {
-                name: "gemm",
-                purpose: "matrix products over gathered blocks, by stride phase",
-                supports: |_, _| true,
-                pays: |_, _| true,
-                scratch: implicit::scratch::<$type>,
-                packed_len: |_, _| 0,
-                pack: |_| (),
-                compute: implicit::compute,
-            },
-            reference::algorithm(),
-        ];
-    };
+/// Products of gathered pixels with a packed filter.
+const fn direct<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "direct",
+        purpose: "matrix products of gathered pixels with a packed filter, by stride phase",
+        supports: direct::supports,
+        pays: |_, _| true,
+        scratch: direct::scratch::<T>,
+        packed_len: direct::packed_len::<T>,
+        pack: direct::pack,
+        compute: direct::compute,
+    }
 }
-algorithms!(ALGORITHMS_F32, f32);
-algorithms!(ALGORITHMS_F64, f64);
+
+/// The filter's gradient from the tensors as they are.
+const fn filter_gradient<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "filter-gradient",
+        purpose: "the filter's gradient, channels last: tiles summed over the windows",
+        supports: filter_gradient::supports,
+        pays: filter_gradient::pays::<T>,
+        scratch: filter_gradient::scratch::<T>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: filter_gradient::compute,
+    }
+}
+
+/// Products of gathered blocks.
+const fn gemm<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "gemm",
+        purpose: "matrix products of gathered blocks, by stride phase",
+        supports: |_, _| true,
+        pays: |_, _| true,
+        scratch: implicit::scratch::<T>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: implicit::compute,
+    }
+}
+
+static ALGORITHMS_F32: [Algorithm<f32>; 6] = [
+    Algorithm {
+        name: "winograd",
+        purpose: "fewer multiplications for two or three taps an axis of each stride phase",
+        supports: winograd::supports,
+        pays: winograd::pays::<f32>,
+        scratch: winograd::scratch::<f32>,
+        packed_len: winograd::packed_len::<f32>,
+        pack: winograd::pack,
+        compute: winograd::compute,
+    },
+    Algorithm {
+        name: "winograd-filter-gradient",
+        purpose: "the filter's gradient with fewer multiplications for two or three taps an axis of each stride phase",
+        supports: filter_gradient::winograd::supports,
+        pays: filter_gradient::winograd::pays::<f32>,
+        scratch: filter_gradient::winograd::scratch::<f32>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: filter_gradient::winograd::compute,
+    },
+    direct(),
+    filter_gradient(),
+    gemm(),
+    reference::algorithm(),
+];
+
+static ALGORITHMS_F64: [Algorithm<f64>; 4] =
+    [direct(), filter_gradient(), gemm(), reference::algorithm()];
 
 static ALGORITHMS_I32: [Algorithm<i32>; 1] = [reference::algorithm()];
 

@@ -164,14 +164,15 @@ impl Plan {
     }
 }
 
-pub(in crate::conv) fn supports<T>(pass: Pass, shape: &ConvShape) -> bool {
+/// Channels are whole vectors of the input's and whole panels of the output's.
+pub(in crate::conv) fn supports(pass: Pass, shape: &ConvShape) -> bool {
     pass == Pass::BackpropFilter
         && shape.format == DataFormat::ChannelsLast
         && shape.groups == 1
         && shape.axes.len() == 2
         && shape.axes.iter().all(Line::supports)
         && shape.batch * shape.axes.iter().map(|axis| axis.output).product::<usize>() >= FEW_WINDOWS
-        && shape.in_channels.is_multiple_of(LINE / size_of::<T>())
+        && shape.in_channels.is_multiple_of(16)
         && shape
             .out_channels
             .is_multiple_of(PANEL_BYTES / size_of::<T>())
