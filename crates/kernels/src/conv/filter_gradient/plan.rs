@@ -124,7 +124,7 @@ impl Plan {
             row_blocks,
             together,
             columns,
-            packed: !turned && !(bands.joined && outputs.is_multiple_of(unit)),
+            packed: !(turned || bands.joined && outputs.is_multiple_of(unit)),
             copied: !turned && !bands.joined && columns >= COPIED,
         };
         let windows = strips * strip;
