@@ -15,6 +15,7 @@ mod patches;
 mod phase;
 mod reference;
 mod sides;
+mod thin;
 
 use tconv_shape::{ConvAxis, ConvShape};
 
@@ -201,7 +202,17 @@ fn check(shape: &ConvShape) -> Result<(), KernelError> {
 macro_rules! algorithms {
     ($name:ident, $type:ty) => {
         /// The algorithms for this type, the preferred first.
-        static $name: [Algorithm<$type>; 2] = [
+        static $name: [Algorithm<$type>; 3] = [
+            Algorithm {
+                name: "thin",
+                purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
+                supports: thin::supports::<$type>,
+                pays: thin::pays,
+                scratch: thin::scratch::<$type>,
+                packed_len: thin::packed_len,
+                pack: thin::pack,
+                compute: thin::compute,
+            },
             Algorithm {
                 name: "gemm",
                 purpose: "matrix products over gathered blocks, by stride phase",

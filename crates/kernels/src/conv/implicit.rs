@@ -51,7 +51,8 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     unsafe { gemm::run(set, threads, &all, out, scratch) };
 }
 
-fn finite<T: Float>(x: &[T]) -> bool {
+/// Whether all elements are.
+pub(super) fn finite<T: Float>(x: &[T]) -> bool {
     // Without a branch in it, the inner loop is vectorised.
     let all = |x: &[T]| x.iter().fold(true, |all, x| all & x.to_f64().is_finite());
     x.chunks(1024).all(all)
