@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tconv_shape::ConvShape;
 
-use self::lanes::{Multiply, Turn};
+use self::lanes::{Clear, Multiply, Turn};
 use self::lattice::{Class, Lattice, Run, TILE, pieces};
 use super::{Call, Pack, Pass, implicit};
 use crate::Threads;
@@ -301,11 +301,16 @@ impl<T: Float> Crew<'_, T> {
                         (Some(_), Some(_)) => (low, high, has_cut),
                         _ => (lattice.row, lattice.row, false),
                     };
-                    for plane in 0..row_planes {
-                        let to = &mut to[plane * lattice.plane..][..lattice.row];
-                        to[..low].fill(T::default());
-                        to[high..].fill(T::default());
-                    }
+                    // What it writes too much is written over: rows ascend, and behind the last there is room.
+                    let clear = Clear {
+                        to: &mut *to,
+                        pitch: lattice.plane,
+                        planes: row_planes,
+                        row: lattice.row,
+                        low,
+                        high,
+                    };
+                    T::dispatch(self.set, clear);
                     let (Some(z), Some(y)) = (z, y) else {
                         continue;
                     };
@@ -326,6 +331,7 @@ impl<T: Float> Crew<'_, T> {
                                 to_pitch: piece.plane_step * lattice.plane,
                                 rows: cells.len(),
                                 columns: len,
+                                next: lattice.source.axes[1],
                             };
                             T::dispatch(self.set, turn);
                         };
@@ -422,6 +428,7 @@ impl<T: Float> Crew<'_, T> {
                             to_pitch: pitch,
                             rows: len,
                             columns: cells.len(),
+                            next: 0,
                         };
                         T::dispatch(self.set, turn);
                     };
@@ -436,40 +443,35 @@ impl<T: Float> Crew<'_, T> {
 
     /// Writes zeros where no tap leads to along the first two axes.
     fn clear_gaps(&self, block: Block) {
-        let lattice = self.lattice;
-        let [deep, tall, wide] = lattice.lines;
-        if !deep.leaves_gaps() && !tall.leaves_gaps() {
-            return;
-        }
-        let reached = |line: lattice::Line, place: usize| {
-            let mut runs = line.runs(usize::MAX);
-            runs.any(|run| (0..run.len).any(|phase| run.place(phase) == place))
+        let [deep, tall, wide] = self.lattice.lines;
+        let z = block.start[0] * deep.result.step;
+        let y = block.start[1] * tall.result.step;
+        let end = tall.result.size.min(y + block.cells[0] * tall.result.step);
+        let clear = |z: usize, y: usize| {
+            let start = block.start[2] * wide.result.step;
+            let end = start + block.cells[1] * wide.result.step;
+            self.clear(block, [z, y, start], wide.result.size.min(end) - start);
         };
-        let start = block.start[2] * wide.result.step;
-        let end = wide
-            .result
-            .size
-            .min(start + block.cells[1] * wide.result.step);
-        let channels = block.group * lattice.result_channels;
-        for place in 0..deep.result.step {
-            let z = block.start[0] * deep.result.step + place;
-            let deep_reached = reached(deep, place);
-            for cell in 0..block.cells[0] * tall.result.step {
-                let y = block.start[1] * tall.result.step + cell;
-                let outside = z >= deep.result.size || y >= tall.result.size;
-                if outside || deep_reached && reached(tall, cell % tall.result.step) {
-                    continue;
+        for place in deep.gaps().filter(|&place| z + place < deep.result.size) {
+            (y..end).for_each(|y| clear(z + place, y));
+        }
+        for place in tall.gaps() {
+            for y in (y + place..end).step_by(tall.result.step) {
+                for band in deep.runs(1) {
+                    let z = z + band.place(0);
+                    if z < deep.result.size {
+                        clear(z, y);
+                    }
                 }
-                self.clear(block.batch, [z, y, start], end - start, channels);
             }
         }
     }
 
-    /// Writes zeros to so many neighbouring pixels of a group.
-    fn clear(&self, batch: usize, at: [usize; 3], pixels: usize, first: usize) {
+    /// Writes zeros to so many neighbouring pixels of the block's group.
+    fn clear(&self, block: Block, at: [usize; 3], pixels: usize) {
         let strides = &self.lattice.result;
         let channels = self.lattice.result_channels;
-        let place = strides.place(batch, at, first);
+        let place = strides.place(block.batch, at, block.group * channels);
         let (count, len, step) = match strides.channels_last {
             true if channels == strides.channels => (1, pixels * channels, 0),
             true => (pixels, channels, strides.axes[2]),

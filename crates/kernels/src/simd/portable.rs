@@ -10,6 +10,7 @@ macro_rules! vectors {
             type Vector = [$type; $lanes];
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 4;
+            const SIDE: usize = 4;
 
             #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
@@ -24,6 +25,18 @@ macro_rules! vectors {
             unsafe fn store(self, to: *mut $type, x: Self::Vector) {
                 // SAFETY: as above.
                 unsafe { to.cast::<Self::Vector>().write(x) }
+            }
+            #[inline(always)]
+            unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: the caller vouches for the elements.
+                unsafe {
+                    let rows: [[$type; 4]; 4] =
+                        std::array::from_fn(|i| from.0.add(i * from.1).cast::<[$type; 4]>().read());
+                    for i in 0..4 {
+                        let turned: [$type; 4] = std::array::from_fn(|j| rows[j][i]);
+                        to.0.add(i * to.1).cast::<[$type; 4]>().write(turned);
+                    }
+                }
             }
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {

@@ -1,5 +1,5 @@
 use super::lattice::TILE;
-use crate::simd::{Float, Vectors, Work};
+use crate::simd::{Float, Vectors, Work, prefetch};
 
 /// A matrix turned: element (`r`, `c`) of `from` becomes element (`c`, `r`) of `to`.
 pub(super) struct Turn<'a, T> {
@@ -11,15 +11,14 @@ pub(super) struct Turn<'a, T> {
     pub(super) to_pitch: usize,
     pub(super) rows: usize,
     pub(super) columns: usize,
+    /// How far behind `from` what is read next is; 0 if it is in the cache.
+    pub(super) next: usize,
 }
-
-/// The side of the squares that are turned at once, by shuffles that the compiler finds.
-const SIDE: usize = 4;
 
 impl<T: Float> Work<T> for Turn<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Vectors<T>>(self, _: S) {
+    fn run<S: Vectors<T>>(self, simd: S) {
         let Turn {
             from,
             from_pitch,
@@ -28,6 +27,7 @@ impl<T: Float> Work<T> for Turn<'_, T> {
             to_pitch,
             rows,
             columns,
+            next,
         } = self;
         if rows == 0 || columns == 0 {
             return;
@@ -37,31 +37,63 @@ impl<T: Float> Work<T> for Turn<'_, T> {
         let from = from.as_ptr();
         // SAFETY: the last element read and the last written are inside, as checked above.
         unsafe {
-            let single = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
-                for c in columns {
-                    for r in rows.clone() {
+            if rows >= S::SIDE && columns >= S::SIDE {
+                // The last square of a row overlaps the one before.
+                let starts = |len: usize| {
+                    let last = len - S::SIDE;
+                    (0..len).step_by(S::SIDE).map(move |start| start.min(last))
+                };
+                for r in starts(rows) {
+                    for c in starts(columns) {
+                        let (from, to) = (from.add(r * from_pitch + c), to.add(c * to_pitch + r));
+                        if next > 0 {
+                            for i in 0..S::SIDE {
+                                prefetch(from.wrapping_add(next + i * from_pitch));
+                            }
+                        }
+                        simd.turn((from, from_pitch), (to, to_pitch));
+                    }
+                }
+            } else if columns == 1 && from_pitch == 1 {
+                std::ptr::copy_nonoverlapping(from, to, rows);
+            } else if rows == 1 && to_pitch == 1 {
+                std::ptr::copy_nonoverlapping(from, to, columns);
+            } else {
+                for r in 0..rows {
+                    for c in 0..columns {
                         *to.add(c * to_pitch + r) = *from.add(r * from_pitch + c);
                     }
                 }
-            };
-            let (whole_rows, whole_columns) = (rows - rows % SIDE, columns - columns % SIDE);
-            for r in (0..whole_rows).step_by(SIDE) {
-                for c in (0..whole_columns).step_by(SIDE) {
-                    let square: [[T; SIDE]; SIDE] = std::array::from_fn(|i| {
-                        from.add((r + i) * from_pitch + c)
-                            .cast::<[T; SIDE]>()
-                            .read()
-                    });
-                    for i in 0..SIDE {
-                        let turned: [T; SIDE] = std::array::from_fn(|j| square[j][i]);
-                        to.add((c + i) * to_pitch + r)
-                            .cast::<[T; SIDE]>()
-                            .write(turned);
-                    }
-                }
             }
-            single(0..whole_rows, whole_columns..columns);
-            single(whole_rows..rows, 0..columns);
+        }
+    }
+}
+
+/// Writes zeros into a row of each plane, before `low` and from `high` on. It may write behind the row, less than a
+/// vector, and behind `low`.
+pub(super) struct Clear<'a, T> {
+    pub(super) to: &'a mut [T],
+    pub(super) pitch: usize,
+    pub(super) planes: usize,
+    pub(super) row: usize,
+    pub(super) low: usize,
+    pub(super) high: usize,
+}
+
+impl<T: Float> Work<T> for Clear<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<T>>(self, simd: S) {
+        let last = (self.planes - 1) * self.pitch + self.row + S::LANES;
+        assert!(last <= self.to.len() && self.low <= self.row);
+        let zeros = simd.splat(T::default());
+        for plane in 0..self.planes {
+            let to = self.to.as_mut_ptr().wrapping_add(plane * self.pitch);
+            let left = (0..self.low).step_by(S::LANES);
+            for at in left.chain((self.high..self.row).step_by(S::LANES)) {
+                // SAFETY: it starts inside the row, and behind the last row there is room for a vector.
+                unsafe { simd.store(to.add(at), zeros) };
+            }
         }
     }
 }

@@ -182,10 +182,28 @@ impl Line {
         })
     }
 
-    /// Whether a tap leads to the position `place` of the source's cells.
-    fn sees(&self, place: usize) -> bool {
-        let mut runs = self.runs(usize::MAX);
-        self.source.step == 1 || runs.any(|run| (0..run.taps()).any(|tap| run.seen(tap).1 == place))
+    /// The positions in the source's cells that taps lead to.
+    fn seen(&self) -> impl Iterator<Item = usize> + use<> {
+        let count = match self.pass {
+            Pass::Forward => Phase::count(&self.axis),
+            _ => 1,
+        };
+        let first = self.phase(0);
+        (0..count).map(move |tap| first.seen(tap).1)
+    }
+
+    /// The positions in the result's cells that no tap leads to.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = usize> + use<> {
+        let line = *self;
+        let count = if line.leaves_gaps() {
+            line.result.step
+        } else {
+            0
+        };
+        (0..count).filter(move |&place| {
+            let mut runs = line.runs(usize::MAX);
+            !runs.any(|run| (0..run.len).any(|phase| run.place(phase) == place))
+        })
     }
 }
 
@@ -401,8 +419,7 @@ impl Lattice {
     /// The positions in a cell, along the first two axes, that are seen.
     pub(super) fn seen(&self) -> impl Iterator<Item = [usize; 2]> {
         let [z, y, _] = self.lines;
-        let seen = move |line: Line| (0..line.source.step).filter(move |&place| line.sees(place));
-        seen(z).flat_map(move |z| seen(y).map(move |y| [z, y]))
+        z.seen().flat_map(move |z| y.seen().map(move |y| [z, y]))
     }
 }
 
