@@ -8,6 +8,7 @@
 mod lanes;
 mod lattice;
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tconv_shape::ConvShape;
@@ -286,61 +287,71 @@ impl<T: Float> Crew<'_, T> {
         let cut = size % step;
         let has_cut =
             cut > 0 && high < lattice.row && first[2] + high as isize == (size / step) as isize;
-        for slice in 0..lattice.slices() {
-            for row in 0..block.cells[0] + tall.span {
-                for places in lattice.seen() {
-                    let plane = slice * lattice.planes() + lattice.plane_of(places);
-                    let to = &mut panel[plane * lattice.plane + row * lattice.row..];
-                    let position = |line: lattice::Line, cell: isize, place: usize| {
-                        let at = cell * line.source.step as isize + place as isize;
-                        usize::try_from(at).ok().filter(|&at| at < line.source.size)
-                    };
-                    let z = position(deep, first[0] + slice as isize, places[0]);
-                    let y = position(tall, first[1] + row as isize, places[1]);
-                    let (low, high, has_cut) = match (z, y) {
-                        (Some(_), Some(_)) => (low, high, has_cut),
-                        _ => (lattice.row, lattice.row, false),
-                    };
-                    // What it writes too much is written over: rows ascend, and behind the last there is room.
-                    let clear = Clear {
-                        to: &mut *to,
-                        pitch: lattice.plane,
-                        planes: row_planes,
-                        row: lattice.row,
-                        low,
-                        high,
-                    };
-                    T::dispatch(self.set, clear);
-                    let (Some(z), Some(y)) = (z, y) else {
-                        continue;
-                    };
-                    let pitch = step * lattice.source.axes[2];
-                    let start = lattice.source.place(block.batch, [z, y, 0], 0);
-                    let cell = |cell: usize| start + (first[2] + cell as isize) as usize * pitch;
-                    for piece in pieces(&lattice.source, (step, cut), channels.clone()) {
-                        let mut turn = |cells: std::ops::Range<usize>, len: usize| {
-                            if cells.is_empty() || len == 0 {
-                                return;
-                            }
-                            let to = &mut to[piece.plane * lattice.plane + cells.start..];
-                            let turn = Turn {
-                                from: &self.source[cell(cells.start) + piece.place..],
-                                from_pitch: pitch,
-                                room: to.len(),
-                                to: to.as_mut_ptr(),
-                                to_pitch: piece.plane_step * lattice.plane,
-                                rows: cells.len(),
-                                columns: len,
-                                next: lattice.source.axes[1],
-                            };
-                            T::dispatch(self.set, turn);
-                        };
-                        turn(low..high, piece.len);
-                        if has_cut {
-                            turn(high..high + 1, piece.cut_len);
-                        }
+        let rows = block.cells[0] + tall.span;
+        for (slice, places) in
+            (0..lattice.slices()).flat_map(|i| lattice.seen().map(move |p| (i, p)))
+        {
+            let plane = slice * lattice.planes() + lattice.plane_of(places);
+            let to = &mut panel[plane * lattice.plane..];
+            let z = (first[0] + slice as isize) * deep.source.step as isize + places[0] as isize;
+            let z = usize::try_from(z).ok().filter(|&z| z < deep.source.size);
+            // The rows that are inside the source: those with 0 <= y + row * step < size.
+            let y = first[1] * tall.source.step as isize + places[1] as isize;
+            let inside = |from: isize| {
+                let from = usize::try_from(from).unwrap_or(0);
+                from.div_ceil(tall.source.step).min(rows)
+            };
+            let (top, bottom) = match z {
+                Some(_) => (inside(-y), inside(tall.source.size as isize - y)),
+                None => (rows, rows),
+            };
+            let bottom = bottom.max(top);
+            // What this writes too much is written over, or is behind the last row.
+            for (rows, low) in [
+                (0..top, lattice.row),
+                (top..bottom, low),
+                (bottom..rows, lattice.row),
+            ] {
+                let clear = Clear {
+                    to: &mut *to,
+                    planes: row_planes,
+                    pitch: lattice.plane,
+                    rows,
+                    row: lattice.row,
+                    low,
+                    high,
+                };
+                T::dispatch(self.set, clear);
+            }
+            let (Some(z), true) = (z, top < bottom) else {
+                continue;
+            };
+            let y = (y + (top * tall.source.step) as isize) as usize;
+            let pitch = step * lattice.source.axes[2];
+            let start = lattice.source.place(block.batch, [z, y, 0], 0);
+            for piece in pieces(&lattice.source, (step, cut), channels.clone()) {
+                let mut turn = |cells: Range<usize>, len: usize| {
+                    if cells.is_empty() || len == 0 {
+                        return;
                     }
-                }
+                    let cell = (first[2] + cells.start as isize) as usize;
+                    let place = piece.plane * lattice.plane + top * lattice.row + cells.start;
+                    let to = &mut to[place..];
+                    let turn = Turn {
+                        from: &self.source[start + cell * pitch + piece.place..],
+                        room: to.len(),
+                        to: to.as_mut_ptr(),
+                        pitches: [pitch, piece.plane_step * lattice.plane],
+                        rows: cells.len(),
+                        columns: len,
+                        count: bottom - top,
+                        steps: [tall.source.step * lattice.source.axes[1], lattice.row],
+                        far: true,
+                    };
+                    T::dispatch(self.set, turn);
+                };
+                turn(low..high, piece.len);
+                turn(high..high + usize::from(has_cut), piece.cut_len);
             }
         }
     }
@@ -401,42 +412,40 @@ impl<T: Float> Crew<'_, T> {
         let (cut, has_cut) = (size % step, whole < block.cells[1]);
         let channels = block.group * lattice.result_channels;
         let channels = channels..channels + lattice.result_channels;
+        let pitch = step * lattice.result.axes[2];
         for phase in 0..y.len {
-            for row in 0..block.cells[0] {
-                let at = (block.start[1] + row) * tall.result.step + y.place(phase);
-                if at >= tall.result.size {
-                    continue;
-                }
-                let from = &sums[phase * lattice.row_planes() * lattice.sums + row * lattice.row..];
-                let place = lattice
-                    .result
-                    .place(block.batch, [z, at, block.start[2] * step], 0);
-                let pitch = step * lattice.result.axes[2];
-                for piece in pieces(&lattice.result, (step, cut), channels.clone()) {
-                    let turn = |cells: std::ops::Range<usize>, len: usize| {
-                        if cells.is_empty() || len == 0 {
-                            return;
-                        }
-                        let place = place + cells.start * pitch + piece.place;
-                        assert!(place <= self.target.1);
-                        let turn = Turn {
-                            from: &from[piece.plane * lattice.sums + cells.start..],
-                            from_pitch: piece.plane_step * lattice.sums,
-                            // Inside, as checked.
-                            to: self.target.0.wrapping_add(place),
-                            room: self.target.1 - place,
-                            to_pitch: pitch,
-                            rows: len,
-                            columns: cells.len(),
-                            next: 0,
-                        };
-                        T::dispatch(self.set, turn);
-                    };
-                    turn(0..whole, piece.len);
-                    if has_cut {
-                        turn(whole..whole + 1, piece.cut_len);
+            let at = block.start[1] * tall.result.step + y.place(phase);
+            let count = tall
+                .result
+                .size
+                .saturating_sub(at)
+                .div_ceil(tall.result.step);
+            let from = &sums[phase * lattice.row_planes() * lattice.sums..];
+            let place = lattice
+                .result
+                .place(block.batch, [z, at, block.start[2] * step], 0);
+            for piece in pieces(&lattice.result, (step, cut), channels.clone()) {
+                let turn = |cells: Range<usize>, len: usize| {
+                    let place = place + cells.start * pitch + piece.place;
+                    if cells.is_empty() || place >= self.target.1 {
+                        return;
                     }
-                }
+                    let turn = Turn {
+                        from: &from[piece.plane * lattice.sums + cells.start..],
+                        // Inside, as checked.
+                        to: self.target.0.wrapping_add(place),
+                        room: self.target.1 - place,
+                        pitches: [piece.plane_step * lattice.sums, pitch],
+                        rows: len,
+                        columns: cells.len(),
+                        count: count.min(block.cells[0]),
+                        steps: [lattice.row, tall.result.step * lattice.result.axes[1]],
+                        far: false,
+                    };
+                    T::dispatch(self.set, turn);
+                };
+                turn(0..whole, piece.len);
+                turn(whole..whole + usize::from(has_cut), piece.cut_len);
             }
         }
     }

@@ -1,67 +1,67 @@
 use super::lattice::TILE;
 use crate::simd::{Float, Vectors, Work, prefetch};
 
-/// A matrix turned: element (`r`, `c`) of `from` becomes element (`c`, `r`) of `to`.
+/// Matrices turned: element (`r`, `c`) of each becomes element (`c`, `r`) of its place.
 pub(super) struct Turn<'a, T> {
     pub(super) from: &'a [T],
-    pub(super) from_pitch: usize,
     pub(super) to: *mut T,
     /// The elements that may be written.
     pub(super) room: usize,
-    pub(super) to_pitch: usize,
+    /// From one row to the next in `from`, from one column to the next in `to`.
+    pub(super) pitches: [usize; 2],
     pub(super) rows: usize,
     pub(super) columns: usize,
-    /// How far behind `from` what is read next is; 0 if it is in the cache.
-    pub(super) next: usize,
+    /// How many matrices, and from one to the next in `from` and in `to`.
+    pub(super) count: usize,
+    pub(super) steps: [usize; 2],
+    /// Whether `from` is not in the cache.
+    pub(super) far: bool,
 }
 
 impl<T: Float> Work<T> for Turn<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Vectors<T>>(self, simd: S) {
-        let Turn {
-            from,
-            from_pitch,
-            to,
-            room,
-            to_pitch,
-            rows,
-            columns,
-            next,
-        } = self;
-        if rows == 0 || columns == 0 {
+        let (rows, columns) = (self.rows, self.columns);
+        let (pitches, steps) = (self.pitches, self.steps);
+        if self.count == 0 || rows == 0 || columns == 0 {
             return;
         }
-        assert!((rows - 1) * from_pitch + columns <= from.len());
-        assert!((columns - 1) * to_pitch + rows <= room);
-        let from = from.as_ptr();
-        // SAFETY: the last element read and the last written are inside, as checked above.
-        unsafe {
-            if rows >= S::SIDE && columns >= S::SIDE {
-                // The last square of a row overlaps the one before.
-                let starts = |len: usize| {
-                    let last = len - S::SIDE;
-                    (0..len).step_by(S::SIDE).map(move |start| start.min(last))
-                };
-                for r in starts(rows) {
-                    for c in starts(columns) {
-                        let (from, to) = (from.add(r * from_pitch + c), to.add(c * to_pitch + r));
-                        if next > 0 {
-                            for i in 0..S::SIDE {
-                                prefetch(from.wrapping_add(next + i * from_pitch));
+        let last = self.count - 1;
+        assert!(last * steps[0] + (rows - 1) * pitches[0] + columns <= self.from.len());
+        assert!(last * steps[1] + (columns - 1) * pitches[1] + rows <= self.room);
+        for i in 0..self.count {
+            // SAFETY: the last element read and the last written are inside, as checked above.
+            unsafe {
+                let from = self.from.as_ptr().add(i * steps[0]);
+                let to = self.to.add(i * steps[1]);
+                if rows >= S::SIDE && columns >= S::SIDE {
+                    // The last square of a row overlaps the one before.
+                    let starts = |len: usize| {
+                        let last = len - S::SIDE;
+                        (0..len).step_by(S::SIDE).map(move |start| start.min(last))
+                    };
+                    for r in starts(rows) {
+                        for c in starts(columns) {
+                            let from = from.add(r * pitches[0] + c);
+                            if self.far {
+                                for i in 0..S::SIDE {
+                                    prefetch(from.wrapping_add(steps[0] + i * pitches[0]));
+                                }
                             }
+                            let to = to.add(c * pitches[1] + r);
+                            simd.turn((from, pitches[0]), (to, pitches[1]));
                         }
-                        simd.turn((from, from_pitch), (to, to_pitch));
                     }
-                }
-            } else if columns == 1 && from_pitch == 1 {
-                std::ptr::copy_nonoverlapping(from, to, rows);
-            } else if rows == 1 && to_pitch == 1 {
-                std::ptr::copy_nonoverlapping(from, to, columns);
-            } else {
-                for r in 0..rows {
-                    for c in 0..columns {
-                        *to.add(c * to_pitch + r) = *from.add(r * from_pitch + c);
+                } else if columns == 1 && pitches[0] == 1 {
+                    std::ptr::copy_nonoverlapping(from, to, rows);
+                } else if rows == 1 && pitches[1] == 1 {
+                    std::ptr::copy_nonoverlapping(from, to, columns);
+                } else {
+                    for r in 0..rows {
+                        for c in 0..columns {
+                            *to.add(c * pitches[1] + r) = *from.add(r * pitches[0] + c);
+                        }
                     }
                 }
             }
@@ -69,12 +69,15 @@ impl<T: Float> Work<T> for Turn<'_, T> {
     }
 }
 
-/// Writes zeros into a row of each plane, before `low` and from `high` on. It may write behind the row, less than a
+/// Writes zeros into rows of each plane, before `low` and from `high` on. It may write behind a row, less than a
 /// vector, and behind `low`.
 pub(super) struct Clear<'a, T> {
     pub(super) to: &'a mut [T],
-    pub(super) pitch: usize,
     pub(super) planes: usize,
+    /// From one plane to the next.
+    pub(super) pitch: usize,
+    pub(super) rows: std::ops::Range<usize>,
+    /// From one row to the next.
     pub(super) row: usize,
     pub(super) low: usize,
     pub(super) high: usize,
@@ -84,15 +87,21 @@ impl<T: Float> Work<T> for Clear<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Vectors<T>>(self, simd: S) {
-        let last = (self.planes - 1) * self.pitch + self.row + S::LANES;
+        if self.rows.is_empty() {
+            return;
+        }
+        let last = (self.planes - 1) * self.pitch + self.rows.end * self.row + S::LANES;
         assert!(last <= self.to.len() && self.low <= self.row);
         let zeros = simd.splat(T::default());
         for plane in 0..self.planes {
-            let to = self.to.as_mut_ptr().wrapping_add(plane * self.pitch);
-            let left = (0..self.low).step_by(S::LANES);
-            for at in left.chain((self.high..self.row).step_by(S::LANES)) {
-                // SAFETY: it starts inside the row, and behind the last row there is room for a vector.
-                unsafe { simd.store(to.add(at), zeros) };
+            for row in self.rows.clone() {
+                let to = self.to.as_mut_ptr();
+                let to = to.wrapping_add(plane * self.pitch + row * self.row);
+                let left = (0..self.low).step_by(S::LANES);
+                for at in left.chain((self.high..self.row).step_by(S::LANES)) {
+                    // SAFETY: it starts inside the row, and behind the last row there is room for a vector.
+                    unsafe { simd.store(to.add(at), zeros) };
+                }
             }
         }
     }
