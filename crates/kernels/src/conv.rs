@@ -7,6 +7,7 @@
 //! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
 //! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
 
+mod direct;
 mod element;
 mod grid;
 mod implicit;
@@ -16,6 +17,7 @@ mod phase;
 mod reference;
 mod sides;
 mod thin;
+mod winograd;
 
 use tconv_shape::{ConvAxis, ConvShape};
 
@@ -202,7 +204,7 @@ fn check(shape: &ConvShape) -> Result<(), KernelError> {
 macro_rules! algorithms {
     ($name:ident, $type:ty) => {
         /// The algorithms for this type, the preferred first.
-        static $name: [Algorithm<$type>; 3] = [
+        static $name: [Algorithm<$type>; 5] = [
             Algorithm {
                 name: "thin",
                 purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
@@ -212,6 +214,26 @@ macro_rules! algorithms {
                 packed_len: thin::packed_len,
                 pack: thin::pack,
                 compute: thin::compute,
+            },
+            Algorithm {
+                name: "winograd",
+                purpose: "fewer multiplications for two or three taps an axis of each stride phase",
+                supports: winograd::supports,
+                pays: winograd::pays::<$type>,
+                scratch: winograd::scratch::<$type>,
+                packed_len: winograd::packed_len::<$type>,
+                pack: winograd::pack,
+                compute: winograd::compute,
+            },
+            Algorithm {
+                name: "direct",
+                purpose: "matrix products of gathered pixels with a packed filter, by stride phase",
+                supports: direct::supports,
+                pays: |_, _| true,
+                scratch: direct::scratch::<$type>,
+                packed_len: direct::packed_len::<$type>,
+                pack: direct::pack,
+                compute: direct::compute,
             },
             Algorithm {
                 name: "gemm",

@@ -14,7 +14,7 @@ impl Avx2 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $side:literal, $turn:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path) => {
         impl Vectors<$type> for Avx2 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -51,6 +51,11 @@ macro_rules! vectors {
                 // SAFETY: the token proves the instructions.
                 unsafe { $add(a, b) }
             }
+            #[inline(always)]
+            fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $sub(a, b) }
+            }
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 #[target_feature(enable = "avx2,fma")]
                 fn compiled<W: Work<$type>>(token: Avx2, work: W) -> W::Output {
@@ -71,6 +76,7 @@ vectors!(
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
     _mm256_add_ps,
+    _mm256_sub_ps,
     8,
     turn_f32
 );
@@ -83,6 +89,7 @@ vectors!(
     _mm256_storeu_pd,
     _mm256_fmadd_pd,
     _mm256_add_pd,
+    _mm256_sub_pd,
     4,
     turn_f64
 );

@@ -10,7 +10,6 @@ use tconv_shape::{ConvAxis, ConvShape};
 
 use super::super::Pass;
 use super::super::grid::{Strides, axes};
-use super::super::patches::PatchAxis;
 use super::super::phase::Phase;
 
 /// One axis of either tensor.
@@ -41,38 +40,33 @@ pub(super) struct Line {
 pub(super) struct Run {
     /// How many phases.
     pub(super) len: usize,
-    /// What each of them sees.
-    patch: PatchAxis,
-    /// The first phase's position in the cell, and from one phase to the next, modulo the cell.
-    first: usize,
+    /// The first of them.
+    phase: Phase,
+    /// From the position of one phase in the cell to that of the next, modulo the cell.
     step: usize,
-    modulus: usize,
-    /// The first phase's kernel element at tap 0, and how far it is to the next, which may be downwards; the next
-    /// phase's is one more.
-    tap: usize,
-    tap_step: isize,
 }
 
 impl Run {
     /// How many taps each phase has.
     pub(super) fn taps(&self) -> usize {
-        self.patch.taps
+        self.phase.patch.taps
     }
 
     /// The position in its cell that phase `index` of the run has.
     pub(super) fn place(&self, index: usize) -> usize {
-        (self.first + index * self.step) % self.modulus
+        (self.phase.first + index * self.step) % self.phase.step
     }
 
     /// The kernel's element that phase `index` of the run has at a tap.
     pub(super) fn element(&self, index: usize, tap: usize) -> usize {
-        self.tap.wrapping_add_signed(self.tap_step * tap as isize) + index
+        self.phase.tap(tap) + index
     }
 
     /// The source's shift and the position in its cell, at a tap.
     fn seen(&self, tap: usize) -> (isize, usize) {
-        let at = self.patch.base + (tap * self.patch.tap_step) as isize;
-        let step = self.patch.step as isize;
+        let patch = &self.phase.patch;
+        let at = patch.base + (tap * patch.tap_step) as isize;
+        let step = patch.step as isize;
         (at.div_euclid(step), at.rem_euclid(step) as usize)
     }
 }
@@ -126,38 +120,11 @@ impl Line {
         self.phases() < self.result.step
     }
 
-    /// Phase `index` alone.
-    fn phase(&self, index: usize) -> Run {
-        let axis = &self.axis;
+    /// Phase `index`.
+    fn phase(&self, index: usize) -> Phase {
         match self.pass {
-            Pass::Forward => Run {
-                len: 1,
-                patch: PatchAxis {
-                    windows: axis.output,
-                    step: axis.stride,
-                    base: -(axis.pad_before as isize),
-                    taps: axis.kernel,
-                    tap_step: axis.dilation,
-                    size: axis.input,
-                },
-                first: 0,
-                step: 0,
-                modulus: 1,
-                tap: 0,
-                tap_step: 1,
-            },
-            _ => {
-                let phase = Phase::new(axis, index);
-                Run {
-                    len: 1,
-                    patch: phase.patch,
-                    first: phase.first,
-                    step: axis.dilation % axis.stride,
-                    modulus: axis.stride,
-                    tap: phase.last_tap,
-                    tap_step: -(phase.tap_period as isize),
-                }
-            }
+            Pass::Forward => Phase::forward(&self.axis),
+            _ => Phase::new(&self.axis, index),
         }
     }
 
@@ -168,11 +135,15 @@ impl Line {
             if next == line.phases() {
                 return None;
             }
-            let mut run = line.phase(next);
+            let mut run = Run {
+                len: 1,
+                phase: line.phase(next),
+                step: line.axis.dilation % line.result.step,
+            };
             next += 1;
             while next < line.phases() && run.len < most {
-                let other = line.phase(next).patch;
-                if (other.base, other.taps) != (run.patch.base, run.patch.taps) {
+                let (one, other) = (run.phase.patch, line.phase(next).patch);
+                if (other.base, other.taps) != (one.base, one.taps) {
                     break;
                 }
                 run.len += 1;
@@ -188,8 +159,10 @@ impl Line {
             Pass::Forward => Phase::count(&self.axis),
             _ => 1,
         };
-        let first = self.phase(0);
-        (0..count).map(move |tap| first.seen(tap).1)
+        let first = self.runs(1).next();
+        first
+            .into_iter()
+            .flat_map(move |run| (0..count).map(move |tap| run.seen(tap).1))
     }
 
     /// The positions in the result's cells that no tap leads to.
