@@ -23,6 +23,7 @@ use tconv_shape::{ConvAxis, ConvShape};
 
 pub use element::Element;
 pub use packed::PackedFilter;
+pub use reference::definition;
 
 use crate::simd::InstructionSet;
 use crate::{KernelError, Threads, check_len};

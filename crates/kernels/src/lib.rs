@@ -9,10 +9,12 @@ pub mod elementwise;
 mod error;
 pub mod gemm;
 pub mod layout;
+mod peak;
 pub mod pool;
 pub mod reduce;
 pub mod simd;
 mod threads;
 
 pub use error::{KernelError, check_len};
+pub use peak::peak;
 pub use threads::Threads;
