@@ -7,6 +7,7 @@
 //! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
 //! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
 
+mod depthwise;
 mod direct;
 mod element;
 mod grid;
@@ -205,12 +206,22 @@ fn check(shape: &ConvShape) -> Result<(), KernelError> {
 macro_rules! algorithms {
     ($name:ident, $type:ty) => {
         /// The algorithms for this type, the preferred first.
-        static $name: [Algorithm<$type>; 5] = [
+        static $name: [Algorithm<$type>; 6] = [
+            Algorithm {
+                name: "depthwise",
+                purpose: "a group for each channel: channels in vector lanes",
+                supports: depthwise::supports,
+                pays: depthwise::pays::<$type>,
+                scratch: depthwise::scratch::<$type>,
+                packed_len: |_, _| 0,
+                pack: |_| (),
+                compute: depthwise::compute,
+            },
             Algorithm {
                 name: "thin",
                 purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
                 supports: thin::supports::<$type>,
-                pays: thin::pays,
+                pays: thin::pays::<$type>,
                 scratch: thin::scratch::<$type>,
                 packed_len: thin::packed_len,
                 pack: thin::pack,

@@ -150,6 +150,11 @@ pub(crate) trait Vectors<T>: Copy {
     /// # Safety
     /// All of it must be readable and writable; no alignment is asked for.
     unsafe fn turn(self, from: (*const T, usize), to: (*mut T, usize));
+    /// [`Vectors::turn`] for a square of half the side.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn turn_half(self, from: (*const T, usize), to: (*mut T, usize));
     /// `a * b + c`, rounded once where the instruction set can.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// `a + b`.
@@ -303,27 +308,36 @@ mod tests {
         }
     }
 
-    struct Turn<'a, T>(&'a [T], &'a mut [T]);
+    struct Turn<'a, T>(bool, &'a [T], &'a mut [T]);
 
     impl<T: Float> Work<T> for Turn<'_, T> {
         type Output = usize;
         #[inline(always)]
         fn run<S: Vectors<T>>(self, simd: S) -> usize {
-            let Turn(x, y) = self;
+            let Turn(half, x, y) = self;
             assert!(x.len() >= 20 * S::SIDE && y.len() >= 30 * S::SIDE);
             // SAFETY: there are as many rows and columns, these apart.
-            unsafe { simd.turn((x.as_ptr(), 20), (y.as_mut_ptr(), 30)) };
-            S::SIDE
+            unsafe {
+                let (from, to) = ((x.as_ptr(), 20), (y.as_mut_ptr(), 30));
+                if half {
+                    simd.turn_half(from, to);
+                    S::SIDE / 2
+                } else {
+                    simd.turn(from, to);
+                    S::SIDE
+                }
+            }
         }
     }
 
     #[test]
     fn squares_are_turned() {
         fn check<T: Float>() {
-            for set in InstructionSet::available() {
+            let sets = InstructionSet::available().into_iter();
+            for (set, half) in sets.flat_map(|set| [(set, false), (set, true)]) {
                 let x: Vec<T> = (1..=400).map(|i| T::from_f64(i.into())).collect();
                 let mut y = vec![T::default(); 600];
-                let side = T::dispatch(set, Turn(&x, &mut y));
+                let side = T::dispatch(set, Turn(half, &x, &mut y));
                 for (i, y) in y.iter().enumerate() {
                     let (row, column) = (i / 30, i % 30);
                     let inside = row < side && column < side;

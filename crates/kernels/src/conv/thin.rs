@@ -15,7 +15,7 @@ use tconv_shape::ConvShape;
 
 use self::lanes::{Clear, Multiply, Turn};
 use self::lattice::{Class, Lattice, Run, TILE, pieces};
-use super::{Call, Pack, Pass, implicit};
+use super::{Call, Pack, Pass, grid, implicit};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
 
@@ -23,7 +23,9 @@ use crate::simd::{Float, InstructionSet};
 const SERIAL_WORK: usize = 1 << 18;
 
 /// The most channels that are few: as many lanes would be wasted otherwise.
-const FEW: usize = 24;
+const FEW: usize = 31;
+/// The most bytes of a filter: packing it takes as many of the scratch.
+const FILTER_BYTES: usize = 6 << 20;
 /// Fewer pixels than this do not fill the lanes.
 const PIXELS: usize = 24;
 
@@ -39,7 +41,7 @@ pub(super) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
         && Lattice::new::<T>(pass, shape).fits()
 }
 
-pub(super) fn pays(pass: Pass, shape: &ConvShape) -> bool {
+pub(super) fn pays<T>(pass: Pass, shape: &ConvShape) -> bool {
     let inputs = shape.in_channels / shape.groups;
     let outputs = shape.out_channels / shape.groups;
     let pixels: usize = shape.axes.iter().map(|axis| axis.output).product();
@@ -47,7 +49,7 @@ pub(super) fn pays(pass: Pass, shape: &ConvShape) -> bool {
         Pass::Forward => inputs.min(outputs),
         _ => inputs,
     };
-    few <= FEW && pixels >= PIXELS
+    few <= FEW && pixels >= PIXELS && packed_len(pass, shape) * size_of::<T>() <= FILTER_BYTES
 }
 
 pub(super) fn packed_len(_: Pass, shape: &ConvShape) -> usize {
@@ -77,6 +79,7 @@ fn offsets_len(lattice: &Lattice) -> usize {
 
 pub(super) fn pack<T: Float>(pack: Pack<'_, T>) {
     let Pack {
+        threads,
         pass,
         shape,
         filter,
@@ -84,7 +87,7 @@ pub(super) fn pack<T: Float>(pack: Pack<'_, T>) {
         ..
     } = pack;
     let lattice = Lattice::new::<T>(pass, shape);
-    pack_into(&lattice, pass, shape, filter, out);
+    pack_into(&lattice, threads, (pass, shape), filter, out);
 }
 
 /// The rows of the tile that starts at `start`.
@@ -93,40 +96,96 @@ fn tile_rows(class: &Class, start: usize) -> usize {
     rest.div_ceil(rest.div_ceil(TILE))
 }
 
-/// Writes the filter in the order in which the classes read it: for each group, class and tile, for each term a
-/// row of the tile's elements.
+/// A tile of the filter: a group, a class and the class' rows.
+type Tile = (usize, Class, Range<usize>);
+
+fn tiles(lattice: &Lattice) -> impl Iterator<Item = Tile> {
+    let bands =
+        (0..lattice.groups).flat_map(|group| lattice.bands().map(move |band| (group, band)));
+    let classes = bands.flat_map(|(group, band)| {
+        let classes = lattice.classes(band);
+        classes.map(move |class| (group, class))
+    });
+    classes.flat_map(|(group, class)| {
+        let mut end = 0;
+        std::iter::from_fn(move || {
+            let start = end;
+            end += if start < class.rows {
+                tile_rows(&class, start)
+            } else {
+                0
+            };
+            (start < end).then_some((group, class, start..end))
+        })
+    })
+}
+
+/// Writes the filter in the order in which the tiles read it: for each tile and term a row of the tile's elements.
 fn pack_into<T: Float>(
     lattice: &Lattice,
-    pass: Pass,
-    shape: &ConvShape,
+    threads: &Threads,
+    (pass, shape): (Pass, &ConvShape),
     filter: &[T],
     out: &mut [T],
 ) {
-    let kernel = super::grid::axes(shape).map(|axis| axis.kernel);
-    let inputs = shape.in_channels / shape.groups;
-    let mut out = out.iter_mut();
-    for group in 0..lattice.groups {
-        for class in lattice.bands().flat_map(|band| lattice.classes(band)) {
-            let mut start = 0;
-            while start < class.rows {
-                let rows = start..start + tile_rows(&class, start);
-                for (taps, from) in lattice.terms(class) {
-                    for row in rows.clone() {
-                        let (phase, to) = row_of(lattice, &class, row);
-                        let [z, y, x]: [usize; 3] =
-                            std::array::from_fn(|i| class.runs[i].element(phase[i], taps[i]));
-                        let tap = (z * kernel[1] + y) * kernel[2] + x;
-                        let (input, output) = match pass {
-                            Pass::Forward => (from, group * lattice.result_channels + to),
-                            _ => (to, group * lattice.source_channels + from),
-                        };
-                        if let Some(out) = out.next() {
-                            *out = filter[(tap * inputs + input) * shape.out_channels + output];
-                        }
-                    }
-                }
-                start = rows.end;
+    /// As many tasks as keep many threads busy to the end.
+    const TASKS: usize = 32;
+    assert!(out.len() == filter.len());
+    let count = tiles(lattice).count();
+    let each = count.div_ceil(TASKS);
+    let threads = if out.len() < SERIAL_WORK {
+        &Threads::ONE
+    } else {
+        threads
+    };
+    let target = Target(out.as_mut_ptr(), out.len());
+    let target = &target;
+    threads.for_each(count.div_ceil(each), |task| {
+        let mut place = 0;
+        for (i, tile) in tiles(lattice).take((task + 1) * each).enumerate() {
+            let len = tile.2.len() * tile.1.depth;
+            if i >= task * each {
+                assert!(place + len <= target.1);
+                // SAFETY: inside, and no other tile has these elements.
+                let out = unsafe { std::slice::from_raw_parts_mut(target.0.add(place), len) };
+                pack_tile(lattice, (pass, shape), filter, tile, out);
             }
+            place += len;
+        }
+    });
+}
+
+fn pack_tile<T: Float>(
+    lattice: &Lattice,
+    (pass, shape): (Pass, &ConvShape),
+    filter: &[T],
+    (group, class, rows): Tile,
+    out: &mut [T],
+) {
+    let kernel = grid::axes(shape).map(|axis| axis.kernel);
+    let inputs = shape.in_channels / shape.groups;
+    // An element's place is the sum of what its row and its term say.
+    let place = |[z, y, x]: [usize; 3], input: usize, output: usize| {
+        let tap = (z * kernel[1] + y) * kernel[2] + x;
+        (tap * inputs + input) * shape.out_channels + output
+    };
+    let mut parts = [0; TILE];
+    for (part, row) in parts.iter_mut().zip(rows.clone()) {
+        let (phase, channel) = row_of(lattice, &class, row);
+        *part = match pass {
+            Pass::Forward => place(phase, 0, group * lattice.result_channels + channel),
+            _ => place(phase, channel, group * lattice.source_channels),
+        };
+    }
+    let parts = &parts[..rows.len()];
+    for ((taps, channel), out) in lattice.terms(class).zip(out.chunks_exact_mut(rows.len())) {
+        let first = std::array::from_fn(|i| class.runs[i].element(taps[i]));
+        let part = match pass {
+            Pass::Forward => place(first, channel, 0),
+            _ => place(first, 0, channel),
+        };
+        for (out, row) in out.iter_mut().zip(parts) {
+            *out = filter[part + row];
         }
     }
 }
@@ -165,7 +224,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     let filter = match packed {
         Some(packed) => packed,
         None => {
-            pack_into(lattice, pass, shape, b, filter);
+            pack_into(lattice, threads, (pass, shape), b, filter);
             filter
         }
     };

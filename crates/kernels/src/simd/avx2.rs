@@ -14,7 +14,7 @@ impl Avx2 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path) => {
         impl Vectors<$type> for Avx2 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -40,6 +40,11 @@ macro_rules! vectors {
             unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
                 // SAFETY: as above.
                 unsafe { $turn(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: as above.
+                unsafe { $turn_half(from, to) }
             }
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
@@ -78,7 +83,8 @@ vectors!(
     _mm256_add_ps,
     _mm256_sub_ps,
     8,
-    turn_f32
+    turn_f32,
+    turn_half_f32
 );
 vectors!(
     f64,
@@ -91,7 +97,8 @@ vectors!(
     _mm256_add_pd,
     _mm256_sub_pd,
     4,
-    turn_f64
+    turn_f64,
+    turn_half_f64
 );
 
 /// Turns a square of eight by eight.
@@ -147,5 +154,36 @@ pub(super) unsafe fn turn_f64(from: (*const f64, usize), to: (*mut f64, usize)) 
             _mm256_storeu_pd(to, _mm256_unpacklo_pd(rows[0], rows[1]));
             _mm256_storeu_pd(to.add(pitch), _mm256_unpackhi_pd(rows[0], rows[1]));
         }
+    }
+}
+
+/// Turns a square of four by four.
+///
+/// # Safety
+/// As [`turn_f32`].
+#[inline(always)]
+pub(super) unsafe fn turn_half_f32(from: (*const f32, usize), to: (*mut f32, usize)) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut rows: [__m128; 4] = std::array::from_fn(|i| _mm_loadu_ps(from.0.add(i * from.1)));
+        let [a, b, c, d] = &mut rows;
+        _MM_TRANSPOSE4_PS(a, b, c, d);
+        for (i, &row) in rows.iter().enumerate() {
+            _mm_storeu_ps(to.0.add(i * to.1), row);
+        }
+    }
+}
+
+/// Turns a square of two by two.
+///
+/// # Safety
+/// As [`turn_f32`].
+#[inline(always)]
+pub(super) unsafe fn turn_half_f64(from: (*const f64, usize), to: (*mut f64, usize)) {
+    // SAFETY: the caller's.
+    unsafe {
+        let (a, b) = (_mm_loadu_pd(from.0), _mm_loadu_pd(from.0.add(from.1)));
+        _mm_storeu_pd(to.0, _mm_unpacklo_pd(a, b));
+        _mm_storeu_pd(to.0.add(to.1), _mm_unpackhi_pd(a, b));
     }
 }

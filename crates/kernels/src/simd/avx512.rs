@@ -17,7 +17,7 @@ impl Avx512 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -43,6 +43,11 @@ macro_rules! vectors {
             unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
                 // SAFETY: as above.
                 unsafe { $turn(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: as above.
+                unsafe { $turn_half(from, to) }
             }
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
@@ -81,7 +86,8 @@ vectors!(
     _mm512_add_ps,
     _mm512_sub_ps,
     8,
-    avx2::turn_f32
+    avx2::turn_f32,
+    avx2::turn_half_f32
 );
 vectors!(
     f64,
@@ -94,5 +100,6 @@ vectors!(
     _mm512_add_pd,
     _mm512_sub_pd,
     4,
-    avx2::turn_f64
+    avx2::turn_f64,
+    avx2::turn_half_f64
 );

@@ -4,6 +4,23 @@ use super::{Vectors, Work};
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
+/// Turns a square.
+///
+/// # Safety
+/// As [`Vectors::turn`].
+#[inline(always)]
+unsafe fn turn<T: Copy, const SIDE: usize>(from: (*const T, usize), to: (*mut T, usize)) {
+    // SAFETY: the caller's; an array has its elements' alignment.
+    unsafe {
+        let rows: [[T; SIDE]; SIDE] =
+            std::array::from_fn(|i| from.0.add(i * from.1).cast::<[T; SIDE]>().read());
+        for i in 0..SIDE {
+            let turned: [T; SIDE] = std::array::from_fn(|j| rows[j][i]);
+            to.0.add(i * to.1).cast::<[T; SIDE]>().write(turned);
+        }
+    }
+}
+
 macro_rules! vectors {
     ($type:ty, $lanes:literal) => {
         impl Vectors<$type> for Portable {
@@ -28,15 +45,13 @@ macro_rules! vectors {
             }
             #[inline(always)]
             unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
-                // SAFETY: the caller vouches for the elements.
-                unsafe {
-                    let rows: [[$type; 4]; 4] =
-                        std::array::from_fn(|i| from.0.add(i * from.1).cast::<[$type; 4]>().read());
-                    for i in 0..4 {
-                        let turned: [$type; 4] = std::array::from_fn(|j| rows[j][i]);
-                        to.0.add(i * to.1).cast::<[$type; 4]>().write(turned);
-                    }
-                }
+                // SAFETY: the caller's.
+                unsafe { turn::<$type, 4>(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: the caller's.
+                unsafe { turn::<$type, 2>(from, to) }
             }
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {

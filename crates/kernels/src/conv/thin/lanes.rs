@@ -35,22 +35,38 @@ impl<T: Float> Work<T> for Turn<'_, T> {
             unsafe {
                 let from = self.from.as_ptr().add(i * steps[0]);
                 let to = self.to.add(i * steps[1]);
-                if rows >= S::SIDE && columns >= S::SIDE {
-                    // The last square of a row overlaps the one before.
-                    let starts = |len: usize| {
-                        let last = len - S::SIDE;
-                        (0..len).step_by(S::SIDE).map(move |start| start.min(last))
+                let half = S::SIDE / 2;
+                if rows >= half && columns >= half {
+                    // What is left behind the whole squares takes smaller ones, the last of which overlaps others.
+                    let whole = [rows - rows % S::SIDE, columns - columns % S::SIDE];
+                    let halves = |start: usize, end: usize| {
+                        (start..end).step_by(half).map(move |at| at.min(end - half))
                     };
-                    for r in starts(rows) {
-                        for c in starts(columns) {
-                            let from = from.add(r * pitches[0] + c);
+                    let place = |r: usize, c: usize| {
+                        let (from, to) = (from.add(r * pitches[0] + c), to.add(c * pitches[1] + r));
+                        ((from, pitches[0]), (to, pitches[1]))
+                    };
+                    for r in (0..whole[0]).step_by(S::SIDE) {
+                        for c in (0..whole[1]).step_by(S::SIDE) {
+                            let (from, to) = place(r, c);
                             if self.far {
                                 for i in 0..S::SIDE {
-                                    prefetch(from.wrapping_add(steps[0] + i * pitches[0]));
+                                    prefetch(from.0.wrapping_add(steps[0] + i * pitches[0]));
                                 }
                             }
-                            let to = to.add(c * pitches[1] + r);
-                            simd.turn((from, pitches[0]), (to, pitches[1]));
+                            simd.turn(from, to);
+                        }
+                        for c in halves(whole[1], columns) {
+                            for r in [r, r + half] {
+                                let (from, to) = place(r, c);
+                                simd.turn_half(from, to);
+                            }
+                        }
+                    }
+                    for r in halves(whole[0], rows) {
+                        for c in halves(0, columns) {
+                            let (from, to) = place(r, c);
+                            simd.turn_half(from, to);
                         }
                     }
                 } else if columns == 1 && pitches[0] == 1 {

@@ -57,9 +57,9 @@ impl Run {
         (self.phase.first + index * self.step) % self.phase.step
     }
 
-    /// The kernel's element that phase `index` of the run has at a tap.
-    pub(super) fn element(&self, index: usize, tap: usize) -> usize {
-        self.phase.tap(tap) + index
+    /// The kernel's element that the first phase of the run has at a tap; the next phase's is one more.
+    pub(super) fn element(&self, tap: usize) -> usize {
+        self.phase.tap(tap)
     }
 
     /// The source's shift and the position in its cell, at a tap.
@@ -130,24 +130,21 @@ impl Line {
 
     /// All phases, in runs of at most so many.
     pub(super) fn runs(&self, most: usize) -> impl Iterator<Item = Run> + use<> {
-        let (line, mut next) = (*self, 0);
+        let line = *self;
+        let mut phases = (0..line.phases()).map(move |i| line.phase(i)).peekable();
         std::iter::from_fn(move || {
-            if next == line.phases() {
-                return None;
-            }
             let mut run = Run {
                 len: 1,
-                phase: line.phase(next),
+                phase: phases.next()?,
                 step: line.axis.dilation % line.result.step,
             };
-            next += 1;
-            while next < line.phases() && run.len < most {
-                let (one, other) = (run.phase.patch, line.phase(next).patch);
-                if (other.base, other.taps) != (one.base, one.taps) {
-                    break;
-                }
+            let seen = |phase: &Phase| (phase.patch.base, phase.patch.taps);
+            while run.len < most
+                && phases
+                    .next_if(|next| seen(next) == seen(&run.phase))
+                    .is_some()
+            {
                 run.len += 1;
-                next += 1;
             }
             Some(run)
         })
@@ -486,7 +483,7 @@ mod tests {
                             Pass::Forward => (from, to),
                             _ => (to, from),
                         };
-                        let reached = run.element(phase, tap) * dilation;
+                        let reached = (run.element(tap) + phase) * dilation;
                         assert_eq!(
                             input,
                             output * stride as isize + reached as isize - pad as isize
