@@ -14,7 +14,7 @@ pub(super) struct Turn<'a, T> {
     /// How many matrices, and from one to the next in `from` and in `to`.
     pub(super) count: usize,
     pub(super) steps: [usize; 2],
-    /// Whether `from` is not in the cache.
+    /// Whether `from` is not in the cache; else what is written is not.
     pub(super) far: bool,
 }
 
@@ -37,35 +37,44 @@ impl<T: Float> Work<T> for Turn<'_, T> {
                 let to = self.to.add(i * steps[1]);
                 let half = S::SIDE / 2;
                 if rows >= half && columns >= half {
-                    // What is left behind the whole squares takes smaller ones, the last of which overlaps others.
-                    let whole = [rows - rows % S::SIDE, columns - columns % S::SIDE];
+                    // What is not in the cache is walked through in order. What is left behind the whole squares
+                    // takes smaller ones, the last of which overlaps others.
+                    let (long, short) = if self.far {
+                        (rows, columns)
+                    } else {
+                        (columns, rows)
+                    };
+                    let whole = [long - long % S::SIDE, short - short % S::SIDE];
                     let halves = |start: usize, end: usize| {
                         (start..end).step_by(half).map(move |at| at.min(end - half))
                     };
-                    let place = |r: usize, c: usize| {
+                    let place = |i: usize, j: usize| {
+                        let (r, c) = if self.far { (i, j) } else { (j, i) };
                         let (from, to) = (from.add(r * pitches[0] + c), to.add(c * pitches[1] + r));
                         ((from, pitches[0]), (to, pitches[1]))
                     };
-                    for r in (0..whole[0]).step_by(S::SIDE) {
-                        for c in (0..whole[1]).step_by(S::SIDE) {
-                            let (from, to) = place(r, c);
-                            if self.far {
-                                for i in 0..S::SIDE {
+                    for i in (0..whole[0]).step_by(S::SIDE) {
+                        for j in (0..whole[1]).step_by(S::SIDE) {
+                            let (from, to) = place(i, j);
+                            for i in 0..S::SIDE {
+                                if self.far {
                                     prefetch(from.0.wrapping_add(steps[0] + i * pitches[0]));
+                                } else {
+                                    prefetch(to.0.wrapping_add((2 * S::SIDE + i) * pitches[1]));
                                 }
                             }
                             simd.turn(from, to);
                         }
-                        for c in halves(whole[1], columns) {
-                            for r in [r, r + half] {
-                                let (from, to) = place(r, c);
+                        for j in halves(whole[1], short) {
+                            for i in [i, i + half] {
+                                let (from, to) = place(i, j);
                                 simd.turn_half(from, to);
                             }
                         }
                     }
-                    for r in halves(whole[0], rows) {
-                        for c in halves(0, columns) {
-                            let (from, to) = place(r, c);
+                    for i in halves(whole[0], long) {
+                        for j in halves(0, short) {
+                            let (from, to) = place(i, j);
                             simd.turn_half(from, to);
                         }
                     }

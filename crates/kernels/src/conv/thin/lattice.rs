@@ -258,11 +258,14 @@ impl Lattice {
         lattice
     }
 
+    // Sizes are multiplied saturating: a geometry whose block does not fit is not supported.
+
     fn cut<T>(&mut self) {
         let [_, tall, wide] = self.lines;
-        let cells =
-            self.batch * self.groups * self.lines.iter().map(|line| line.cells).product::<usize>();
-        let most = BLOCK_BYTES / size_of::<T>() / (self.planes() * self.slices() + self.sum_rows());
+        let cells = self.lines.iter().map(|line| line.cells).product::<usize>();
+        let cells = self.batch * self.groups * cells;
+        let rows = self.panel_planes().saturating_add(self.sum_rows());
+        let most = BLOCK_BYTES / size_of::<T>() / rows.max(1);
         let enough = (cells / ENOUGH_TASKS).max(LEAST_WORK / self.work_of_cell().max(1));
         let most = most.min(enough).max(1);
         let balanced = |cells: usize, most: usize| cells.div_ceil(cells.div_ceil(most.max(1)));
@@ -270,17 +273,17 @@ impl Lattice {
         let y = balanced(tall.cells, most / (x + wide.span));
         self.block = [y, x];
         self.row = x + wide.span;
-        // An odd number of cache lines, so that planes do not meet in one cache set.
-        let odd = |elements: usize| elements.next_multiple_of(32) + 16;
-        self.plane = odd((y + tall.span) * self.row);
-        self.sums = odd(y * self.row);
+        // An odd number of half pairs of cache lines, so that planes do not meet in one cache set, and room for the
+        // last vector of a row.
+        let pitch = |rows: usize| rows.saturating_mul(self.row).min(MOST).next_multiple_of(32) + 16;
+        (self.plane, self.sums) = (pitch(y + tall.span), pitch(y));
     }
 
     /// Whether a block fits.
     pub(super) fn fits(&self) -> bool {
-        let panel = (self.planes() * self.slices()).checked_mul(self.plane);
-        let sums = self.sum_rows().checked_mul(self.sums);
-        matches!((panel, sums), (Some(panel), Some(sums)) if panel.max(sums) < MOST)
+        let panel = self.panel_planes().saturating_mul(self.plane);
+        let sums = self.sum_rows().saturating_mul(self.sums);
+        panel.saturating_add(sums) < MOST
     }
 
     /// Slices of cells, along the first axis, that a block sees.
@@ -290,24 +293,27 @@ impl Lattice {
 
     /// Planes of the panel for each slice: the positions in a cell and the group's channels.
     pub(super) fn planes(&self) -> usize {
-        self.lines
-            .iter()
-            .map(|line| line.source.step)
-            .product::<usize>()
-            * self.source_channels
+        let steps = self.lines.iter().map(|line| line.source.step);
+        steps.fold(self.source_channels, usize::saturating_mul)
+    }
+
+    fn panel_planes(&self) -> usize {
+        self.planes().saturating_mul(self.slices())
     }
 
     pub(super) fn panel_len(&self) -> usize {
-        self.planes() * self.slices() * self.plane + OVERHANG
+        self.panel_planes() * self.plane + OVERHANG
     }
 
     /// Rows of sums for one position along the second axis.
     pub(super) fn row_planes(&self) -> usize {
-        self.lines[2].result.step * self.result_channels
+        let step = self.lines[2].result.step;
+        step.saturating_mul(self.result_channels)
     }
 
     fn sum_rows(&self) -> usize {
-        self.tall.min(self.lines[1].phases()) * self.row_planes()
+        let positions = self.tall.min(self.lines[1].phases());
+        self.row_planes().saturating_mul(positions)
     }
 
     pub(super) fn sums_len(&self) -> usize {
@@ -315,18 +321,19 @@ impl Lattice {
     }
 
     /// Multiplications for a cell of the result.
-    pub(super) fn work_of_cell(&self) -> usize {
-        let taps = self
-            .lines
-            .iter()
-            .map(|line| line.axis.kernel)
-            .product::<usize>();
-        taps * self.source_channels * self.result_channels
+    fn work_of_cell(&self) -> usize {
+        let taps = self.lines.iter().map(|line| line.axis.kernel);
+        taps.fold(
+            self.source_channels * self.result_channels,
+            usize::saturating_mul,
+        )
     }
 
+    /// All multiplications.
     pub(super) fn work(&self) -> usize {
-        let cells = self.lines.iter().map(|line| line.cells).product::<usize>();
-        (self.work_of_cell() * self.batch).saturating_mul(self.groups * cells)
+        let cells = self.lines.iter().map(|line| line.cells);
+        let work = cells.fold(self.work_of_cell(), usize::saturating_mul);
+        work.saturating_mul(self.batch * self.groups)
     }
 
     /// Blocks along each axis.
