@@ -193,7 +193,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         seconds: args.seconds,
     };
     let bar = progress(args, cases.len());
-    let mut peak = peak::<f32>(set, &threads)?;
+    let mut peak = peak(set, &threads)?;
     let mut reports = Vec::new();
     for (done, case) in cases.iter().enumerate() {
         bar.set_message(case.title());
@@ -209,7 +209,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             set,
             threads: threads.count(),
         });
-        peak = peak.max(tconv_kernels::peak::<f32>(set, &threads)?);
+        peak = peak.max(tconv_kernels::peak(set, &threads)?);
     }
     bar.finish_and_clear();
     match args.json {

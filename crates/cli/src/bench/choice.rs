@@ -145,7 +145,6 @@ impl List {
                 row.algorithm.purpose.into(),
             ]);
         }
-        // A column without a title is kept as long as it has something in it.
         format!("{}\n{}", self.title, table(&lines))
     }
 }

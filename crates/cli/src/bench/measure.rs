@@ -268,8 +268,9 @@ impl<'a> Timed<'a> {
             let (expected, magnitude) = conv::definition(step.pass, shape, a, b, index)?;
             let found = step.out[index];
             let error = (f64::from(found) - expected).abs();
-            // Not the other way round: nothing is less than NaN.
-            if !(error <= TOLERANCE * magnitude) {
+            // False where the error is NaN.
+            let right = error <= TOLERANCE * magnitude;
+            if !right {
                 return Err(Failure::Error(format!(
                     "the algorithm '{}' is wrong: element {index} of the {} result is {found}, by the definition it \
                      is {expected} (a sum of magnitude {magnitude})",
@@ -319,6 +320,43 @@ impl Random {
         for value in values {
             let whole = (self.next() >> 40) as f32;
             *value = whole / (1u32 << 23) as f32 - 1.0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{LAYERS, OPS};
+    use super::*;
+
+    #[test]
+    fn one_wrong_element_is_found() {
+        let case = LAYERS[16]
+            .case(&OPS[3], tconv::DataFormat::ChannelsLast)
+            .unwrap();
+        let taken: Vec<_> = (case.op.passes.iter())
+            .map(|&pass| conv::choose::<f32>(pass, &case.shape))
+            .collect();
+        let set = InstructionSet::best();
+        let mut timed = Timed::new(&case, &taken, true, set, &Threads::ONE).unwrap();
+        assert!(
+            timed.check(&timed.steps[0]).is_err(),
+            "nothing has been written yet"
+        );
+        timed.call().unwrap();
+        for i in 0..timed.steps.len() {
+            let (elements, error) = timed.check(&timed.steps[i]).unwrap();
+            assert_eq!(elements, timed.steps[i].out.len());
+            assert!(error < TOLERANCE);
+            for wrong in [f32::NAN, f32::INFINITY, 0.5] {
+                let right = timed.steps[i].out[4];
+                timed.steps[i].out[4] = right + wrong;
+                let Err(Failure::Error(message)) = timed.check(&timed.steps[i]) else {
+                    panic!("{wrong} was not found");
+                };
+                assert!(message.contains("is wrong: element 4"), "{message}");
+                timed.steps[i].out[4] = right;
+            }
         }
     }
 }

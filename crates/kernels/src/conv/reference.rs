@@ -4,7 +4,6 @@ use tconv_shape::{ConvAxis, ConvShape};
 
 use super::grid::{Strides, axes, unravel};
 use super::{Algorithm, Call, Element, Pass, check};
-use crate::simd::Float;
 use crate::{KernelError, check_len};
 
 /// Its row of every type's table.
@@ -50,11 +49,11 @@ pub(super) fn compute<T: Element>(call: Call<'_, T>) {
 ///
 /// # Errors
 /// `Sizes` for a shape that is none or an `index` beyond its result; `Length`.
-pub fn definition<T: Float + Element>(
+pub fn definition(
     pass: Pass,
     shape: &ConvShape,
-    a: &[T],
-    b: &[T],
+    a: &[f32],
+    b: &[f32],
     index: usize,
 ) -> Result<(f64, f64), KernelError> {
     check(shape)?;
@@ -68,7 +67,7 @@ pub fn definition<T: Float + Element>(
     }
     let (mut sum, mut magnitude) = (0.0, 0.0);
     Definition::new(shape, a, b).terms(pass, index, |x, y| {
-        let term = x.to_f64() * y.to_f64();
+        let term = f64::from(x) * f64::from(y);
         sum += term;
         magnitude += term.abs();
     });

@@ -144,7 +144,10 @@ impl<T: Float> Transformed<'_, T> {
                 transform::filter(simd, half, zero, &taps[..wide], self.points[1], row);
             }
             for x in 0..self.points[1] {
-                let taps: [_; MOST_TAPS] = std::array::from_fn(|y| rows[y][x]);
+                let mut taps = [zero; MOST_TAPS];
+                for (tap, row) in taps.iter_mut().zip(&rows) {
+                    *tap = row[x];
+                }
                 let mut column = [zero; MOST_POINTS];
                 transform::filter(simd, half, zero, &taps[..tall], self.points[0], &mut column);
                 for (column, starts) in column.iter().zip(self.starts).take(self.points[0]) {

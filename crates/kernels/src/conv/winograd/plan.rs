@@ -98,6 +98,8 @@ pub(super) struct Line {
     /// The source's position that the first tile of a phase that starts here begins with.
     origin: isize,
     pub(super) tiles: usize,
+    /// How many of the phases have the most taps, the first ones; the others have one less.
+    full: usize,
 }
 
 impl Line {
@@ -128,6 +130,7 @@ impl Line {
                 points: outputs + taps - 1,
                 origin: (start..next).map(|i| sub(i).base).min().unwrap_or(0),
                 tiles: 0,
+                full: (start..next).take_while(|&i| sub(i).taps == taps).count(),
             };
             line.tiles = line
                 .phases
@@ -190,15 +193,15 @@ impl Line {
         }
     }
 
-    /// How many of the phases that are read have a point, and how many of them come before phase `before`.
-    pub(super) fn sharing(&self, point: usize, before: usize) -> (usize, usize) {
-        let has = |&index: &usize| {
-            let points = self.points_of(&self.sub(index));
-            point + 1 == self.points || point + 1 < points
-        };
-        let sources = self.sources();
-        let count = sources.clone().filter(has).count();
-        (count, (sources.start..before).filter(has).count())
+    /// How many of the phases that are read have a point: they are the first ones.
+    pub(super) fn sharing(&self, point: usize) -> usize {
+        let sources = self.sources().len();
+        // What has one tap less lacks the point before the last.
+        if point + 2 == self.points && self.outputs > 1 {
+            sources.min(self.full)
+        } else {
+            sources
+        }
     }
 }
 
@@ -224,17 +227,14 @@ impl Set {
     /// What a point's product sums over, in channels' units of depth.
     pub(super) fn sharing(&self, point: usize) -> usize {
         let [y, x] = &self.lines;
-        let (row, column) = (point / x.points, point % x.points);
-        y.sharing(row, 0).0 * x.sharing(column, 0).0
+        y.sharing(point / x.points) * x.sharing(point % x.points)
     }
 
     /// The place among a point's depths of a phase that is read.
     pub(super) fn share(&self, point: usize, phase: [usize; 2]) -> usize {
         let [y, x] = &self.lines;
-        let (row, column) = (point / x.points, point % x.points);
-        let (_, before) = y.sharing(row, phase[0]);
-        let (width, column) = x.sharing(column, phase[1]);
-        before * width + column
+        let before = |line: &Line, phase: usize| phase - line.sources().start;
+        before(y, phase[0]) * x.sharing(point % x.points) + before(x, phase[1])
     }
 }
 

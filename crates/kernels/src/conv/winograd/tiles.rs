@@ -1,6 +1,6 @@
 //! From the source to its tiles at the points, and from products to the result.
 
-use super::plan::{Layout, MOST_POINTS, MOST_ROWS, Set, Sub};
+use super::plan::{Layout, MOST_ROWS, Set, Sub};
 use super::transform;
 use crate::gemm::{DEPTH, DEPTH_PITCH, strip_width};
 use crate::simd::{Float, Vectors, Work};
@@ -29,11 +29,11 @@ impl<T: Float> Work<T> for Tiles<'_, T> {
             ($($y:literal $x:literal),*) => {
                 match points {
                     $(($y, $x) => self.transform::<S, $y, $x>(simd, &subs),)*
-                    _ => {}
+                    _ => unreachable!("a tile has one to four points an axis"),
                 }
             };
         }
-        points!(1 2, 1 3, 1 4, 2 1, 2 2, 2 3, 2 4, 3 1, 3 2, 3 3, 3 4, 4 1, 4 2, 4 3, 4 4);
+        points!(1 1, 1 2, 1 3, 1 4, 2 1, 2 2, 2 3, 2 4, 3 1, 3 2, 3 3, 3 4, 4 1, 4 2, 4 3, 4 4);
     }
 }
 
@@ -65,7 +65,6 @@ impl<T: Float> Tiles<'_, T> {
             ];
             // The place of each of the tile's pixels.
             let mut places = [[None; X]; Y];
-            let mut inside = true;
             for (i, places) in places.iter_mut().enumerate() {
                 for (j, place) in places.iter_mut().enumerate() {
                     let mut at = Some(image);
@@ -76,7 +75,6 @@ impl<T: Float> Tiles<'_, T> {
                             at + (sub.source_first + index * sub.source_step) * strides.axes[k + 1]
                         });
                     }
-                    inside &= at.is_some();
                     *place = at;
                 }
             }
@@ -100,9 +98,8 @@ impl<T: Float> Tiles<'_, T> {
                         }
                     }
                 }
-                let _ = inside;
-                let points = transform::input_tile::<T, S, Y, X>(simd, d);
-                for (points, planes) in points.iter().zip(&planes) {
+                transform::input_tile::<T, S, Y, X>(simd, &mut d);
+                for (points, planes) in d.iter().zip(&planes) {
                     for (point, &(plane, depth)) in points.iter().zip(planes) {
                         let depth = depth + channel;
                         let place =
@@ -143,12 +140,12 @@ impl<T: Float> Work<T> for Outputs<'_, T> {
             ($($y:literal $py:literal $x:literal $px:literal),*) => {
                 match outputs {
                     $(($y, $x) => self.write::<S, $py, $px, $y, $x>(simd),)*
-                    _ => false,
+                    _ => unreachable!("a tile has one to three outputs an axis"),
                 }
             };
         }
         outputs!(
-            1 1 2 4, 1 1 3 4, 2 4 1 1, 3 4 1 1, 2 4 2 4, 2 4 3 4, 3 4 2 4, 3 4 3 4
+            1 1 1 1, 1 1 2 4, 1 1 3 4, 2 4 1 1, 3 4 1 1, 2 4 2 4, 2 4 3 4, 3 4 2 4, 3 4 3 4
         )
     }
 }
@@ -173,47 +170,45 @@ impl<T: Float> Outputs<'_, T> {
         for row in 0..self.rows {
             let (batch, tile) = layout.tile(set, self.first + row);
             let image = layout.image(strides, batch) + channel;
-            // Of the tile's outputs those that the result has.
-            let mut ranges = [(0, 0); 2];
-            let mut places = [0; 2];
-            for (k, outputs) in [Y, X].into_iter().enumerate() {
-                let start = tile[k] * outputs;
-                let low = shifts[k].saturating_sub(start);
-                let high = (subs[k].target_size + shifts[k]).saturating_sub(start);
-                ranges[k] = (low.min(outputs), high.min(outputs));
-                places[k] = start + low - shifts[k].min(start + low);
+            // The places of those of the tile's outputs that the result has.
+            let mut places = [[None; X]; Y];
+            for (i, places) in places.iter_mut().enumerate() {
+                for (j, place) in places.iter_mut().enumerate() {
+                    let mut at = Some(image);
+                    for (k, (sub, index)) in subs
+                        .iter()
+                        .zip([tile[0] * Y + i, tile[1] * X + j])
+                        .enumerate()
+                    {
+                        let index = index.checked_sub(shifts[k]);
+                        let index = index.filter(|&index| index < sub.target_size);
+                        at = at.zip(index).map(|(at, index)| {
+                            at + (sub.target_first + index * sub.target_step) * strides.axes[k + 1]
+                        });
+                    }
+                    *place = at;
+                    assert!(at.is_none_or(|at| at + columns <= self.target_len));
+                }
             }
             for column in (0..columns).step_by(S::LANES) {
-                let products: [[_; PX]; PY] = std::array::from_fn(|py| {
-                    std::array::from_fn(|px| {
+                let mut products = [[zero; PX]; PY];
+                for (py, products) in products.iter_mut().enumerate() {
+                    for (px, product) in products.iter_mut().enumerate() {
                         let at = ((py * PX + px) * MOST_ROWS + row) * width + column;
                         // SAFETY: inside the products, whose room was checked.
-                        unsafe { simd.load(self.products.as_ptr().add(at)) }
-                    })
-                });
-                let out = transform::output_tile::<T, S, PY, PX, Y, X>(simd, products);
+                        *product = unsafe { simd.load(self.products.as_ptr().add(at)) };
+                    }
+                }
+                let out = transform::output_tile::<T, S, PY, PX, Y, X>(simd, &products);
                 let some = S::LANES.min(columns - column);
-                for (i, out) in out.iter().enumerate() {
-                    for (j, &out) in out.iter().enumerate() {
-                        if i < ranges[0].0
-                            || i >= ranges[0].1
-                            || j < ranges[1].0
-                            || j >= ranges[1].1
-                        {
-                            continue;
-                        }
+                for (out, places) in out.iter().zip(&places) {
+                    for (&out, place) in out.iter().zip(places) {
+                        let Some(place) = place else { continue };
                         // Infinity or NaN times zero is NaN, which stays.
                         finite = simd.mul_add(out, zero, finite);
-                        let at = [places[0] + i - ranges[0].0, places[1] + j - ranges[1].0];
-                        let mut place = image + column;
-                        for (k, sub) in subs.iter().enumerate() {
-                            place +=
-                                (sub.target_first + at[k] * sub.target_step) * strides.axes[k + 1];
-                        }
-                        assert!(place + some <= self.target_len);
-                        // SAFETY: inside the target, as just checked; each output has one writer.
+                        // SAFETY: inside the target, which was checked; each output has one writer.
                         unsafe {
-                            let to = self.target.add(place);
+                            let to = self.target.add(place + column);
                             if some == S::LANES {
                                 simd.store(to, out);
                             } else {
@@ -232,5 +227,3 @@ impl<T: Float> Outputs<'_, T> {
         all.iter().all(|x| x.to_f64() == 0.0)
     }
 }
-
-const _: () = assert!(MOST_POINTS == 4);

@@ -30,36 +30,43 @@ fn input<T, S: Vectors<T>, const N: usize>(simd: S, d: [S::Vector; N]) -> [S::Ve
 #[inline(always)]
 pub(super) fn input_tile<T, S: Vectors<T>, const Y: usize, const X: usize>(
     simd: S,
-    d: [[S::Vector; X]; Y],
-) -> [[S::Vector; X]; Y] {
-    let rows = d.map(|row| input::<T, S, X>(simd, row));
-    let mut out = rows;
+    d: &mut [[S::Vector; X]; Y],
+) {
+    for row in &mut *d {
+        *row = input::<T, S, X>(simd, *row);
+    }
+    #[expect(clippy::needless_range_loop, reason = "rows and columns alike")]
     for x in 0..X {
-        let column = input::<T, S, Y>(simd, std::array::from_fn(|y| rows[y][x]));
-        for (out, column) in out.iter_mut().zip(column) {
-            out[x] = column;
+        let mut column = [d[0][x]; Y];
+        for y in 0..Y {
+            column[y] = d[y][x];
+        }
+        column = input::<T, S, Y>(simd, column);
+        for y in 0..Y {
+            d[y][x] = column[y];
         }
     }
-    out
 }
 
-/// The outputs of one axis from `P` points: as many as `M` says, the rest is of no importance.
+/// The outputs of one axis from `P` points.
 #[inline(always)]
 fn output<T, S: Vectors<T>, const P: usize, const M: usize>(
     simd: S,
     p: [S::Vector; P],
 ) -> [S::Vector; M] {
-    if P == 1 {
-        return [p[0]; M];
+    let mut out = [p[0]; M];
+    if P > 1 {
+        let sum = simd.add(p[1], p[2]);
+        let difference = simd.sub(p[1], p[2]);
+        out[0] = simd.add(p[0], sum);
+        out[1] = difference;
+        if M == 2 {
+            out[1] = simd.add(difference, p[3]);
+        } else {
+            out[2] = simd.add(sum, p[3]);
+        }
     }
-    let sum = simd.add(p[1], p[2]);
-    let difference = simd.sub(p[1], p[2]);
-    std::array::from_fn(|i| match (i, M) {
-        (0, _) => simd.add(p[0], sum),
-        (1, 2) => simd.add(difference, p[3]),
-        (1, _) => difference,
-        _ => simd.add(sum, p[3]),
-    })
+    out
 }
 
 /// The outputs of a tile.
@@ -73,12 +80,24 @@ pub(super) fn output_tile<
     const X: usize,
 >(
     simd: S,
-    p: [[S::Vector; PX]; PY],
+    p: &[[S::Vector; PX]; PY],
 ) -> [[S::Vector; X]; Y] {
-    let rows = p.map(|row| output::<T, S, PX, X>(simd, row));
-    let columns: [[S::Vector; Y]; X] =
-        std::array::from_fn(|x| output::<T, S, PY, Y>(simd, std::array::from_fn(|y| rows[y][x])));
-    std::array::from_fn(|y| std::array::from_fn(|x| columns[x][y]))
+    let mut rows = [[p[0][0]; X]; PY];
+    for y in 0..PY {
+        rows[y] = output::<T, S, PX, X>(simd, p[y]);
+    }
+    let mut out = [[p[0][0]; X]; Y];
+    for x in 0..X {
+        let mut column = [p[0][0]; PY];
+        for y in 0..PY {
+            column[y] = rows[y][x];
+        }
+        let column = output::<T, S, PY, Y>(simd, column);
+        for y in 0..Y {
+            out[y][x] = column[y];
+        }
+    }
+    out
 }
 
 /// A filter's taps at the points; `half` is 1/2 in all lanes.
