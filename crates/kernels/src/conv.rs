@@ -7,6 +7,7 @@
 //! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
 //! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
 
+mod depthwise;
 mod direct;
 mod element;
 mod grid;
@@ -16,6 +17,7 @@ mod patches;
 mod phase;
 mod reference;
 mod sides;
+mod thin;
 mod winograd;
 
 use tconv_shape::{ConvAxis, ConvShape};
@@ -229,7 +231,37 @@ const fn gemm<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 4] = [
+/// Channels of their own.
+const fn depthwise<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "depthwise",
+        purpose: "a group for each channel: channels in vector lanes",
+        supports: depthwise::supports,
+        pays: depthwise::pays::<T>,
+        scratch: depthwise::scratch::<T>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: depthwise::compute,
+    }
+}
+
+/// Few channels.
+const fn thin<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "thin",
+        purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
+        supports: thin::supports::<T>,
+        pays: thin::pays::<T>,
+        scratch: thin::scratch::<T>,
+        packed_len: thin::packed_len,
+        pack: thin::pack,
+        compute: thin::compute,
+    }
+}
+
+static ALGORITHMS_F32: [Algorithm<f32>; 6] = [
+    depthwise(),
+    thin(),
     Algorithm {
         name: "winograd",
         purpose: "fewer multiplications for two or three taps an axis of each stride phase",
@@ -245,7 +277,13 @@ static ALGORITHMS_F32: [Algorithm<f32>; 4] = [
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 3] = [direct(), gemm(), reference::algorithm()];
+static ALGORITHMS_F64: [Algorithm<f64>; 5] = [
+    depthwise(),
+    thin(),
+    direct(),
+    gemm(),
+    reference::algorithm(),
+];
 
 static ALGORITHMS_I32: [Algorithm<i32>; 1] = [reference::algorithm()];
 

@@ -40,9 +40,11 @@ fn shape() -> impl Strategy<Value = ConvShape> {
         Just(DataFormat::ChannelsFirst)
     ];
     let channels = prop_oneof![4 => 0usize..6, 1 => 15usize..36];
+    let grouped = (channels.clone(), channels, 1usize..4);
+    let depthwise = (Just(1usize), Just(1usize), 1usize..40);
     (
         0usize..4,
-        (channels.clone(), channels, 1usize..4),
+        prop_oneof![6 => grouped, 1 => depthwise],
         format,
         prop::collection::vec(axis(), 1..=3),
     )
@@ -81,6 +83,9 @@ fn large_shapes() -> Vec<ConvShape> {
             (2, 3, 40, 1, square(33, 5, 2)),
             (1, 64, 6, 2, square(40, 3, 1)),
             (8, 8, 8, 1, square(32, 3, 1)),
+            (1, 1, 20, 1, square(150, 9, 3)),
+            (1, 21, 21, 1, square(70, 16, 8)),
+            (2, 36, 36, 36, square(45, 5, 2)),
         ] {
             all.push(ConvShape {
                 batch,
