@@ -10,6 +10,7 @@
 mod depthwise;
 mod direct;
 mod element;
+mod filter_gradient;
 mod grid;
 mod implicit;
 mod packed;
@@ -217,6 +218,20 @@ const fn direct<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
+/// The filter's gradient from the tensors as they are.
+const fn filter_gradient<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "filter-gradient",
+        purpose: "the filter's gradient, channels last: tiles summed over the windows",
+        supports: filter_gradient::supports,
+        pays: filter_gradient::pays::<T>,
+        scratch: filter_gradient::scratch::<T>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: filter_gradient::compute,
+    }
+}
+
 /// Products of gathered blocks.
 const fn gemm<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
@@ -259,7 +274,7 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 6] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 8] = [
     depthwise(),
     thin(),
     Algorithm {
@@ -272,15 +287,27 @@ static ALGORITHMS_F32: [Algorithm<f32>; 6] = [
         pack: winograd::pack,
         compute: winograd::compute,
     },
+    Algorithm {
+        name: "winograd-filter-gradient",
+        purpose: "the filter's gradient with fewer multiplications for two or three taps an axis of each stride phase",
+        supports: filter_gradient::winograd::supports,
+        pays: filter_gradient::winograd::pays::<f32>,
+        scratch: filter_gradient::winograd::scratch::<f32>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: filter_gradient::winograd::compute,
+    },
     direct(),
+    filter_gradient(),
     gemm(),
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 5] = [
+static ALGORITHMS_F64: [Algorithm<f64>; 6] = [
     depthwise(),
     thin(),
     direct(),
+    filter_gradient(),
     gemm(),
     reference::algorithm(),
 ];

@@ -161,6 +161,8 @@ pub(crate) trait Vectors<T>: Copy {
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a - b`.
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Asks for the cache line at an address, which may be any, before it is wanted.
+    fn prefetch(self, at: *const T);
     /// Runs `work`, compiled for the instruction set.
     fn run<W: Work<T>>(self, work: W) -> W::Output;
 }

@@ -61,6 +61,11 @@ macro_rules! vectors {
                 // SAFETY: the token proves the instructions.
                 unsafe { $sub(a, b) }
             }
+            #[inline(always)]
+            fn prefetch(self, at: *const $type) {
+                // SAFETY: a hint reads nothing.
+                unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) }
+            }
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 #[target_feature(enable = "avx2,fma")]
                 fn compiled<W: Work<$type>>(token: Avx2, work: W) -> W::Output {

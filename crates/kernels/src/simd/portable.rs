@@ -66,6 +66,8 @@ macro_rules! vectors {
             fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
                 std::array::from_fn(|i| a[i] - b[i])
             }
+            #[inline(always)]
+            fn prefetch(self, _: *const $type) {}
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 work.run(self)
             }
