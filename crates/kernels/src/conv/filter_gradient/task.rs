@@ -88,7 +88,7 @@ impl<T: Float> Task<'_, T> {
         }; 2];
         let steps = self.strips.len().div_ceil(plan.chunk()) * self.blocks.len();
         let (even, odd) = border.split_at_mut(border.len() / 2);
-        let mut borders = [even, odd];
+        let borders = [even, odd];
         let mut fetch = Fetch {
             rows: 0..0,
             columns: 0..0,

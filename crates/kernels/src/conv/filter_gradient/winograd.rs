@@ -173,9 +173,7 @@ pub(in crate::conv) fn supports(pass: Pass, shape: &ConvShape) -> bool {
         && shape.axes.iter().all(Line::supports)
         && shape.batch * shape.axes.iter().map(|axis| axis.output).product::<usize>() >= FEW_WINDOWS
         && shape.in_channels.is_multiple_of(16)
-        && shape
-            .out_channels
-            .is_multiple_of(PANEL_BYTES / size_of::<T>())
+        && shape.out_channels.is_multiple_of(32)
 }
 
 pub(in crate::conv) fn pays<T>(_: Pass, shape: &ConvShape) -> bool {
