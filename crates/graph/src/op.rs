@@ -172,6 +172,11 @@ pub trait Op: Send + Sync {
         Ok(())
     }
 
+    /// Whether a session keeps something for a node of it from one run to the next.
+    fn keeps(&self) -> bool {
+        false
+    }
+
     /// The outputs from the inputs; float16 and bfloat16 arrive only at an op that takes them, others are given
     /// float32 in their place. An input that nobody else reads is the only owner of its storage, so an op may
     /// work in place.

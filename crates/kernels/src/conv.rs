@@ -50,6 +50,16 @@ impl Pass {
             Pass::BackpropFilter => [input, output, filter],
         }
     }
+
+    /// The numbers of elements of what [`Pass::dims`] gives the sizes of, for a shape that is sound.
+    fn lens(self, shape: &ConvShape) -> [usize; 3] {
+        let [input, filter, output] = shape.elements();
+        match self {
+            Pass::Forward => [input, filter, output],
+            Pass::BackpropInput => [output, filter, input],
+            Pass::BackpropFilter => [input, output, filter],
+        }
+    }
 }
 
 /// What an algorithm is run with; the lengths have been checked.
@@ -148,7 +158,7 @@ impl<T: Element> Algorithm<T> {
                 self.name
             )));
         }
-        let [a_len, b_len, out_len] = pass.dims(shape).map(|dims| dims.iter().product());
+        let [a_len, b_len, out_len] = pass.lens(shape);
         check_len("a", a_len, a.len())?;
         check_len("b", b_len, b.len())?;
         check_len("out", out_len, out.len())?;
@@ -238,9 +248,10 @@ pub fn choose<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T
 /// How many elements of scratch [`run`] needs; 0 for a shape that it refuses or
 /// that has nothing to compute.
 pub fn scratch<T: Element>(pass: Pass, shape: &ConvShape, threads: &Threads) -> usize {
-    let empty = pass.dims(shape).iter().any(|dims| dims.contains(&0));
     match check(shape) {
-        Ok(()) if !empty => (choose::<T>(pass, shape).scratch)(pass, shape, threads.count()),
+        Ok(()) if !pass.lens(shape).contains(&0) => {
+            (choose::<T>(pass, shape).scratch)(pass, shape, threads.count())
+        }
         _ => 0,
     }
 }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -14,8 +15,42 @@ pub struct Threads(Option<Arc<Pool>>);
 #[derive(Debug)]
 struct Pool {
     threads: rayon::ThreadPool,
-    /// The process that has them. One that was forked from it has not, and would wait for them without end.
-    process: u32,
+    /// [`FORKS`] in the process that has them. One that was forked from it has not, and would wait for them
+    /// without end.
+    forks: usize,
+}
+
+/// How many forks lie between the process in which this was 0 and this one. To ask the system which process
+/// this is takes longer than a small convolution.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
+
+/// Has [`FORKS`] counted from now on.
+#[cfg(unix)]
+fn watch_forks() -> Result<(), KernelError> {
+    use std::ffi::c_int;
+    use std::sync::OnceLock;
+
+    type Hook = Option<extern "C" fn()>;
+    unsafe extern "C" {
+        fn pthread_atfork(prepare: Hook, parent: Hook, child: Hook) -> c_int;
+    }
+    extern "C" fn forked() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    static RESULT: OnceLock<c_int> = OnceLock::new();
+    // SAFETY: the hook is a function that lives as long as the process, and only adds to an atomic number, which a
+    // child may do before anything else.
+    match RESULT.get_or_init(|| unsafe { pthread_atfork(None, None, Some(forked)) }) {
+        0 => Ok(()),
+        error => Err(KernelError::Unavailable(format!(
+            "threads cannot be started, since forks cannot be watched: error {error}"
+        ))),
+    }
+}
+
+#[cfg(not(unix))]
+fn watch_forks() -> Result<(), KernelError> {
+    Ok(())
 }
 
 impl Threads {
@@ -44,12 +79,13 @@ impl Threads {
             );
             return Err(KernelError::Unavailable(message));
         }
+        watch_forks()?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
         let refused =
             |e| KernelError::Unavailable(format!("{count} threads cannot be started: {e}"));
         Ok(Threads(Some(Arc::new(Pool {
             threads: pool.map_err(refused)?,
-            process: std::process::id(),
+            forks: FORKS.load(Ordering::Relaxed),
         }))))
     }
 
@@ -72,7 +108,7 @@ impl Threads {
 
     fn pool(&self) -> Option<&rayon::ThreadPool> {
         let pool = self.0.as_ref()?;
-        (pool.process == std::process::id()).then_some(&pool.threads)
+        (pool.forks == FORKS.load(Ordering::Relaxed)).then_some(&pool.threads)
     }
 
     /// Calls `task(i)` for each `i` below `tasks`, in any order, and returns when all are done.

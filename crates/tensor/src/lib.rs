@@ -19,6 +19,6 @@ pub use dtype::{DType, Element, Handle};
 pub use error::TensorError;
 pub use half::{bf16, f16};
 pub use npy::{read_npy, write_npy};
-pub use owner::Owner;
+pub use owner::{Mark, Owner};
 pub use replace::replace_file;
 pub use tensor::{Tensor, checked_len};

@@ -1,7 +1,8 @@
 //! Where a tensor's elements live: in a vector of its own, or in memory that somebody else owns.
 
+use std::any::Any;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::Element;
 
@@ -50,6 +51,39 @@ impl<T: Element> Elements<T> {
         match self {
             Elements::Own(data) => Arc::unwrap_or_clone(data),
             Elements::Borrowed(owner) => owner.elements().to_vec(),
+        }
+    }
+}
+
+/// Recognizes a tensor's elements later on, and keeps nobody from writing them in place: written elements are
+/// others. See [`Tensor::mark`](crate::Tensor::mark).
+#[derive(Clone, Debug)]
+pub struct Mark(pub(crate) Weak<dyn Any + Send + Sync>);
+
+impl Mark {
+    /// Whether nobody has the elements any more, or they were written since.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
+impl<T: Element> Elements<T> {
+    /// The mark of elements of its own. As long as it is there, no others have its address.
+    pub fn mark(&self) -> Option<Mark> {
+        match self {
+            Elements::Own(data) => {
+                let data: Weak<Vec<T>> = Arc::downgrade(data);
+                Some(Mark(data))
+            }
+            Elements::Borrowed(_) => None,
+        }
+    }
+
+    /// Whether these are the elements of a mark.
+    pub fn is_marked(&self, mark: &Mark) -> bool {
+        match self {
+            Elements::Own(data) => std::ptr::addr_eq(Arc::as_ptr(data), mark.0.as_ptr()),
+            Elements::Borrowed(_) => false,
         }
     }
 }

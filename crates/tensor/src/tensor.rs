@@ -7,7 +7,7 @@ use half::{bf16, f16};
 
 use crate::dtype::storage::{Storage, for_each_type};
 use crate::owner::Elements;
-use crate::{DType, Element, Handle, Owner, TensorError};
+use crate::{DType, Element, Handle, Mark, Owner, TensorError};
 
 /// Below this many bytes an allocation is not checked against the memory that can be had.
 const ALWAYS_ALLOWED: usize = 64 << 20;
@@ -178,6 +178,16 @@ impl Tensor {
     /// Whether the elements live in memory that somebody else owns ([`Tensor::from_owner`]).
     pub fn is_borrowed(&self) -> bool {
         self.storage.is_borrowed()
+    }
+
+    /// A mark by which these elements are known again; `None` for borrowed ones, which their owner may change.
+    pub fn mark(&self) -> Option<Mark> {
+        for_each_type!(&self.storage, data => data.mark())
+    }
+
+    /// Whether the elements are those of `mark`, unchanged since.
+    pub fn is_marked(&self, mark: &Mark) -> bool {
+        for_each_type!(&self.storage, data => data.is_marked(mark))
     }
 
     /// The same tensor with elements of its own: copied when they are borrowed.

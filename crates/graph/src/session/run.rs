@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,10 @@ use tconv_kernels::simd::InstructionSet;
 use tconv_shape::Shape;
 use tconv_tensor::{DType, Element, Handle, Tensor};
 
-use super::plan::{Plan, describe};
+use super::plan::{Input, Plan, describe};
 use super::{Context, Session, lock};
 use crate::node::Node;
+use crate::ops::conv::Kept;
 use crate::ops::state::check_assigned;
 use crate::random::Philox;
 use crate::{Code, Error, Result, halves};
@@ -22,7 +23,11 @@ pub struct Run<'s> {
     session: Option<&'s Session>,
     /// The node that runs now.
     node: usize,
-    snapshots: HashMap<usize, Option<Tensor>>,
+    /// What it reads as it was before the run.
+    snapshot: Option<Option<Tensor>>,
+    kept: Option<Arc<Kept>>,
+    /// Whether a variable was given another value.
+    changed: Cell<bool>,
     scratch: Rooms,
 }
 
@@ -42,7 +47,9 @@ impl<'s> Run<'s> {
             context,
             session: None,
             node: 0,
-            snapshots: HashMap::new(),
+            snapshot: None,
+            kept: None,
+            changed: Cell::new(false),
             scratch: context.take_scratch(),
         }
     }
@@ -60,56 +67,35 @@ impl<'s> Run<'s> {
 
     pub(super) fn execute(mut self, plan: &Plan, feeds: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let mut places: Vec<Option<Tensor>> = vec![None; plan.places];
-        for (place, constant) in &plan.constants {
-            places[*place] = Some(constant.clone());
+        for (&place, value) in plan.feeds.iter().zip(feeds) {
+            places[place] = Some(value);
         }
-        for (place, value) in plan.feeds.iter().zip(&feeds) {
-            places[*place] = Some(value.clone());
-        }
-        let fed: HashMap<usize, &Tensor> = plan.feeds.iter().copied().zip(&feeds).collect();
-        for (node, name) in &plan.snapshots {
-            let value = lock(&self.session()?.variable(name)).clone();
-            self.snapshots.insert(*node, value);
-        }
-        let (session, mut asked) = (self.session()?, Instant::now());
+        let snapshots = plan.snapshots.iter().map(|slot| Some(lock(slot).clone()));
+        let mut snapshots: Vec<Option<Option<Tensor>>> = snapshots.collect();
+        let session = self.session()?;
+        let mut ask = session.interrupt.as_ref().map(|ask| (ask, Instant::now()));
         for step in &plan.steps {
-            if let Some(interrupt) = &session.interrupt
+            if let Some((interrupt, asked)) = &mut ask
                 && asked.elapsed() > ASK_EVERY
             {
                 interrupt()?;
-                asked = Instant::now();
+                *asked = Instant::now();
             }
-            let mut inputs = Vec::with_capacity(step.inputs.len());
-            for input in &step.inputs {
-                let place = &mut places[input.place];
-                let value = if input.last {
-                    place.take()
-                } else {
-                    place.clone()
-                };
-                inputs.push(value.ok_or_else(|| internal(&step.node, "an input has no value"))?);
-            }
+            self.snapshot = step.snapshot.and_then(|i| snapshots[i].take());
+            self.kept.clone_from(&step.kept);
+            let inputs = take(&step.inputs, &mut places);
+            let inputs = inputs.ok_or_else(|| internal(&step.node, "an input has no value"))?;
             let outputs = self.evaluate(&step.node, inputs)?;
-            for (slot, output) in outputs.into_iter().enumerate() {
-                let place = step.outputs + slot;
-                places[place] = match fed.get(&place) {
-                    Some(&fed) => Some(fed.clone()),
-                    None => Some(output),
-                };
-            }
-            for &place in &step.unread {
-                places[place] = None;
+            for (place, output) in step.outputs.iter().zip(outputs) {
+                if let Some(place) = *place {
+                    places[place] = Some(output);
+                }
             }
         }
-        plan.fetches
-            .iter()
-            .map(|&place| {
-                let value = places[place].clone();
-                let value =
-                    value.ok_or_else(|| Error::new(Code::Internal, "a fetch has no value"))?;
-                Ok(value.into_owned()?)
-            })
-            .collect()
+        let values = take(&plan.fetches, &mut places);
+        let values = values.ok_or_else(|| Error::new(Code::Internal, "a fetch has no value"))?;
+        let owned = values.into_iter().map(|value| Ok(value.into_owned()?));
+        owned.collect()
     }
 
     /// Runs one node; an error says at which.
@@ -147,6 +133,11 @@ impl<'s> Run<'s> {
         self.context.instruction_set
     }
 
+    /// What the node keeps between runs, where there is a session.
+    pub(crate) fn kept(&self) -> Option<&Arc<Kept>> {
+        self.kept.as_ref()
+    }
+
     /// Room for a kernel: `len` elements, of whatever value. Kept for the next op.
     ///
     /// # Errors
@@ -165,24 +156,22 @@ impl<'s> Run<'s> {
     /// # Errors
     /// `FailedPrecondition` when it has none, or there is no session.
     pub fn read_variable(&mut self, handle: &Handle) -> Result<Tensor> {
-        let value = match self.snapshots.remove(&self.node) {
+        let value = match self.snapshot.take() {
             Some(snapshot) => snapshot,
             None => lock(&self.session()?.variable(&handle.0)).clone(),
         };
         let value = value.ok_or_else(|| uninitialized(handle))?;
-        match self.declared() {
-            // Two handles of one name may disagree.
-            Some((dtype, shape))
-                if dtype != value.dtype() || !shape.is_compatible_with(&value.shape().into()) =>
-            {
-                Err(Error::invalid(format!(
+        // Two handles of one name may disagree.
+        let wrong = self.declared(|dtype, shape| {
+            (dtype != value.dtype() || !shape.allows(value.shape())).then(|| {
+                Error::invalid(format!(
                     "Trying to read variable with wrong dtype or shape. Expected {dtype} {shape} got {} {}",
                     value.dtype(),
                     Shape::from(value.shape())
-                )))
-            }
-            _ => Ok(value),
-        }
+                ))
+            })
+        });
+        wrong.flatten().map_or(Ok(value), Err)
     }
 
     /// Whether a variable has a value now.
@@ -199,9 +188,8 @@ impl<'s> Run<'s> {
     /// `InvalidArgument` for a value of another shape than the handle at the node's first input says;
     /// `ResourceExhausted` when a borrowed value cannot be copied.
     pub fn assign_variable(&self, handle: &Handle, value: Tensor) -> Result<()> {
-        if let Some((_, shape)) = self.declared() {
-            check_assigned(&shape, value.shape())?;
-        }
+        self.declared(|_, shape| check_assigned(shape, value.shape()))
+            .transpose()?;
         let slot = self.session()?.variable(&handle.0);
         let mut slot = lock(&slot);
         if let Some(old) = slot.as_ref().filter(|old| old.dtype() != value.dtype()) {
@@ -212,14 +200,17 @@ impl<'s> Run<'s> {
             )));
         }
         *slot = Some(value.into_owned()?);
+        self.changed.set(true);
         Ok(())
     }
 
-    /// What the handle at the node's first input says of its variable.
-    fn declared(&self) -> Option<(DType, Shape)> {
+    /// `f` of what the handle at the node's first input says of its variable.
+    fn declared<A>(&self, f: impl FnOnce(DType, &Shape) -> A) -> Option<A> {
         let graph = &self.session?.graph;
         let (id, slot) = *graph.node(self.node).inputs.first()?;
-        graph.node(id).facts[slot].handle.clone()
+        let node = graph.node(id);
+        let (dtype, shape) = node.facts[slot].handle.as_ref()?;
+        Some(f(*dtype, shape))
     }
 
     /// Changes the values of variables, all at once for every other run: `update` gets them in the order
@@ -258,6 +249,7 @@ impl<'s> Run<'s> {
         for (guard, &i) in guards.iter_mut().zip(&order) {
             values[i] = guard.take().unwrap_or_default();
         }
+        self.changed.set(true);
         let result = update(&mut values);
         for (guard, &i) in guards.iter_mut().zip(&order) {
             **guard = Some(std::mem::take(&mut values[i]));
@@ -285,9 +277,13 @@ impl<'s> Run<'s> {
 }
 
 impl Drop for Run<'_> {
-    /// Leaves the scratch to the next run.
+    /// Leaves the scratch to the next run, and nothing that was made of values that are gone.
     fn drop(&mut self) {
         self.context.give_back(std::mem::take(&mut self.scratch));
+        if let (true, Some(session)) = (self.changed.get(), self.session) {
+            let kept: Vec<Arc<Kept>> = lock(&session.kept).values().cloned().collect();
+            kept.iter().for_each(|kept| kept.forget_changed());
+        }
     }
 }
 
@@ -312,6 +308,19 @@ macro_rules! scratch {
     };
 }
 scratch!(f32: 0, f64: 1, i32: 2);
+
+/// The inputs' values, taken from their places where nobody reads them later.
+fn take(inputs: &[Input], places: &mut [Option<Tensor>]) -> Option<Vec<Tensor>> {
+    let mut values = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        values.push(match input {
+            Input::Constant(value) => value.clone(),
+            Input::Place { place, last: true } => places[*place].take()?,
+            Input::Place { place, last: false } => places[*place].clone()?,
+        });
+    }
+    Some(values)
+}
 
 fn uninitialized(handle: &Handle) -> Error {
     Error::new(

@@ -1,0 +1,184 @@
+//! What a session keeps for a convolution's node from one run to the next.
+
+use std::any::Any;
+use std::sync::{Arc, Mutex};
+
+use tconv_kernels::conv::{self as kernels, Algorithm, PackedFilter, Pass};
+use tconv_shape::ConvShape;
+use tconv_tensor::{DType, Tensor};
+
+use super::repeated::Repeated;
+use super::{Conv, Convolved};
+use crate::session::lock;
+use crate::{Result, Run};
+
+/// For how many sets of sizes a node's plans are kept: those of a full and of a last batch, and of as many again.
+const SIZES: usize = 4;
+
+/// A node's plans, one for each of the sizes that came last. Threads may share them.
+#[derive(Default)]
+pub(crate) struct Kept(Mutex<Vec<Known>>);
+
+struct Known {
+    dtype: DType,
+    dims: Vec<usize>,
+    /// The elements of the input that holds sizes.
+    sizes: Vec<i64>,
+    plan: Arc<dyn Forget>,
+}
+
+/// A plan of some element type.
+trait Forget: Any + Send + Sync {
+    /// Drops the packed filter if what it was made of is gone.
+    fn forget_changed(&self);
+}
+
+impl Known {
+    fn is_of(&self, conv: &Conv, dtype: DType, inputs: &[Tensor]) -> bool {
+        let dims = inputs.iter().flat_map(Tensor::shape);
+        self.dtype == dtype && self.dims.iter().eq(dims) && self.has_sizes(conv, inputs)
+    }
+
+    fn has_sizes(&self, conv: &Conv, inputs: &[Tensor]) -> bool {
+        let Some(sizes) = conv.sizes_at().map(|i| &inputs[i]) else {
+            return true;
+        };
+        let mut known = self.sizes.iter();
+        match (sizes.as_slice::<i32>(), sizes.as_slice::<i64>()) {
+            (Ok(sizes), _) => sizes.iter().all(|&n| known.next() == Some(&i64::from(n))),
+            (_, Ok(sizes)) => sizes.iter().all(|n| known.next() == Some(n)),
+            _ => false,
+        }
+    }
+}
+
+impl Kept {
+    /// The plan for inputs of these sizes, made where there is none.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub(super) fn plan<T: Convolved>(
+        &self,
+        conv: &Conv,
+        run: &Run,
+        inputs: &[Tensor],
+    ) -> Result<Arc<Plan<T>>> {
+        let found = {
+            let mut known = lock(&self.0);
+            let place = known
+                .iter()
+                .rposition(|known| known.is_of(conv, T::DTYPE, inputs));
+            place.map(|place| {
+                let last = known.len() - 1;
+                known[place..=last].rotate_left(1);
+                known[last].plan.clone()
+            })
+        };
+        if let Some(plan) =
+            found.and_then(|plan| (plan as Arc<dyn Any + Send + Sync>).downcast().ok())
+        {
+            return Ok(plan);
+        }
+        let plan = Arc::new(Plan::<T>::new(conv, run, inputs)?);
+        let sizes = conv.sizes_at().map(|i| inputs[i].to_i64_vec());
+        let mut known = lock(&self.0);
+        if known.len() == SIZES {
+            known.remove(0);
+        }
+        known.push(Known {
+            dtype: T::DTYPE,
+            dims: inputs.iter().flat_map(Tensor::shape).copied().collect(),
+            sizes: sizes.transpose()?.unwrap_or_default(),
+            plan: plan.clone(),
+        });
+        Ok(plan)
+    }
+
+    /// Drops the packed filters of values that variables no longer have.
+    pub(crate) fn forget_changed(&self) {
+        lock(&self.0)
+            .iter()
+            .for_each(|known| known.plan.forget_changed());
+    }
+}
+
+/// All about a convolution that its inputs' sizes decide, and the filter that it last had.
+pub(super) struct Plan<T: 'static> {
+    pub(super) shape: ConvShape,
+    pass: Pass,
+    /// The output's sizes.
+    pub(super) dims: Vec<usize>,
+    algorithm: &'static Algorithm<T>,
+    scratch: usize,
+    packs: bool,
+    filter: Repeated<PackedFilter<T>>,
+}
+
+impl<T: Convolved> Forget for Plan<T> {
+    fn forget_changed(&self) {
+        self.filter.forget_changed();
+    }
+}
+
+impl<T: Convolved> Plan<T> {
+    /// # Errors
+    /// For inputs that make no convolution.
+    pub(super) fn new(conv: &Conv, run: &Run, inputs: &[Tensor]) -> Result<Plan<T>> {
+        let (pass, shape) = (conv.pass, conv.shape_of(inputs)?);
+        let algorithm = kernels::choose::<T>(pass, &shape);
+        let [.., dims] = pass.dims(&shape);
+        Ok(Plan {
+            pass,
+            algorithm,
+            scratch: kernels::scratch::<T>(pass, &shape, run.threads()),
+            packs: pass != Pass::BackpropFilter && (algorithm.packed_len)(pass, &shape) > 0,
+            dims,
+            shape,
+            filter: Repeated::default(),
+        })
+    }
+
+    /// Computes it of the inputs, whose sizes are those that it was made for.
+    ///
+    /// # Errors
+    /// `ResourceExhausted`.
+    pub(super) fn run(
+        &self,
+        conv: &Conv,
+        run: &mut Run,
+        inputs: &[Tensor],
+        out: &mut [T],
+    ) -> Result<()> {
+        let (set, threads) = (run.instruction_set(), run.threads());
+        let [a, b] = conv.operands(inputs);
+        let packed = self.packed(run, b)?;
+        let (a, b) = (a.as_slice()?, b.as_slice()?);
+        let scratch = run.scratch::<T>(self.scratch)?;
+        match packed {
+            Some(packed) => packed.run(a, b, out, scratch, threads)?,
+            None => {
+                let (pass, shape) = (self.pass, &self.shape);
+                self.algorithm
+                    .run(set, pass, shape, a, b, out, scratch, threads)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The packed filter, where it pays to have one.
+    fn packed(&self, run: &Run, filter: &Tensor) -> Result<Option<Arc<PackedFilter<T>>>> {
+        if !self.packs {
+            return Ok(None);
+        }
+        self.filter.made(filter, || {
+            let (pass, shape) = (self.pass, &self.shape);
+            let len = (self.algorithm.packed_len)(pass, shape);
+            tconv_tensor::checked_len(T::DTYPE, &[len])?;
+            let (set, threads) = (run.instruction_set(), run.threads());
+            let (what, elements) = ((pass, shape), filter.as_slice()?);
+            let room = vec![T::default(); len];
+            let packed = PackedFilter::new(self.algorithm, set, what, elements, room, threads)?;
+            Ok(packed)
+        })
+    }
+}
