@@ -7,6 +7,7 @@
 //! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
 //! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
 
+mod direct;
 mod element;
 mod grid;
 mod implicit;
@@ -211,7 +212,17 @@ fn check(shape: &ConvShape) -> Result<(), KernelError> {
 macro_rules! algorithms {
     ($name:ident, $type:ty) => {
         /// The algorithms for this type, the preferred first.
-        static $name: [Algorithm<$type>; 2] = [
+        static $name: [Algorithm<$type>; 3] = [
+            Algorithm {
+                name: "direct",
+                purpose: "matrix products of gathered pixels with a packed filter, by stride phase",
+                supports: direct::supports,
+                pays: |_, _| true,
+                scratch: direct::scratch::<$type>,
+                packed_len: direct::packed_len::<$type>,
+                pack: direct::pack,
+                compute: direct::compute,
+            },
             Algorithm {
                 name: "gemm",
                 purpose: "matrix products over gathered blocks, by stride phase",

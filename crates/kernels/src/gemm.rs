@@ -8,11 +8,13 @@
 mod block;
 mod driver;
 mod plan;
+mod strip;
 
 use std::ops::Range;
 
 pub(crate) use driver::{run, scratch};
-pub(crate) use plan::Dims;
+pub(crate) use plan::{DEPTH, DEPTH_PITCH, Dims, ROWS_UNIT};
+pub(crate) use strip::{Piece, Strip, aligned, alignment, strip_width};
 
 use crate::simd::{Float, InstructionSet};
 use crate::{KernelError, Threads, check_len};

@@ -51,13 +51,13 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     unsafe { gemm::run(set, threads, &all, out, scratch) };
 }
 
-fn finite<T: Float>(x: &[T]) -> bool {
+pub(super) fn finite<T: Float>(x: &[T]) -> bool {
     // Without a branch in it, the inner loop is vectorised.
     let all = |x: &[T]| x.iter().fold(true, |all, x| all & x.to_f64().is_finite());
     x.chunks(1024).all(all)
 }
 
-fn clear<T: Float>(threads: &Threads, out: &mut [T]) {
+pub(super) fn clear<T: Float>(threads: &Threads, out: &mut [T]) {
     const PIECE: usize = 1 << 16;
     threads.for_each_piece(out, PIECE, |_, piece| piece.fill(T::default()));
 }
@@ -127,7 +127,8 @@ impl<'a, T: Float> Convolution<'a, T> {
                 let mut parts = whole;
                 let mut ends = [0; 3];
                 for i in 0..3 {
-                    (parts[i], ends[i]) = whole[i].without_padding(start[i]);
+                    let part = whole[i].part(start[i]);
+                    (parts[i], ends[i]) = (part.phase, part.end);
                 }
                 self.part = Some(parts);
                 run(self);
@@ -151,14 +152,7 @@ impl<'a, T: Float> Convolution<'a, T> {
 
     /// What the forward convolution's windows see of the input.
     fn windows(&self) -> [PatchAxis; 3] {
-        self.axes.map(|axis| PatchAxis {
-            windows: axis.output,
-            step: axis.stride,
-            base: -(axis.pad_before as isize),
-            taps: axis.kernel,
-            tap_step: axis.dilation,
-            size: axis.input,
-        })
+        self.axes.map(|axis| Phase::forward(&axis).patch)
     }
 
     /// Puts pixels and channels where the format wants them.

@@ -5,7 +5,7 @@ use crate::gemm::{Along, Source};
 
 /// One axis of the patches that windows see: the window at `p` sees, at tap `t`, the tensor's position
 /// `p * step + base + t * tap_step`, and zero where there is none.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PatchAxis {
     pub(super) windows: usize,
     pub(super) step: usize,

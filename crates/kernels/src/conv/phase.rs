@@ -15,9 +15,9 @@ pub(super) struct Phase {
     pub(super) step: usize,
     /// How the windows are gathered.
     pub(super) patch: PatchAxis,
-    /// The kernel's element of the first tap taken, and how far it is to the next, downwards.
-    pub(super) last_tap: usize,
-    pub(super) tap_period: usize,
+    /// The kernel's element of the first tap taken, and how far it is to the next.
+    pub(super) first_tap: usize,
+    pub(super) tap_step: isize,
 }
 
 /// Taps this far apart reach the same positions modulo the stride.
@@ -29,7 +29,41 @@ fn tap_period(axis: &ConvAxis) -> usize {
     axis.stride / a
 }
 
+/// The part of a phase whose positions all have the same taps inside the tensor, with these taps alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) phase: Phase,
+    /// How many of the phase's taps come before the part's.
+    pub(super) skipped: usize,
+    /// Where the next part starts.
+    pub(super) end: usize,
+}
+
 impl Phase {
+    /// The forward convolution of an axis, as a phase of its own: from the windows' positions to the output's.
+    pub(super) fn forward(axis: &ConvAxis) -> Phase {
+        Phase {
+            first: 0,
+            step: 1,
+            patch: PatchAxis {
+                windows: axis.output,
+                step: axis.stride,
+                base: -(axis.pad_before as isize),
+                taps: axis.kernel,
+                tap_step: axis.dilation,
+                size: axis.input,
+            },
+            first_tap: 0,
+            tap_step: 1,
+        }
+    }
+
+    /// The kernel's element of tap `index`.
+    pub(super) fn tap(&self, index: usize) -> usize {
+        self.first_tap
+            .wrapping_add_signed(index as isize * self.tap_step)
+    }
+
     /// How many phases have taps.
     pub(super) fn count(axis: &ConvAxis) -> usize {
         axis.kernel.min(tap_period(axis))
@@ -59,14 +93,15 @@ impl Phase {
                 tap_step: period * axis.dilation / axis.stride,
                 size: axis.output,
             },
-            last_tap,
-            tap_period: period,
+            first_tap: last_tap,
+            tap_step: -(period as isize),
         }
     }
 
     /// The taps whose window exists for the phase's position `index`; neighbours, since windows ascend.
     fn real_taps(&self, index: usize) -> (usize, usize) {
         let PatchAxis {
+            step,
             base,
             taps,
             tap_step,
@@ -74,7 +109,7 @@ impl Phase {
             ..
         } = self.patch;
         let before = |end: isize| {
-            let end = end - base - index as isize;
+            let end = end - base - (index * step) as isize;
             usize::try_from(end)
                 .map_or(0, |n| n.div_ceil(tap_step))
                 .min(taps)
@@ -82,21 +117,51 @@ impl Phase {
         (before(0), before(size as isize))
     }
 
-    /// The part of the phase from position `start` on in which all positions have the same taps, with
-    /// those taps alone, and where the next part starts.
-    pub(super) fn without_padding(&self, start: usize) -> (Phase, usize) {
+    /// The part from position `start` on.
+    pub(super) fn part(&self, start: usize) -> Part {
         let taps = self.real_taps(start);
-        let rest = start + 1..self.patch.windows;
-        let end = rest
-            .into_iter()
-            .find(|&i| self.real_taps(i) != taps)
-            .unwrap_or(self.patch.windows);
-        let mut part = *self;
-        part.first += start * self.step;
-        part.patch.windows = end - start;
-        part.patch.taps = taps.1 - taps.0;
-        part.patch.base += (start + taps.0 * self.patch.tap_step) as isize;
-        part.last_tap -= taps.0.min(self.patch.taps - 1) * self.tap_period;
-        (part, end)
+        let patch = &self.patch;
+        let end = if taps == (0, patch.taps) {
+            // All taps are inside until the last one leaves.
+            let reach = ((patch.taps - 1) * patch.tap_step) as isize;
+            let last = (patch.size as isize - 1 - patch.base - reach) as usize / patch.step;
+            patch.windows.min(last + 1)
+        } else {
+            let mut rest = start + 1..patch.windows;
+            rest.find(|&i| self.real_taps(i) != taps)
+                .unwrap_or(patch.windows)
+        };
+        let mut phase = *self;
+        phase.first += start * self.step;
+        phase.patch.windows = end - start;
+        phase.patch.taps = taps.1 - taps.0;
+        phase.patch.base += (start * self.patch.step + taps.0 * self.patch.tap_step) as isize;
+        phase.first_tap = self.tap(taps.0.min(self.patch.taps - 1));
+        Part {
+            phase,
+            skipped: taps.0,
+            end,
+        }
+    }
+
+    /// All of it as one part, taps in the padding included.
+    pub(super) fn whole(&self) -> Part {
+        Part {
+            phase: *self,
+            skipped: 0,
+            end: self.patch.windows,
+        }
+    }
+
+    /// The sum over its positions of the taps inside the tensor.
+    pub(super) fn real_work(&self) -> usize {
+        let mut start = 0;
+        let mut work = 0;
+        while start < self.patch.windows {
+            let part = self.part(start);
+            work += part.phase.patch.windows * part.phase.patch.taps;
+            start = part.end;
+        }
+        work
     }
 }

@@ -35,9 +35,7 @@ impl<T: Copy + Sync> Source<T> for Taps<'_, T> {
             let (tap, skip) = (at / channels, at % channels);
             let len = (channels - skip).min(depth.end - at);
             let taps = [tap / wide / tall, tap / wide % tall, tap % wide];
-            let [z, y, x]: [usize; 3] = std::array::from_fn(|i| {
-                self.phase[i].last_tap - taps[i] * self.phase[i].tap_period
-            });
+            let [z, y, x]: [usize; 3] = std::array::from_fn(|i| self.phase[i].tap(taps[i]));
             let tap = (z * self.kernel[1] + y) * self.kernel[2] + x;
             for (i, lane) in lanes.clone().enumerate() {
                 let from = (tap * self.depth + lane) * self.step + self.channels.start + skip;

@@ -21,14 +21,14 @@ impl Dims {
 }
 
 /// The depth of a block. A tile's columns of the right matrix, so deep, stay in the first-level cache.
-pub(super) const DEPTH: usize = 256;
+pub(crate) const DEPTH: usize = 256;
 
 /// From one row of the left block to the next when it is written along the depth. Not a power of two, so
 /// that a tile's rows do not meet in one cache set.
-pub(super) const DEPTH_PITCH: usize = DEPTH + 16;
+pub(crate) const DEPTH_PITCH: usize = DEPTH + 16;
 
 /// Block borders are multiples of every instruction set's tile: of its rows ...
-pub(super) const ROWS_UNIT: usize = 12;
+pub(crate) const ROWS_UNIT: usize = 12;
 
 /// ... and of its columns, which are up to this many bytes.
 pub(super) const COLUMNS_UNIT_BYTES: usize = 128;

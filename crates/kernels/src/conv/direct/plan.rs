@@ -1,0 +1,399 @@
+use std::ops::Range;
+
+use tconv_shape::{ConvAxis, ConvShape};
+
+use super::super::Pass;
+use super::super::grid::{Strides, axes};
+use super::super::phase::{Part, Phase};
+pub(super) use crate::gemm::ROWS_UNIT;
+use crate::gemm::{DEPTH, DEPTH_PITCH, Piece, strip_width};
+
+/// The most rows that are gathered at once ...
+pub(super) const MOST_ROWS: usize = 240;
+/// ... and the most pieces of depth, in which the rows' number falls: together they stay in the second-level cache.
+pub(super) const MOST_PIECES: usize = 8;
+const MOST_GATHERED: usize = 2 * MOST_ROWS;
+
+/// The most bytes of a unit's strips that are packed on the way.
+const PANEL_BYTES: usize = 3 << 20;
+/// The most strips of a unit, so that there are units enough for many threads.
+const MOST_STRIPS: usize = 8;
+/// A task smaller than this many multiplications is not worth another thread.
+const LEAST_WORK: usize = 1 << 20;
+/// As many tasks as keep many threads busy to the end.
+const ENOUGH_TASKS: usize = 24;
+/// Below this many multiplications the caller's thread is done before another has woken up.
+const SERIAL_WORK: usize = 1 << 18;
+
+/// Neighbouring phases of an axis that see the same positions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    /// The first of them.
+    pub(super) phase: Phase,
+    index: usize,
+    pub(super) count: usize,
+    /// Where the least of them begins.
+    least: usize,
+}
+
+/// Phases, the same along each axis, and a group: what shares gathered rows.
+#[derive(Clone, Debug)]
+pub(super) struct Bundle {
+    pub(super) group: usize,
+    pub(super) runs: [Run; 3],
+    /// What a product sums over: taps, then channels.
+    pub(super) depth: usize,
+    /// Its place in the packed filter.
+    packed: usize,
+}
+
+impl Bundle {
+    /// The first position of a part along axis `i`.
+    pub(super) fn origin(&self, i: usize, part: &Part) -> usize {
+        part.phase.first - self.runs[i].phase.first + self.runs[i].least
+    }
+}
+
+/// Some strips of a bundle.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    pub(super) bundle: Bundle,
+    pub(super) strips: Range<usize>,
+    /// Their place in the packed filter.
+    pub(super) packed: usize,
+}
+
+impl Unit {
+    /// How many elements its strips have.
+    pub(super) fn len<T>(&self) -> usize {
+        self.strips.len() * self.bundle.depth * strip_width::<T>()
+    }
+}
+
+/// How a convolution is cut into products and tasks: by its geometry alone.
+pub(super) struct Layout {
+    pub(super) pass: Pass,
+    pub(super) axes: [ConvAxis; 3],
+    batch: usize,
+    groups: usize,
+    pub(super) source: Strides,
+    pub(super) target: Strides,
+    /// Whether taps in the padding are left out.
+    pub(super) crop: bool,
+    /// Whether the caller's thread does it alone.
+    pub(super) serial: bool,
+    strip: usize,
+    /// A unit's strips; fewer where the depth is large.
+    unit_strips: usize,
+    unit_depth: usize,
+    rows_limit: usize,
+}
+
+impl Layout {
+    pub(super) fn new<T>(pass: Pass, shape: &ConvShape) -> Layout {
+        let input = Strides::new(shape, shape.in_channels, |axis| axis.input);
+        let output = Strides::new(shape, shape.out_channels, |axis| axis.output);
+        let (source, target) = match pass {
+            Pass::Forward => (input, output),
+            _ => (output, input),
+        };
+        let strip = strip_width::<T>();
+        let mut layout = Layout {
+            pass,
+            axes: axes(shape),
+            batch: shape.batch,
+            groups: shape.groups,
+            source,
+            target,
+            crop: false,
+            serial: false,
+            strip,
+            unit_strips: MOST_STRIPS,
+            unit_depth: PANEL_BYTES / size_of::<T>() / strip,
+            rows_limit: MOST_ROWS,
+        };
+        let (mut all, mut real) = (0usize, 0usize);
+        let each = layout.channels().saturating_mul(layout.depth_channels());
+        let scale = each
+            .saturating_mul(shape.batch)
+            .saturating_mul(shape.groups);
+        for runs in layout.runs() {
+            let work = |one: fn(&Phase) -> usize| {
+                let sizes = runs.map(|run| one(&run.phase).saturating_mul(run.count));
+                sizes.into_iter().fold(scale, usize::saturating_mul)
+            };
+            all = all.saturating_add(work(|phase| phase.patch.windows * phase.patch.taps));
+            real = real.saturating_add(work(Phase::real_work));
+        }
+        // Short pieces of depth would cost more than the padding's products.
+        layout.crop = real < all - all / 32 && layout.depth_channels() >= 64;
+        layout.serial = all < SERIAL_WORK;
+        let wanted = (all / LEAST_WORK).clamp(1, ENOUGH_TASKS);
+        while layout.tasks() < wanted {
+            if layout.unit_strips > 1 {
+                layout.unit_strips /= 2;
+            } else if layout.rows_limit > 2 * ROWS_UNIT {
+                layout.rows_limit = (layout.rows_limit / 2).next_multiple_of(ROWS_UNIT);
+            } else {
+                break;
+            }
+        }
+        layout
+    }
+
+    fn tasks(&self) -> usize {
+        let tasks = |unit: Unit| {
+            let block = self.block_rows(&unit.bundle);
+            let parts = self.parts(&unit.bundle);
+            parts
+                .map(|part| self.rows(&part).div_ceil(block))
+                .sum::<usize>()
+        };
+        // No more are counted than matter.
+        let mut sum = 0;
+        for unit in self.units() {
+            sum += tasks(unit);
+            if sum >= ENOUGH_TASKS {
+                break;
+            }
+        }
+        sum
+    }
+
+    /// The group's channels among `channels`.
+    pub(super) fn group(&self, group: usize, channels: usize) -> Range<usize> {
+        let size = channels / self.groups;
+        group * size..(group + 1) * size
+    }
+
+    /// A group's channels of the result.
+    pub(super) fn channels(&self) -> usize {
+        self.target.channels / self.groups
+    }
+
+    /// A group's channels that are summed over.
+    pub(super) fn depth_channels(&self) -> usize {
+        self.source.channels / self.groups
+    }
+
+    /// Phase `index` of axis `i`.
+    pub(super) fn phase(&self, i: usize, index: usize) -> Phase {
+        match self.pass {
+            Pass::Forward => Phase::forward(&self.axes[i]),
+            _ => Phase::new(&self.axes[i], index),
+        }
+    }
+
+    fn axis_runs(&self, i: usize) -> impl Iterator<Item = Run> {
+        let count = match self.pass {
+            Pass::Forward => 1,
+            _ => Phase::count(&self.axes[i]),
+        };
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let index = next;
+            if index == count {
+                return None;
+            }
+            let phase = self.phase(i, index);
+            let mut least = phase.first;
+            next += 1;
+            while next < count {
+                let other = self.phase(i, next);
+                if other.patch != phase.patch {
+                    break;
+                }
+                least = least.min(other.first);
+                next += 1;
+            }
+            Some(Run {
+                phase,
+                index,
+                count: next - index,
+                least,
+            })
+        })
+    }
+
+    fn runs(&self) -> impl Iterator<Item = [Run; 3]> {
+        self.axis_runs(0).flat_map(move |z| {
+            self.axis_runs(1)
+                .flat_map(move |y| self.axis_runs(2).map(move |x| [z, y, x]))
+        })
+    }
+
+    fn bundles(&self) -> impl Iterator<Item = Bundle> {
+        let mut packed = 0;
+        let all =
+            (0..self.groups).flat_map(move |group| self.runs().map(move |runs| (group, runs)));
+        all.map(move |(group, runs)| {
+            let taps: usize = runs.iter().map(|run| run.phase.patch.taps).product();
+            let bundle = Bundle {
+                group,
+                runs,
+                depth: taps * self.depth_channels(),
+                packed,
+            };
+            packed += self.strips(&bundle) * bundle.depth * self.strip;
+            bundle
+        })
+    }
+
+    /// How many strips a bundle has.
+    fn strips(&self, bundle: &Bundle) -> usize {
+        let phases: usize = bundle.runs.iter().map(|run| run.count).product();
+        phases * self.channels().div_ceil(self.strip)
+    }
+
+    pub(super) fn units(&self) -> impl Iterator<Item = Unit> {
+        self.bundles().flat_map(move |bundle| {
+            let strips = self.strips(&bundle);
+            let size = self
+                .unit_strips
+                .min(self.unit_depth / bundle.depth.max(1))
+                .max(1);
+            (0..strips).step_by(size).map(move |start| Unit {
+                strips: start..strips.min(start + size),
+                packed: bundle.packed + start * bundle.depth * self.strip,
+                bundle: bundle.clone(),
+            })
+        })
+    }
+
+    /// The elements of the whole packed filter.
+    pub(super) fn packed(&self) -> usize {
+        let bundles = self.bundles();
+        bundles
+            .map(|bundle| self.strips(&bundle) * bundle.depth * self.strip)
+            .sum()
+    }
+
+    /// Room for the strips of any unit.
+    pub(super) fn panel<T>(&self) -> usize {
+        self.units().map(|unit| unit.len::<T>()).max().unwrap_or(0)
+    }
+
+    /// Room for gathered rows.
+    pub(super) fn room(&self) -> usize {
+        MOST_GATHERED * DEPTH_PITCH
+    }
+
+    /// The parts of a bundle.
+    pub(super) fn parts(&self, bundle: &Bundle) -> impl Iterator<Item = [Part; 3]> {
+        let runs = bundle.runs;
+        let along = move |i: usize| {
+            let run: Run = runs[i];
+            let mut start = 0;
+            std::iter::from_fn(move || {
+                (start < run.phase.patch.windows).then(|| {
+                    let part = match self.crop {
+                        true => run.phase.part(start),
+                        false => run.phase.whole(),
+                    };
+                    start = part.end;
+                    part
+                })
+            })
+        };
+        along(0).flat_map(move |z| along(1).flat_map(move |y| along(2).map(move |x| [z, y, x])))
+    }
+
+    /// How many rows a part has.
+    pub(super) fn rows(&self, part: &[Part; 3]) -> usize {
+        self.batch
+            * part
+                .iter()
+                .map(|part| part.phase.patch.windows)
+                .product::<usize>()
+    }
+
+    /// The most rows of a task.
+    pub(super) fn block_rows(&self, bundle: &Bundle) -> usize {
+        let pieces = bundle.depth.div_ceil(DEPTH).clamp(1, MOST_PIECES);
+        let pieces = if self.crop {
+            pieces.max(2).next_power_of_two()
+        } else {
+            pieces
+        };
+        let rows = MOST_GATHERED / pieces / ROWS_UNIT * ROWS_UNIT;
+        rows.min(self.rows_limit)
+    }
+
+    /// Where a strip's columns are, seen from the least of its bundle's phases, and how many there are.
+    pub(super) fn columns(&self, bundle: &Bundle, strip: usize, width: usize) -> (usize, usize) {
+        let (phase, start) = self.strip_at(bundle, strip);
+        let mut place = bundle.group * self.channels() + start;
+        for (i, &index) in phase.iter().enumerate() {
+            let first = self.phase(i, index).first;
+            place += (first - bundle.runs[i].least) * self.target.axes[i];
+        }
+        (place, width.min(self.channels() - start))
+    }
+
+    /// The phases and the first channel of a strip.
+    pub(super) fn strip_at(&self, bundle: &Bundle, strip: usize) -> ([usize; 3], usize) {
+        let per_phase = self.channels().div_ceil(self.strip);
+        let mut rest = strip / per_phase;
+        let mut phase = [0; 3];
+        for i in [2, 1, 0] {
+            let run = &bundle.runs[i];
+            phase[i] = run.index + rest % run.count;
+            rest /= run.count;
+        }
+        (phase, strip % per_phase * self.strip)
+    }
+}
+
+/// The depth of a part, cut where the strip's depth has holes and where a piece is long enough.
+pub(super) struct Piecewise {
+    taps: [usize; 3],
+    skipped: [usize; 3],
+    all: [usize; 3],
+    channels: usize,
+    at: usize,
+    depth: usize,
+}
+
+impl Piecewise {
+    pub(super) fn new(layout: &Layout, bundle: &Bundle, part: &[Part; 3]) -> Piecewise {
+        let taps = part.map(|part| part.phase.patch.taps);
+        let channels = layout.depth_channels();
+        Piecewise {
+            taps,
+            skipped: part.map(|part| part.skipped),
+            all: bundle.runs.map(|run| run.phase.patch.taps),
+            channels,
+            at: 0,
+            depth: taps.iter().product::<usize>() * channels,
+        }
+    }
+}
+
+impl Iterator for Piecewise {
+    type Item = (Piece, Range<usize>);
+
+    /// A piece and its range in the part's depth.
+    fn next(&mut self) -> Option<(Piece, Range<usize>)> {
+        if self.at == self.depth {
+            return None;
+        }
+        let whole = self.taps == self.all;
+        let run = if whole {
+            self.depth
+        } else {
+            self.taps[2] * self.channels
+        };
+        let (row, within) = (self.at / run, self.at % run);
+        let len = (run - within).min(DEPTH);
+        let right = if whole {
+            self.at
+        } else {
+            let z = row / self.taps[1] + self.skipped[0];
+            let y = row % self.taps[1] + self.skipped[1];
+            ((z * self.all[1] + y) * self.all[2] + self.skipped[2]) * self.channels + within
+        };
+        let here = self.at..self.at + len;
+        self.at = here.end;
+        Some((Piece { len, right }, here))
+    }
+}

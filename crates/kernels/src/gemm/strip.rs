@@ -1,0 +1,189 @@
+//! The product of gathered rows with a strip: a few columns of the right matrix, packed ahead.
+
+use super::plan::{COLUMNS_UNIT_BYTES, DEPTH_PITCH};
+use crate::simd::{Float, TILE_VECTORS, Vectors, Work};
+
+/// How many columns a strip has: those of the widest instruction set's tile.
+pub(crate) const fn strip_width<T>() -> usize {
+    COLUMNS_UNIT_BYTES / size_of::<T>()
+}
+
+/// A cache line, in bytes: strips that start at one are read without crossing any.
+const LINE: usize = 64;
+
+/// How many elements more than it needs a buffer must have to be [`aligned`].
+pub(crate) const fn alignment<T>() -> usize {
+    LINE / size_of::<T>()
+}
+
+/// Where in a buffer a cache line begins, in elements.
+pub(crate) fn aligned<T>(buffer: &[T]) -> usize {
+    buffer.as_ptr().align_offset(LINE).min(alignment::<T>())
+}
+
+/// Room for a strip that is to be computed by `f32` tiles, the most of any type.
+const STRIP_MOST: usize = strip_width::<f32>();
+
+/// A stretch of depth, at most [`super::plan::DEPTH`] long, in which both operands are contiguous.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Piece {
+    /// Its steps of depth.
+    pub(crate) len: usize,
+    /// The strip's step of depth at which it begins.
+    pub(crate) right: usize,
+}
+
+/// Rows times a strip. The left operand is, for each piece, its rows [`DEPTH_PITCH`] apart, with room for whole
+/// tiles; the strip is [`strip_width`] numbers for each step of depth.
+pub(crate) struct Strip<'a, T> {
+    pub(crate) left: &'a [T],
+    /// From one piece's rows to the next one's.
+    pub(crate) left_step: usize,
+    pub(crate) pieces: &'a [Piece],
+    pub(crate) right: &'a [T],
+    /// The places of the rows' first columns, ascending.
+    pub(crate) rows: &'a [usize],
+    /// How many of the strip's columns there are, side by side.
+    pub(crate) columns: usize,
+    pub(crate) target: *mut T,
+    pub(crate) target_len: usize,
+    /// Whether to write; else to add to what is there.
+    pub(crate) first: bool,
+}
+
+impl<T: Float> Work<T> for Strip<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<T>>(self, simd: S) {
+        let Some(&last_row) = self.rows.last() else {
+            return;
+        };
+        let row_room = self.rows.len().next_multiple_of(S::TILE_ROWS) * DEPTH_PITCH;
+        let width = strip_width::<T>();
+        assert!(self.columns > 0 && self.columns <= width);
+        assert!(last_row + self.columns <= self.target_len);
+        assert!(self.pieces.iter().enumerate().all(|(i, piece)| {
+            piece.len <= DEPTH_PITCH
+                && i * self.left_step + row_room <= self.left.len()
+                && (piece.right + piece.len) * width <= self.right.len()
+        }));
+        let tile_width = S::LANES * TILE_VECTORS;
+        for column in (0..self.columns).step_by(tile_width) {
+            let columns = tile_width.min(self.columns - column);
+            for (i, rows) in self.rows.chunks(S::TILE_ROWS).enumerate() {
+                // SAFETY: checked above: each piece has whole tiles of rows and is inside the strip; the last row's
+                // columns are inside the target, and the other rows are before it. The caller vouches that nobody
+                // else uses these elements.
+                unsafe {
+                    let operands = Operands {
+                        left: self.left.as_ptr().add(i * S::TILE_ROWS * DEPTH_PITCH),
+                        left_step: self.left_step,
+                        pieces: self.pieces,
+                        right: self.right.as_ptr().add(column),
+                    };
+                    let target = self.target.add(column);
+                    operands.multiply(simd, rows, columns, target, self.first);
+                }
+            }
+        }
+    }
+}
+
+struct Operands<'a, T> {
+    left: *const T,
+    left_step: usize,
+    pieces: &'a [Piece],
+    right: *const T,
+}
+
+impl<T: Float> Operands<'_, T> {
+    /// A tile of the smallest size that holds the rows and columns.
+    ///
+    /// # Safety
+    /// `left` has so many rows for each piece, rounded up to a tile's; `right` has the pieces' steps; the rows'
+    /// columns may be written.
+    #[inline(always)]
+    unsafe fn multiply<S: Vectors<T>>(
+        &self,
+        simd: S,
+        rows: &[usize],
+        columns: usize,
+        target: *mut T,
+        first: bool,
+    ) {
+        macro_rules! sizes {
+            ($($rows:literal)*) => {
+                $(if rows.len() <= $rows && $rows <= S::TILE_ROWS {
+                    // SAFETY: the caller's.
+                    return unsafe {
+                        if columns <= S::LANES {
+                            self.tile::<S, $rows, 1>(simd, rows, columns, target, first)
+                        } else {
+                            self.tile::<S, $rows, 2>(simd, rows, columns, target, first)
+                        }
+                    };
+                })*
+            };
+        }
+        sizes!(1 2 4 6 8 10 12);
+    }
+
+    /// # Safety
+    /// As [`Operands::multiply`].
+    #[inline(always)]
+    unsafe fn tile<S: Vectors<T>, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        simd: S,
+        rows: &[usize],
+        columns: usize,
+        target: *mut T,
+        first: bool,
+    ) {
+        let mut sums = [[simd.splat(T::default()); VECTORS]; ROWS];
+        // SAFETY: the caller vouches for all that is read and written.
+        unsafe {
+            let mut block = self.left;
+            for piece in self.pieces {
+                let mut left = block;
+                let mut right = self.right.add(piece.right * strip_width::<T>());
+                for _ in 0..piece.len {
+                    let columns: [_; VECTORS] =
+                        std::array::from_fn(|v| simd.load(right.add(v * S::LANES)));
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let x = simd.splat(*left.add(r * DEPTH_PITCH));
+                        for (sum, &column) in sums.iter_mut().zip(&columns) {
+                            *sum = simd.mul_add(x, column, *sum);
+                        }
+                    }
+                    left = left.wrapping_add(1);
+                    right = right.wrapping_add(strip_width::<T>());
+                }
+                block = block.wrapping_add(self.left_step);
+            }
+            if columns == VECTORS * S::LANES {
+                for (sums, &row) in sums.iter().zip(rows) {
+                    for (v, &sum) in sums.iter().enumerate() {
+                        let to = target.add(row + v * S::LANES);
+                        let sum = if first {
+                            sum
+                        } else {
+                            simd.add(simd.load(to), sum)
+                        };
+                        simd.store(to, sum);
+                    }
+                }
+                return;
+            }
+            let mut row_sums = [T::default(); STRIP_MOST];
+            for (sums, &row) in sums.iter().zip(rows) {
+                for (v, &sum) in sums.iter().enumerate() {
+                    simd.store(row_sums.as_mut_ptr().add(v * S::LANES), sum);
+                }
+                for (c, &sum) in row_sums[..columns].iter().enumerate() {
+                    let to = target.add(row + c);
+                    *to = if first { sum } else { *to + sum };
+                }
+            }
+        }
+    }
+}
