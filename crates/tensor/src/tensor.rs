@@ -45,9 +45,14 @@ impl Tensor {
     /// A tensor whose `data` is known to fill `shape`.
     pub(crate) fn from_parts<T: Element>(shape: &[usize], data: Vec<T>) -> Tensor {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len());
+        Tensor::from_elements(shape, Elements::own(data, None))
+    }
+
+    /// A tensor whose `elements` are known to fill `shape`.
+    pub(crate) fn from_elements<T: Element>(shape: &[usize], elements: Elements<T>) -> Tensor {
         Tensor {
             shape: shape.into(),
-            storage: T::store(Elements::Own(Arc::new(data))),
+            storage: T::store(elements),
         }
     }
 
@@ -236,7 +241,7 @@ impl Tensor {
             if let Some(last) = all.last().cloned() {
                 all.resize(wanted, last);
             }
-            *data = Elements::Own(Arc::new(all));
+            *data = Elements::own(all, None);
         });
         filled.shape = shape.into();
         Ok(filled)

@@ -255,7 +255,7 @@ impl Op for Conv {
         let dtype = self.operands(&inputs)[0].dtype();
         dispatch!(dtype, T in [f32, f64, i32], {
             let plan = self.plan::<T>(run, &inputs)?;
-            let mut out = Tensor::zeros(dtype, &plan.dims)?;
+            let mut out = run.output(dtype, &plan.dims)?;
             plan.run(self, run, &inputs, out.make_mut()?)?;
             Ok(vec![out])
         })

@@ -138,6 +138,15 @@ impl<'s> Run<'s> {
         self.kept.as_ref()
     }
 
+    /// A tensor for an op that writes every element of it: of whatever value, in memory of an output that nobody
+    /// holds any more where there is one of this size.
+    ///
+    /// # Errors
+    /// `ResourceExhausted`.
+    pub fn output(&self, dtype: DType, shape: &[usize]) -> Result<Tensor> {
+        Ok(self.context.pool.tensor(dtype, shape)?)
+    }
+
     /// Room for a kernel: `len` elements, of whatever value. Kept for the next op.
     ///
     /// # Errors

@@ -43,7 +43,8 @@ fn a_mark_knows_unchanged_elements_and_holds_nobody_up() {
     assert_eq!(tensor.as_slice::<f32>().unwrap().as_ptr(), start);
     assert!(!tensor.is_marked(&mark) && mark.is_gone());
     let mark = tensor.mark().unwrap();
-    assert_eq!(tensor.into_vec::<f32>().unwrap().as_ptr(), start);
+    let data = tensor.into_vec::<f32>().unwrap();
+    assert_eq!(data.as_ptr(), start);
     assert!(mark.is_gone());
 }
 

@@ -238,7 +238,7 @@ impl Op for BiasAddGrad {
         let [dy] = take(inputs)?;
         let axis = self.0.axis_of(dy.shape())?;
         let reduced: Vec<bool> = (0..dy.rank()).map(|other| other != axis).collect();
-        let mut sum = Tensor::zeros(dy.dtype(), &[dy.shape()[axis]])?;
+        let mut sum = run.output(dy.dtype(), &[dy.shape()[axis]])?;
         dispatch!(dy.dtype(), T in [f32, f64, i32, i64], {
             let out = sum.make_mut::<T>()?;
             reduce::sum(run.threads(), dy.as_slice::<T>()?, dy.shape(), &reduced, out)?;
