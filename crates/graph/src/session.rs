@@ -11,6 +11,7 @@ use crate::ops::conv::Kept;
 use crate::{Code, Error, Feed, Fetch, Graph, Output, Result};
 
 mod context;
+mod fuse;
 mod order;
 mod plan;
 mod run;
@@ -260,3 +261,6 @@ fn check_fed(output: &Output, value: &Tensor) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

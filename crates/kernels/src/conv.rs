@@ -23,6 +23,7 @@ pub use element::Element;
 pub use packed::PackedFilter;
 
 use crate::simd::InstructionSet;
+use crate::stage::{self, Epilogue, Stage};
 use crate::{KernelError, Threads, check_len};
 
 /// Which of a convolution's three kernels.
@@ -75,6 +76,9 @@ pub(crate) struct Call<'a, T> {
     pub(crate) packed: Option<&'a [T]>,
     pub(crate) out: &'a mut [T],
     pub(crate) scratch: &'a mut [T],
+    /// What is done to the output: the algorithm takes it and does it to each part of the output that is whole
+    /// and still in cache, or leaves it to be done behind.
+    pub(crate) epilogue: &'a Epilogue<'a, T>,
 }
 
 /// What a filter is packed with; the lengths have been checked, and nothing is empty.
@@ -125,6 +129,27 @@ impl<T: Element> Algorithm<T> {
         scratch: &mut [T],
         threads: &Threads,
     ) -> Result<(), KernelError> {
+        self.run_then(set, pass, shape, a, b, out, scratch, threads, &[])
+    }
+
+    /// [`Algorithm::run`], and in the same pass over the output the stages behind it. The bias of one has as many
+    /// elements as the output has channels.
+    ///
+    /// # Errors
+    /// As [`run`].
+    #[expect(clippy::too_many_arguments, reason = "as `run`")]
+    pub fn run_then(
+        &self,
+        set: InstructionSet,
+        pass: Pass,
+        shape: &ConvShape,
+        a: &[T],
+        b: &[T],
+        out: &mut [T],
+        scratch: &mut [T],
+        threads: &Threads,
+        stages: &[Stage<'_, T>],
+    ) -> Result<(), KernelError> {
         check(shape)?;
         self.call(Call {
             set,
@@ -136,6 +161,7 @@ impl<T: Element> Algorithm<T> {
             packed: None,
             out,
             scratch,
+            epilogue: &Epilogue::new(stages),
         })
     }
 
@@ -151,6 +177,7 @@ impl<T: Element> Algorithm<T> {
             packed,
             out,
             scratch,
+            epilogue,
         } = call;
         set.check()?;
         if !(self.supports)(pass, shape) {
@@ -165,6 +192,7 @@ impl<T: Element> Algorithm<T> {
         check_len("out", out_len, out.len())?;
         if a.is_empty() || b.is_empty() {
             out.fill(T::default());
+            stage::apply_all(threads, epilogue.take(), out);
         }
         if a.is_empty() || b.is_empty() || out.is_empty() {
             return Ok(());
@@ -183,7 +211,9 @@ impl<T: Element> Algorithm<T> {
             packed,
             out,
             scratch: &mut scratch[..needed],
+            epilogue,
         });
+        stage::apply_all(threads, epilogue.take(), out);
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ pub mod layout;
 pub mod pool;
 pub mod reduce;
 pub mod simd;
+pub mod stage;
 mod threads;
 
 pub use error::{KernelError, check_len};

@@ -126,6 +126,13 @@ impl Mark {
     }
 }
 
+impl PartialEq for Mark {
+    /// Whether both are of the same elements.
+    fn eq(&self, other: &Mark) -> bool {
+        std::ptr::addr_eq(self.0.as_ptr(), other.0.as_ptr())
+    }
+}
+
 impl<T: Element> Elements<T> {
     /// The mark of elements of its own. As long as it is there, no others have its address.
     pub fn mark(&self) -> Option<Mark> {

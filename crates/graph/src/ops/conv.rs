@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use tconv_kernels::conv::Pass;
+use tconv_kernels::stage::Stage;
 
 use tconv_tensor::{DType, Tensor};
 
@@ -251,12 +252,29 @@ impl Op for Conv {
         true
     }
 
+    fn is_followed(&self) -> bool {
+        self.pass != Pass::BackpropFilter
+    }
+
+    fn eval_then<'s>(
+        &self,
+        run: &mut Run,
+        inputs: Vec<Tensor>,
+        stages: &mut dyn FnMut(&[usize]) -> Result<Vec<Stage<'s, f32>>>,
+    ) -> Result<Vec<Tensor>> {
+        let plan = self.plan::<f32>(run, &inputs)?;
+        let mut out = run.output(DType::Float32, &plan.dims)?;
+        let stages = stages(&plan.dims)?;
+        plan.run(self, run, &inputs, out.make_mut()?, &stages)?;
+        Ok(vec![out])
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let dtype = self.operands(&inputs)[0].dtype();
         dispatch!(dtype, T in [f32, f64, i32], {
             let plan = self.plan::<T>(run, &inputs)?;
             let mut out = run.output(dtype, &plan.dims)?;
-            plan.run(self, run, &inputs, out.make_mut()?)?;
+            plan.run(self, run, &inputs, out.make_mut()?, &[])?;
             Ok(vec![out])
         })
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tconv_tensor::Tensor;
 
+use super::fuse::fuse;
 use super::order::order_variables;
 use super::run::Run;
 use super::sizes::Sizes;
@@ -39,6 +40,17 @@ pub(super) struct Step {
     /// Which snapshot it reads.
     pub snapshot: Option<usize>,
     pub kept: Option<Arc<Kept>>,
+    /// What is done to its output in the same pass.
+    pub then: Vec<Follower>,
+    /// How many of the steps before it, none of which needs its output, were behind the node in the graph's order.
+    pub passed: usize,
+}
+
+/// A node that changes the output of the one before it, which nobody else reads.
+pub(super) struct Follower {
+    pub node: Arc<Node>,
+    /// Its inputs but the first.
+    pub others: Vec<Input>,
 }
 
 /// Where a value comes from.
@@ -113,10 +125,13 @@ impl Plan {
                     .collect(),
                 snapshot: reads.get(&node.id).copied(),
                 kept: node.op.keeps().then(|| session.kept(node.id)),
+                then: Vec::new(),
+                passed: 0,
                 node,
             })
             .collect();
         let mut fetches: Vec<Input> = key.values.iter().map(|&o| planner.input(o)).collect();
+        fuse(&mut steps, &fetches);
         mark_last_reads(&mut steps, &mut fetches);
         Ok(Plan {
             steps,
@@ -298,6 +313,9 @@ fn mark_last_reads(steps: &mut [Step], fetches: &mut [Input]) {
     for step in steps.iter_mut().rev() {
         for output in &mut step.outputs {
             *output = output.filter(|place| read.contains(place));
+        }
+        for follower in step.then.iter_mut().rev() {
+            mark(&mut read, &mut follower.others);
         }
         mark(&mut read, &mut step.inputs);
     }

@@ -1,13 +1,14 @@
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tconv_kernels::Threads;
 use tconv_kernels::simd::InstructionSet;
+use tconv_kernels::stage::Stage;
 use tconv_shape::Shape;
-use tconv_tensor::{DType, Element, Handle, Tensor};
+use tconv_tensor::{DType, Element, Handle, Mark, Tensor};
 
-use super::plan::{Input, Plan, describe};
+use super::plan::{Input, Plan, Step, describe};
 use super::{Context, Session, lock};
 use crate::node::Node;
 use crate::ops::conv::Kept;
@@ -26,8 +27,8 @@ pub struct Run<'s> {
     /// What it reads as it was before the run.
     snapshot: Option<Option<Tensor>>,
     kept: Option<Arc<Kept>>,
-    /// Whether a variable was given another value.
-    changed: Cell<bool>,
+    /// What variables had that were given another value.
+    changed: RefCell<Vec<Mark>>,
     scratch: Rooms,
 }
 
@@ -49,7 +50,7 @@ impl<'s> Run<'s> {
             node: 0,
             snapshot: None,
             kept: None,
-            changed: Cell::new(false),
+            changed: RefCell::default(),
             scratch: context.take_scratch(),
         }
     }
@@ -74,7 +75,7 @@ impl<'s> Run<'s> {
         let mut snapshots: Vec<Option<Option<Tensor>>> = snapshots.collect();
         let session = self.session()?;
         let mut ask = session.interrupt.as_ref().map(|ask| (ask, Instant::now()));
-        for step in &plan.steps {
+        for (i, step) in plan.steps.iter().enumerate() {
             if let Some((interrupt, asked)) = &mut ask
                 && asked.elapsed() > ASK_EVERY
             {
@@ -85,7 +86,16 @@ impl<'s> Run<'s> {
             self.kept.clone_from(&step.kept);
             let inputs = take(&step.inputs, &mut places);
             let inputs = inputs.ok_or_else(|| internal(&step.node, "an input has no value"))?;
-            let outputs = self.evaluate(&step.node, inputs)?;
+            let outputs = match step.then.as_slice() {
+                [] => self.evaluate(&step.node, inputs),
+                _ => self.evaluate_then(step, inputs, &mut places),
+            };
+            let outputs = match outputs {
+                Ok(outputs) => outputs,
+                Err(error) => {
+                    return Err(self.earlier(&plan.steps[i..], &mut places).unwrap_or(error));
+                }
+            };
             for (place, output) in step.outputs.iter().zip(outputs) {
                 if let Some(place) = *place {
                     places[place] = Some(output);
@@ -98,22 +108,64 @@ impl<'s> Run<'s> {
         owned.collect()
     }
 
+    /// Runs a node and what follows it in one pass; an error says at which.
+    fn evaluate_then(
+        &mut self,
+        step: &Step,
+        inputs: Vec<Tensor>,
+        places: &mut [Option<Tensor>],
+    ) -> Result<Vec<Tensor>> {
+        let session = self.session()?;
+        let others = step.then.iter().map(|next| take(&next.others, places));
+        let others: Option<Vec<Vec<Tensor>>> = others.collect();
+        let others = others.ok_or_else(|| internal(&step.node, "an input has no value"))?;
+        let mut stages = |sizes: &[usize]| {
+            let pairs = step.then.iter().zip(&others);
+            let stages = pairs.map(|(next, others)| stage(session, &next.node, sizes, others));
+            stages.collect()
+        };
+        self.located(&step.node, inputs, |run, inputs| {
+            step.node.op.eval_then(run, inputs, &mut stages)
+        })
+    }
+
+    /// The error of a node that in the graph's order comes before one that failed, the first of `steps`, and was
+    /// put behind it.
+    fn earlier(&mut self, steps: &[Step], places: &mut [Option<Tensor>]) -> Option<Error> {
+        let later = steps.iter().enumerate().skip(1);
+        let (_, step) = later.into_iter().find(|(i, step)| step.passed >= *i)?;
+        let inputs = take(&step.inputs, places)?;
+        self.kept.clone_from(&step.kept);
+        self.evaluate(&step.node, inputs).err()
+    }
+
     /// Runs one node; an error says at which.
     pub(super) fn evaluate(
         &mut self,
         node: &Arc<Node>,
         inputs: Vec<Tensor>,
     ) -> Result<Vec<Tensor>> {
+        self.located(node, inputs, |run, inputs| {
+            halves::eval(node.def, &*node.op, &node.facts, run, inputs)
+        })
+    }
+
+    /// The outputs of a node by `eval`, whose errors are the node's unless they say another.
+    fn located(
+        &mut self,
+        node: &Node,
+        inputs: Vec<Tensor>,
+        eval: impl FnOnce(&mut Self, Vec<Tensor>) -> Result<Vec<Tensor>>,
+    ) -> Result<Vec<Tensor>> {
         self.node = node.id;
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
         let session = self.session()?;
-        let outputs =
-            halves::eval(node.def, &*node.op, &node.facts, self, inputs).map_err(|error| {
-                let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
-                error
-                    .at(&node.name, node.def.name, describe(session, node, &shapes))
-                    .located(node.location)
-            })?;
+        let outputs = eval(self, inputs).map_err(|error| {
+            let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
+            error
+                .at(&node.name, node.def.name, describe(session, node, &shapes))
+                .located(node.location)
+        })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(
                 node,
@@ -208,8 +260,9 @@ impl<'s> Run<'s> {
                 value.dtype()
             )));
         }
-        *slot = Some(value.into_owned()?);
-        self.changed.set(true);
+        let old = slot.replace(value.into_owned()?);
+        let mark = old.and_then(|old| old.mark());
+        self.changed.borrow_mut().extend(mark);
         Ok(())
     }
 
@@ -258,7 +311,8 @@ impl<'s> Run<'s> {
         for (guard, &i) in guards.iter_mut().zip(&order) {
             values[i] = guard.take().unwrap_or_default();
         }
-        self.changed.set(true);
+        let marks = values.iter().filter_map(Tensor::mark);
+        self.changed.borrow_mut().extend(marks);
         let result = update(&mut values);
         for (guard, &i) in guards.iter_mut().zip(&order) {
             **guard = Some(std::mem::take(&mut values[i]));
@@ -289,9 +343,10 @@ impl Drop for Run<'_> {
     /// Leaves the scratch to the next run, and nothing that was made of values that are gone.
     fn drop(&mut self) {
         self.context.give_back(std::mem::take(&mut self.scratch));
-        if let (true, Some(session)) = (self.changed.get(), self.session) {
+        let changed = self.changed.take();
+        if let (false, Some(session)) = (changed.is_empty(), self.session) {
             let kept: Vec<Arc<Kept>> = lock(&session.kept).values().cloned().collect();
-            kept.iter().for_each(|kept| kept.forget_changed());
+            kept.iter().for_each(|kept| kept.forget(&changed));
         }
     }
 }
@@ -317,6 +372,24 @@ macro_rules! scratch {
     };
 }
 scratch!(f32: 0, f64: 1, i32: 2);
+
+/// What a node does to its first input, which has these sizes; an error is the node's.
+fn stage<'s>(
+    session: &Session,
+    node: &'s Node,
+    sizes: &[usize],
+    others: &'s [Tensor],
+) -> Result<Stage<'s, f32>> {
+    let following = node.op.following();
+    let following = following.ok_or_else(|| internal(node, "the op follows none"))?;
+    following.stage(sizes, others).map_err(|error| {
+        let others = others.iter().map(|other| Shape::from(other.shape()));
+        let shapes: Vec<Shape> = [sizes.into()].into_iter().chain(others).collect();
+        error
+            .at(&node.name, node.def.name, describe(session, node, &shapes))
+            .located(node.location)
+    })
+}
 
 /// The inputs' values, taken from their places where nobody reads them later.
 fn take(inputs: &[Input], places: &mut [Option<Tensor>]) -> Option<Vec<Tensor>> {

@@ -2,6 +2,7 @@ use tconv_shape::ConvShape;
 
 use super::{Algorithm, Call, Element, Pack, Pass, check};
 use crate::simd::InstructionSet;
+use crate::stage::{Epilogue, Stage};
 use crate::{KernelError, Threads, check_len};
 
 /// A filter laid out as an algorithm reads it, made once for many convolutions of one shape.
@@ -13,6 +14,8 @@ pub struct PackedFilter<T: 'static> {
     pass: Pass,
     shape: ConvShape,
     data: Vec<T>,
+    /// How many elements of `data` the algorithm reads.
+    used: usize,
 }
 
 impl<T: Element> PackedFilter<T> {
@@ -40,6 +43,7 @@ impl<T: Element> PackedFilter<T> {
         }
         let [a, b, out] = pass.lens(shape);
         check_len("filter", b, filter.len())?;
+        let mut used = 0;
         if a > 0 && b > 0 && out > 0 {
             let needed = (algorithm.packed_len)(pass, shape);
             if room.len() < needed {
@@ -53,6 +57,7 @@ impl<T: Element> PackedFilter<T> {
                 filter,
                 out: &mut room[..needed],
             });
+            used = needed;
         }
         Ok(PackedFilter {
             algorithm,
@@ -60,6 +65,7 @@ impl<T: Element> PackedFilter<T> {
             pass,
             shape: shape.clone(),
             data: room,
+            used,
         })
     }
 
@@ -100,7 +106,22 @@ impl<T: Element> PackedFilter<T> {
         scratch: &mut [T],
         threads: &Threads,
     ) -> Result<(), KernelError> {
-        let needed = (self.algorithm.packed_len)(self.pass, &self.shape);
+        self.run_then(a, b, out, scratch, threads, &[])
+    }
+
+    /// [`Algorithm::run_then`] with the filter `b` that it was made of.
+    ///
+    /// # Errors
+    /// As [`super::run`].
+    pub fn run_then(
+        &self,
+        a: &[T],
+        b: &[T],
+        out: &mut [T],
+        scratch: &mut [T],
+        threads: &Threads,
+        stages: &[Stage<'_, T>],
+    ) -> Result<(), KernelError> {
         self.algorithm.call(Call {
             set: self.set,
             threads,
@@ -108,9 +129,10 @@ impl<T: Element> PackedFilter<T> {
             shape: &self.shape,
             a,
             b,
-            packed: self.data.get(..needed).filter(|data| !data.is_empty()),
+            packed: Some(&self.data[..self.used]).filter(|data| !data.is_empty()),
             out,
             scratch,
+            epilogue: &Epilogue::new(stages),
         })
     }
 }

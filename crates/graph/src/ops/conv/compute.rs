@@ -57,7 +57,7 @@ impl ConvBuilder<'_> {
                     out.len()
                 )));
             }
-            plan.run(conv, run, &inputs, out)
+            plan.run(conv, run, &inputs, out, &[])
         })
     }
 

@@ -4,8 +4,9 @@ use std::any::Any;
 use std::sync::{Arc, Mutex};
 
 use tconv_kernels::conv::{self as kernels, Algorithm, PackedFilter, Pass};
+use tconv_kernels::stage::Stage;
 use tconv_shape::ConvShape;
-use tconv_tensor::{DType, Tensor};
+use tconv_tensor::{DType, Mark, Tensor};
 
 use super::repeated::Repeated;
 use super::{Conv, Convolved};
@@ -29,8 +30,10 @@ struct Known {
 
 /// A plan of some element type.
 trait Forget: Any + Send + Sync {
-    /// Drops the packed filter if what it was made of is gone.
-    fn forget_changed(&self);
+    /// Drops the packed filter if what it was made of is gone, or one of these.
+    fn forget(&self, changed: &[Mark]);
+    #[cfg(test)]
+    fn is_packed(&self) -> bool;
 }
 
 impl Known {
@@ -94,11 +97,18 @@ impl Kept {
         Ok(plan)
     }
 
-    /// Drops the packed filters of values that variables no longer have.
-    pub(crate) fn forget_changed(&self) {
+    /// How many filters are packed.
+    #[cfg(test)]
+    pub(crate) fn packed(&self) -> usize {
+        let known = lock(&self.0);
+        known.iter().filter(|known| known.plan.is_packed()).count()
+    }
+
+    /// Drops the packed filters of elements that are gone, and of these, which variables no longer have.
+    pub(crate) fn forget(&self, changed: &[Mark]) {
         lock(&self.0)
             .iter()
-            .for_each(|known| known.plan.forget_changed());
+            .for_each(|known| known.plan.forget(changed));
     }
 }
 
@@ -110,13 +120,19 @@ pub(super) struct Plan<T: 'static> {
     pub(super) dims: Vec<usize>,
     algorithm: &'static Algorithm<T>,
     scratch: usize,
+    /// Whether it is worth while to pack filters ahead.
     packs: bool,
     filter: Repeated<PackedFilter<T>>,
 }
 
 impl<T: Convolved> Forget for Plan<T> {
-    fn forget_changed(&self) {
-        self.filter.forget_changed();
+    fn forget(&self, changed: &[Mark]) {
+        self.filter.forget(changed);
+    }
+
+    #[cfg(test)]
+    fn is_packed(&self) -> bool {
+        self.filter.is_made()
     }
 }
 
@@ -131,14 +147,16 @@ impl<T: Convolved> Plan<T> {
             pass,
             algorithm,
             scratch: kernels::scratch::<T>(pass, &shape, run.threads()),
-            packs: pass != Pass::BackpropFilter && (algorithm.packed_len)(pass, &shape) > 0,
+            packs: run.kept().is_some()
+                && pass != Pass::BackpropFilter
+                && (algorithm.packed_len)(pass, &shape) > 0,
             dims,
             shape,
             filter: Repeated::default(),
         })
     }
 
-    /// Computes it of the inputs, whose sizes are those that it was made for.
+    /// Computes it of the inputs, whose sizes are those that it was made for, and the stages behind it.
     ///
     /// # Errors
     /// `ResourceExhausted`.
@@ -148,6 +166,7 @@ impl<T: Convolved> Plan<T> {
         run: &mut Run,
         inputs: &[Tensor],
         out: &mut [T],
+        stages: &[Stage<'_, T>],
     ) -> Result<()> {
         let (set, threads) = (run.instruction_set(), run.threads());
         let [a, b] = conv.operands(inputs);
@@ -155,11 +174,11 @@ impl<T: Convolved> Plan<T> {
         let (a, b) = (a.as_slice()?, b.as_slice()?);
         let scratch = run.scratch::<T>(self.scratch)?;
         match packed {
-            Some(packed) => packed.run(a, b, out, scratch, threads)?,
+            Some(packed) => packed.run_then(a, b, out, scratch, threads, stages)?,
             None => {
                 let (pass, shape) = (self.pass, &self.shape);
                 self.algorithm
-                    .run(set, pass, shape, a, b, out, scratch, threads)?;
+                    .run_then(set, pass, shape, a, b, out, scratch, threads, stages)?;
             }
         }
         Ok(())

@@ -63,10 +63,16 @@ impl<M> Repeated<M> {
         Ok(Some(made))
     }
 
-    /// Drops what was made of elements that are gone.
-    pub fn forget_changed(&self) {
+    #[cfg(test)]
+    pub fn is_made(&self) -> bool {
+        lock(&self.0).made.is_some()
+    }
+
+    /// Drops what was made of elements that are gone, or of one of these.
+    pub fn forget(&self, changed: &[Mark]) {
         let mut last = lock(&self.0);
-        if last.seen.as_ref().is_some_and(Mark::is_gone) {
+        let seen = last.seen.as_ref();
+        if seen.is_some_and(|seen| seen.is_gone() || changed.contains(seen)) {
             last.seen = None;
             last.made = None;
         }
@@ -108,10 +114,14 @@ mod tests {
         assert!(weak.upgrade().is_none());
         made(&tensor)?;
         let weak = Arc::downgrade(&made(&tensor)?.unwrap());
-        repeated.forget_changed();
+        repeated.forget(&[]);
         assert!(weak.upgrade().is_some());
+        repeated.forget(&[tensor.mark().unwrap()]);
+        assert!(weak.upgrade().is_none());
+        made(&tensor)?;
+        let weak = Arc::downgrade(&made(&tensor)?.unwrap());
         drop(tensor);
-        repeated.forget_changed();
+        repeated.forget(&[]);
         assert!(weak.upgrade().is_none());
         Ok(())
     }
