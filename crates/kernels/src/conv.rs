@@ -14,6 +14,7 @@ mod implicit;
 mod packed;
 mod patches;
 mod phase;
+mod prepared;
 mod reference;
 mod sides;
 
@@ -21,9 +22,10 @@ use tconv_shape::{ConvAxis, ConvShape};
 
 pub use element::Element;
 pub use packed::PackedFilter;
+pub use prepared::Prepared;
 
 use crate::simd::InstructionSet;
-use crate::stage::{self, Epilogue, Stage};
+use crate::stage::{self, Epilogue};
 use crate::{KernelError, Threads, check_len};
 
 /// Which of a convolution's three kernels.
@@ -129,27 +131,6 @@ impl<T: Element> Algorithm<T> {
         scratch: &mut [T],
         threads: &Threads,
     ) -> Result<(), KernelError> {
-        self.run_then(set, pass, shape, a, b, out, scratch, threads, &[])
-    }
-
-    /// [`Algorithm::run`], and in the same pass over the output the stages behind it. The bias of one has as many
-    /// elements as the output has channels.
-    ///
-    /// # Errors
-    /// As [`run`].
-    #[expect(clippy::too_many_arguments, reason = "as `run`")]
-    pub fn run_then(
-        &self,
-        set: InstructionSet,
-        pass: Pass,
-        shape: &ConvShape,
-        a: &[T],
-        b: &[T],
-        out: &mut [T],
-        scratch: &mut [T],
-        threads: &Threads,
-        stages: &[Stage<'_, T>],
-    ) -> Result<(), KernelError> {
         check(shape)?;
         self.call(Call {
             set,
@@ -161,12 +142,34 @@ impl<T: Element> Algorithm<T> {
             packed: None,
             out,
             scratch,
-            epilogue: &Epilogue::new(stages),
+            epilogue: &Epilogue::new(&[]),
         })
+    }
+
+    /// The elements of scratch for a shape that [`run`] takes.
+    fn scratch_of(&self, pass: Pass, shape: &ConvShape, threads: usize) -> usize {
+        match pass.lens(shape).contains(&0) {
+            true => 0,
+            false => (self.scratch)(pass, shape, threads),
+        }
     }
 
     /// Checks all but the shape's own sense, which is known, and computes.
     fn call(&self, call: Call<'_, T>) -> Result<(), KernelError> {
+        let (pass, shape) = (call.pass, call.shape);
+        call.set.check()?;
+        if !(self.supports)(pass, shape) {
+            return Err(KernelError::Unavailable(format!(
+                "the algorithm '{}' does not compute {pass:?} of {shape:?}",
+                self.name
+            )));
+        }
+        let needed = self.scratch_of(pass, shape, call.threads.count());
+        self.compute(call, needed)
+    }
+
+    /// Checks the lengths, those of scratch against what is needed, and computes.
+    fn compute(&self, call: Call<'_, T>, needed: usize) -> Result<(), KernelError> {
         let Call {
             set,
             threads,
@@ -179,13 +182,6 @@ impl<T: Element> Algorithm<T> {
             scratch,
             epilogue,
         } = call;
-        set.check()?;
-        if !(self.supports)(pass, shape) {
-            return Err(KernelError::Unavailable(format!(
-                "the algorithm '{}' does not compute {pass:?} of {shape:?}",
-                self.name
-            )));
-        }
         let [a_len, b_len, out_len] = pass.lens(shape);
         check_len("a", a_len, a.len())?;
         check_len("b", b_len, b.len())?;
@@ -197,7 +193,6 @@ impl<T: Element> Algorithm<T> {
         if a.is_empty() || b.is_empty() || out.is_empty() {
             return Ok(());
         }
-        let needed = (self.scratch)(pass, shape, threads.count());
         if scratch.len() < needed {
             check_len("scratch", needed, scratch.len())?;
         }
@@ -209,7 +204,7 @@ impl<T: Element> Algorithm<T> {
             a,
             b,
             packed,
-            out,
+            out: &mut *out,
             scratch: &mut scratch[..needed],
             epilogue,
         });
@@ -290,10 +285,8 @@ pub fn choose<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T
 /// that has nothing to compute.
 pub fn scratch<T: Element>(pass: Pass, shape: &ConvShape, threads: &Threads) -> usize {
     match check(shape) {
-        Ok(()) if !pass.lens(shape).contains(&0) => {
-            (choose::<T>(pass, shape).scratch)(pass, shape, threads.count())
-        }
-        _ => 0,
+        Ok(()) => choose::<T>(pass, shape).scratch_of(pass, shape, threads.count()),
+        Err(_) => 0,
     }
 }
 

@@ -22,9 +22,9 @@ fn transposed(x: &Output, filter: &Output) -> Output {
     y.padding(Same).build().unwrap()
 }
 
-/// The kernel alone: what the others have in common.
-#[divan::bench]
-fn kernel(bencher: divan::Bencher) {
+/// The kernel alone, as the others have it, and where its shape is looked at in each run.
+#[divan::bench(args = [true, false])]
+fn kernel(bencher: divan::Bencher, prepared: bool) {
     let window = Window::new(2, 2, 1, AxisPadding::Same).unwrap();
     let axis = ConvAxis::new(&window, 5).unwrap();
     let shape = ConvShape {
@@ -35,25 +35,20 @@ fn kernel(bencher: divan::Bencher) {
         format: DataFormat::ChannelsLast,
         axes: vec![axis; 2],
     };
-    let (pass, threads, set) = (
-        Pass::BackpropInput,
-        Threads::new(0).unwrap(),
+    let pass = Pass::BackpropInput;
+    let (threads, set) = (
+        &Threads::new(0).unwrap(),
         InstructionSet::from_env().unwrap(),
     );
     let (x, filter, mut out) = ([1.0f32; 9], [1.0f32; 12], [0.0; 75]);
-    let mut scratch = vec![0.0; conv::scratch::<f32>(pass, &shape, &threads)];
-    bencher.bench_local(|| {
-        conv::run(
-            set,
-            pass,
-            &shape,
-            &x,
-            &filter,
-            &mut out,
-            &mut scratch,
-            &threads,
-        )
-    });
+    let (x, filter, out) = (&x, &filter, &mut out);
+    let conv = conv::Prepared::<f32>::new(set, pass, shape.clone(), threads).unwrap();
+    let scratch = &mut vec![0.0; conv.scratch()];
+    if prepared {
+        bencher.bench_local(|| conv.run(x, filter, None, out, scratch, threads, &[]));
+    } else {
+        bencher.bench_local(|| conv::run(set, pass, &shape, x, filter, out, scratch, threads));
+    }
 }
 
 /// Program 1: both operands random.
@@ -132,4 +127,25 @@ fn eager(bencher: divan::Bencher) {
         let y = nn::conv2d_transpose(&x, &filter, OUTPUT).strides(2);
         y.padding(Same).compute(&eager).unwrap()
     });
+}
+
+/// A layer whose output is large, 8 or 33 MB, and is let go after each run: as one step, and where what lies
+/// between is fetched too, as three.
+#[divan::bench(args = [(64, 32, 3, true), (64, 32, 3, false), (256, 128, 2, true), (256, 128, 2, false)])]
+fn large(bencher: divan::Bencher, (from, to, kernel, joined): (usize, usize, usize, bool)) {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>([1, 128, 128, from as i64]).unwrap();
+    let filter = g.constant(ones(&[kernel, kernel, to, from])).unwrap();
+    let bias = g.constant(ones(&[to])).unwrap();
+    let conv = nn::conv2d_transpose(&x, &filter, [1, 256, 256, to as i64]).strides(2);
+    let conv = conv.padding(Same).build().unwrap();
+    let biased = nn::bias_add(&conv, &bias).unwrap();
+    let y = nn::relu(&biased).unwrap();
+    let fetches = match joined {
+        true => vec![y],
+        false => vec![conv, biased, y],
+    };
+    let session = Session::new(&g);
+    let value = ones(&[1, 128, 128, from]);
+    bencher.bench(|| drop(session.run_with(&fetches, feed![x => &value]).unwrap()));
 }

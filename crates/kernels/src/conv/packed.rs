@@ -2,7 +2,7 @@ use tconv_shape::ConvShape;
 
 use super::{Algorithm, Call, Element, Pack, Pass, check};
 use crate::simd::InstructionSet;
-use crate::stage::{Epilogue, Stage};
+use crate::stage::Epilogue;
 use crate::{KernelError, Threads, check_len};
 
 /// A filter laid out as an algorithm reads it, made once for many convolutions of one shape.
@@ -106,22 +106,6 @@ impl<T: Element> PackedFilter<T> {
         scratch: &mut [T],
         threads: &Threads,
     ) -> Result<(), KernelError> {
-        self.run_then(a, b, out, scratch, threads, &[])
-    }
-
-    /// [`Algorithm::run_then`] with the filter `b` that it was made of.
-    ///
-    /// # Errors
-    /// As [`super::run`].
-    pub fn run_then(
-        &self,
-        a: &[T],
-        b: &[T],
-        out: &mut [T],
-        scratch: &mut [T],
-        threads: &Threads,
-        stages: &[Stage<'_, T>],
-    ) -> Result<(), KernelError> {
         self.algorithm.call(Call {
             set: self.set,
             threads,
@@ -129,10 +113,25 @@ impl<T: Element> PackedFilter<T> {
             shape: &self.shape,
             a,
             b,
-            packed: Some(&self.data[..self.used]).filter(|data| !data.is_empty()),
+            packed: self.used(),
             out,
             scratch,
-            epilogue: &Epilogue::new(stages),
+            epilogue: &Epilogue::new(&[]),
         })
+    }
+
+    /// What the algorithm reads, where that is something.
+    pub(super) fn used(&self) -> Option<&[T]> {
+        Some(&self.data[..self.used]).filter(|data| !data.is_empty())
+    }
+
+    /// Whether it was packed for this.
+    pub(super) fn is_for(
+        &self,
+        algorithm: &'static Algorithm<T>,
+        set: InstructionSet,
+        what: (Pass, &ConvShape),
+    ) -> bool {
+        std::ptr::eq(self.algorithm, algorithm) && self.set == set && self.shape() == what
     }
 }

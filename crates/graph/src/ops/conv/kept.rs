@@ -3,9 +3,8 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 
-use tconv_kernels::conv::{self as kernels, Algorithm, PackedFilter, Pass};
+use tconv_kernels::conv::{PackedFilter, Pass, Prepared};
 use tconv_kernels::stage::Stage;
-use tconv_shape::ConvShape;
 use tconv_tensor::{DType, Mark, Tensor};
 
 use super::repeated::Repeated;
@@ -114,12 +113,9 @@ impl Kept {
 
 /// All about a convolution that its inputs' sizes decide, and the filter that it last had.
 pub(super) struct Plan<T: 'static> {
-    pub(super) shape: ConvShape,
-    pass: Pass,
+    prepared: Prepared<T>,
     /// The output's sizes.
     pub(super) dims: Vec<usize>,
-    algorithm: &'static Algorithm<T>,
-    scratch: usize,
     /// Whether it is worth while to pack filters ahead.
     packs: bool,
     filter: Repeated<PackedFilter<T>>,
@@ -141,17 +137,14 @@ impl<T: Convolved> Plan<T> {
     /// For inputs that make no convolution.
     pub(super) fn new(conv: &Conv, run: &Run, inputs: &[Tensor]) -> Result<Plan<T>> {
         let (pass, shape) = (conv.pass, conv.shape_of(inputs)?);
-        let algorithm = kernels::choose::<T>(pass, &shape);
         let [.., dims] = pass.dims(&shape);
+        let prepared = Prepared::new(run.instruction_set(), pass, shape, run.threads())?;
         Ok(Plan {
-            pass,
-            algorithm,
-            scratch: kernels::scratch::<T>(pass, &shape, run.threads()),
             packs: run.kept().is_some()
                 && pass != Pass::BackpropFilter
-                && (algorithm.packed_len)(pass, &shape) > 0,
+                && packed_len(&prepared) > 0,
             dims,
-            shape,
+            prepared,
             filter: Repeated::default(),
         })
     }
@@ -168,19 +161,16 @@ impl<T: Convolved> Plan<T> {
         out: &mut [T],
         stages: &[Stage<'_, T>],
     ) -> Result<()> {
-        let (set, threads) = (run.instruction_set(), run.threads());
+        let threads = run.threads();
         let [a, b] = conv.operands(inputs);
         let packed = self.packed(run, b)?;
+        let (packed, scratch) = (
+            packed.as_deref(),
+            run.scratch::<T>(self.prepared.scratch())?,
+        );
         let (a, b) = (a.as_slice()?, b.as_slice()?);
-        let scratch = run.scratch::<T>(self.scratch)?;
-        match packed {
-            Some(packed) => packed.run_then(a, b, out, scratch, threads, stages)?,
-            None => {
-                let (pass, shape) = (self.pass, &self.shape);
-                self.algorithm
-                    .run_then(set, pass, shape, a, b, out, scratch, threads, stages)?;
-            }
-        }
+        self.prepared
+            .run(a, b, packed, out, scratch, threads, stages)?;
         Ok(())
     }
 
@@ -190,14 +180,15 @@ impl<T: Convolved> Plan<T> {
             return Ok(None);
         }
         self.filter.made(filter, || {
-            let (pass, shape) = (self.pass, &self.shape);
-            let len = (self.algorithm.packed_len)(pass, shape);
-            tconv_tensor::checked_len(T::DTYPE, &[len])?;
-            let (set, threads) = (run.instruction_set(), run.threads());
-            let (what, elements) = ((pass, shape), filter.as_slice()?);
+            let len = tconv_tensor::checked_len(T::DTYPE, &[packed_len(&self.prepared)])?;
             let room = vec![T::default(); len];
-            let packed = PackedFilter::new(self.algorithm, set, what, elements, room, threads)?;
-            Ok(packed)
+            let packed = self.prepared.pack(filter.as_slice()?, room, run.threads());
+            Ok(packed?)
         })
     }
+}
+
+fn packed_len<T: Convolved>(prepared: &Prepared<T>) -> usize {
+    let (pass, shape) = prepared.shape();
+    (prepared.algorithm().packed_len)(pass, shape)
 }
