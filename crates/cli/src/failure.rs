@@ -30,3 +30,16 @@ impl From<tconv_tensor::TensorError> for Failure {
         Failure::Error(error.to_string())
     }
 }
+
+impl From<tconv_kernels::KernelError> for Failure {
+    fn from(error: tconv_kernels::KernelError) -> Failure {
+        Failure::Error(error.to_string())
+    }
+}
+
+/// The error of a node that is none of the user's, which it then does not name.
+pub fn without_node(error: tconv::Error) -> tconv::Error {
+    let bare = tconv::Error::new(error.code(), error.message());
+    let help = error.help_lines().iter();
+    help.fold(bare, tconv::Error::help)
+}

@@ -59,18 +59,51 @@ impl FromStr for Integers {
 }
 
 fn parse_padding(text: &str) -> Result<Padding, String> {
+    let padding = paddings(text).filter(|padding| match padding {
+        Padding::Explicit(pads) => pads.len() == 2,
+        _ => true,
+    });
+    padding.ok_or_else(|| {
+        format!(
+            "{}padding must be either VALID or SAME, or four numbers: top,bottom,left,right",
+            capitals(text, &["SAME", "VALID"])
+        )
+    })
+}
+
+/// The padding of any number of axes, if the text is one.
+fn paddings(text: &str) -> Option<Padding> {
     match text {
-        "SAME" => Ok(Padding::Same),
-        "VALID" => Ok(Padding::Valid),
-        _ => match text.parse().map(|Integers(pads)| pads).as_deref() {
-            Ok(&[top, bottom, left, right]) => {
-                Ok(Padding::Explicit(vec![(top, bottom), (left, right)]))
-            }
-            _ => Err(format!(
-                "{}padding must be either VALID or SAME, or four numbers: top,bottom,left,right",
-                capitals(text, &["SAME", "VALID"])
-            )),
-        },
+        "SAME" => Some(Padding::Same),
+        "VALID" => Some(Padding::Valid),
+        _ => {
+            let Integers(pads) = text.parse().ok()?;
+            let (pairs, rest) = pads.as_chunks();
+            let pairs = pairs.iter().map(|&[before, after]| (before, after));
+            rest.is_empty().then(|| Padding::Explicit(pairs.collect()))
+        }
+    }
+}
+
+/// `SAME`, `VALID`, or two numbers for each axis.
+pub fn parse_paddings(text: &str) -> Result<Padding, String> {
+    paddings(text).ok_or_else(|| {
+        format!(
+            "{}padding must be either VALID or SAME, or two numbers for each axis: top,bottom,left,right",
+            capitals(text, &["SAME", "VALID"])
+        )
+    })
+}
+
+/// A padding as it is given.
+pub fn padding_text(padding: &Padding) -> String {
+    match padding {
+        Padding::Same => "SAME".into(),
+        Padding::Valid => "VALID".into(),
+        Padding::Explicit(pads) => {
+            let all = pads.iter().flat_map(|&(before, after)| [before, after]);
+            all.map(|n| n.to_string()).collect::<Vec<_>>().join(",")
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The program `tconv`: trains the notes' autoencoder on photographs, runs single ops on `.npy` files,
-//! and says which shapes go together.
+//! says which shapes go together, and how fast convolutions are.
 #![forbid(unsafe_code)]
 
 use std::io::Write;
@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod bench;
 mod failure;
 mod files;
 mod geometry;
@@ -30,13 +31,15 @@ Examples:
   tconv train --images ~/Pictures        the same with your own
   tconv op conv2d_transpose --value x.npy --filter w.npy --output-shape 1,5,5,3 --strides 2 --out y.npy
   tconv shape conv2d_transpose --value 1,3,3,1 --filter 2,2,3,1 --strides 2
-                                         which output shapes are right, and what feeds their pixels";
+                                         which output shapes are right, and what feeds their pixels
+  tconv bench                            how fast convolutions are on this machine";
 
 #[derive(Subcommand)]
 enum Command {
     Train(train::Args),
     Op(op::Args),
     Shape(shape::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,9 @@ fn main() -> ExitCode {
         Ok(Cli {
             command: Command::Shape(args),
         }) => shape::run(&args),
+        Ok(Cli {
+            command: Command::Bench(args),
+        }) => bench::run(&args),
         Ok(Cli {
             command: Command::Train(args),
         }) => train::run(args, matches.subcommand_matches("train")),

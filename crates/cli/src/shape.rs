@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use tconv::Error;
 use tconv_shape::{Dim, Names, ShapeError};
 
-use crate::geometry::Geometry;
+use crate::geometry::{Geometry, padding_text};
 use crate::{Failure, say};
 
 mod claims;
@@ -16,7 +16,9 @@ mod solve;
 mod taps;
 mod text;
 
-use question::{AXES, Op, Question, Sizes, padding, shape};
+pub use text::table;
+
+use question::{AXES, Op, Question, Sizes, shape};
 
 /// Say which shapes go together, without running anything
 ///
@@ -284,7 +286,7 @@ fn heading(question: &Question) -> Value {
         "output_shape": question.output.as_deref().map(shape_json),
         "strides": question.strides(),
         "dilations": question.dilations(),
-        "padding": padding(&question.padding()),
+        "padding": padding_text(&question.padding()),
         "data_format": question.format.name(AXES.len()),
     });
     report[question.op.input_name()] = shape_json(&question.input);

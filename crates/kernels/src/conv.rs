@@ -17,12 +17,14 @@ mod phase;
 mod prepared;
 mod reference;
 mod sides;
+mod winograd;
 
 use tconv_shape::{ConvAxis, ConvShape};
 
 pub use element::Element;
 pub use packed::PackedFilter;
 pub use prepared::Prepared;
+pub use reference::definition;
 
 use crate::simd::InstructionSet;
 use crate::stage::{self, Epilogue};
@@ -237,7 +239,17 @@ fn check(shape: &ConvShape) -> Result<(), KernelError> {
 macro_rules! algorithms {
     ($name:ident, $type:ty) => {
         /// The algorithms for this type, the preferred first.
-        static $name: [Algorithm<$type>; 3] = [
+        static $name: [Algorithm<$type>; 4] = [
+            Algorithm {
+                name: "winograd",
+                purpose: "fewer multiplications for two or three taps an axis of each stride phase",
+                supports: winograd::supports,
+                pays: winograd::pays::<$type>,
+                scratch: winograd::scratch::<$type>,
+                packed_len: winograd::packed_len::<$type>,
+                pack: winograd::pack,
+                compute: winograd::compute,
+            },
             Algorithm {
                 name: "direct",
                 purpose: "matrix products of gathered pixels with a packed filter, by stride phase",

@@ -9,6 +9,7 @@ pub mod elementwise;
 mod error;
 pub mod gemm;
 pub mod layout;
+mod peak;
 pub mod pool;
 pub mod reduce;
 pub mod simd;
@@ -16,4 +17,5 @@ pub mod stage;
 mod threads;
 
 pub use error::{KernelError, check_len};
+pub use peak::peak;
 pub use threads::Threads;

@@ -147,6 +147,8 @@ pub(crate) trait Vectors<T>: Copy {
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// `a + b`.
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a - b`.
+    fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Runs `work`, compiled for the instruction set.
     fn run<W: Work<T>>(self, work: W) -> W::Output;
 }

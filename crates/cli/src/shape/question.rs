@@ -6,7 +6,8 @@ use std::str::FromStr;
 use tconv::{Error, Graph, Padding, array, nn};
 use tconv_shape::{DataFormat, Dim, Names, Shape, ShapeError, Window};
 
-use crate::geometry::{Geometry, Integers};
+use crate::failure::without_node;
+use crate::geometry::{Geometry, Integers, padding_text};
 
 /// The spatial axes.
 pub const AXES: [&str; 2] = ["height", "width"];
@@ -172,11 +173,7 @@ impl Question {
         };
         match geometry.of(conv).build() {
             Ok(_) => Ok(()),
-            // The node is none of the user's.
-            Err(error) => Err(error
-                .help_lines()
-                .iter()
-                .fold(Error::new(error.code(), error.message()), Error::help)),
+            Err(error) => Err(without_node(error)),
         }
     }
 
@@ -235,7 +232,7 @@ impl Question {
             }
         }
         if self.filter.is_some() || self.padding.is_some() {
-            add("padding", padding(&self.padding()));
+            add("padding", padding_text(&self.padding()));
         }
         if self.format == DataFormat::ChannelsFirst {
             add("data_format", "NCHW".into());
@@ -268,15 +265,4 @@ fn spatial(
 pub fn shape(dims: &[Dim]) -> String {
     let dims: Vec<String> = dims.iter().map(|dim| format!("{dim:?}")).collect();
     format!("({})", dims.join(", "))
-}
-
-pub fn padding(padding: &Padding) -> String {
-    match padding {
-        Padding::Same => "SAME".into(),
-        Padding::Valid => "VALID".into(),
-        Padding::Explicit(pads) => {
-            let all = pads.iter().flat_map(|&(before, after)| [before, after]);
-            all.map(|n| n.to_string()).collect::<Vec<_>>().join(",")
-        }
-    }
 }

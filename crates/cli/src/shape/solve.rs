@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use tconv::{Error, Padding};
 use tconv_shape::{Condition, Dim, Verdict, Window};
 
-use super::question::{AXES, Op, Question, padding};
+use crate::geometry::padding_text;
+
+use super::question::{AXES, Op, Question};
 use super::taps::Overlap;
 use super::text::table;
 
@@ -131,7 +133,7 @@ impl Solutions {
         let mut cells = vec![titles.map(String::from).to_vec()];
         for row in rows.iter().take(SHOWN) {
             cells.push(vec![
-                padding(&self.paddings[row.way.padding]),
+                padding_text(&self.paddings[row.way.padding]),
                 row.way.stride.to_string(),
                 match row.greatest {
                     only if only == row.way.kernel => only.to_string(),
@@ -152,7 +154,7 @@ impl Solutions {
     pub fn json(&self) -> Value {
         let row = |row: &Row| {
             let mut json = json!({
-                "padding": padding(&self.paddings[row.way.padding]),
+                "padding": padding_text(&self.paddings[row.way.padding]),
                 "stride": row.way.stride,
                 "dilation": row.way.dilation,
                 "kernels": [row.way.kernel, row.greatest],

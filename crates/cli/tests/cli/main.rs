@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use tconv_tensor::{Tensor, write_npy};
 use tempfile::TempDir;
 
+mod bench;
 mod op;
 mod shape;
 mod train;
@@ -134,6 +135,8 @@ fn help_shows_an_example_of_each_subcommand() {
         );
     }
     assert!(stdout(&succeeds(&["shape", "--help"])).contains("Example:\n  tconv shape "));
+    let bench = stdout(&succeeds(&["bench", "--help"]));
+    assert!(bench.contains("Examples:\n  tconv bench "), "{bench}");
     let train = stdout(&succeeds(&["train", "--help"]));
     assert!(
         train.contains("Examples:\n  tconv train ") && train.contains("At least the stride"),

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tconv_shape::{ConvShape, DataFormat};
 
+pub(super) use self::pack::turn;
 use self::plan::{Layout, MOST_PIECES, Piecewise, Unit};
 use super::grid::Pixels;
 use super::implicit::{clear, finite};
@@ -37,6 +38,11 @@ pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -
         .saturating_mul(threads)
         .saturating_add(layout.panel::<T>())
         .saturating_add(alignment::<T>())
+}
+
+/// How many multiplications it takes.
+pub(super) fn work<T: Float>(pass: Pass, shape: &ConvShape) -> f64 {
+    Layout::new::<T>(pass, shape).work as f64
 }
 
 pub(super) fn packed_len<T: Float>(pass: Pass, shape: &ConvShape) -> usize {
@@ -125,7 +131,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
 }
 
 /// The result's memory, which the threads share.
-struct Shared<T>(*mut T, usize);
+pub(super) struct Shared<T>(pub(super) *mut T, pub(super) usize);
 
 // SAFETY: each element is written by one thread only: units differ in the phase or the channel, tasks in the pixel.
 unsafe impl<T: Send> Sync for Shared<T> {}

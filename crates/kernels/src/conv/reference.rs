@@ -3,7 +3,8 @@
 use tconv_shape::{ConvAxis, ConvShape};
 
 use super::grid::{Strides, axes, unravel};
-use super::{Algorithm, Call, Element, Pass};
+use super::{Algorithm, Call, Element, Pass, check};
+use crate::{KernelError, check_len};
 
 /// Its row of every type's table.
 pub(super) const fn algorithm<T: Element>() -> Algorithm<T> {
@@ -32,24 +33,45 @@ pub(super) fn compute<T: Element>(call: Call<'_, T>) {
         out,
         ..
     } = call;
-    let definition = Definition {
-        shape,
-        axes: axes(shape),
-        input: Strides::new(shape, shape.in_channels, |axis| axis.input),
-        output: Strides::new(shape, shape.out_channels, |axis| axis.output),
-        a,
-        b,
-    };
+    let definition = Definition::new(shape, a, b);
     threads.for_each_piece(out, PIECE, |i, piece| {
         for (j, out) in piece.iter_mut().enumerate() {
             let index = i * PIECE + j;
-            *out = T::from_sum(match pass {
-                Pass::Forward => definition.output(index),
-                Pass::BackpropInput => definition.input_gradient(index),
-                Pass::BackpropFilter => definition.filter_gradient(index),
-            });
+            let mut sum = T::Sum::default();
+            definition.terms(pass, index, |x, y| sum = T::add_product(sum, x, y));
+            *out = T::from_sum(sum);
         }
     });
+}
+
+/// Element `index` of what [`super::run`] writes, by the definition in f64, and the sum of its terms'
+/// magnitudes: what an algorithm's result can be judged by where the whole would take too long.
+///
+/// # Errors
+/// `Sizes` for a shape that is none or an `index` beyond its result; `Length`.
+pub fn definition(
+    pass: Pass,
+    shape: &ConvShape,
+    a: &[f32],
+    b: &[f32],
+    index: usize,
+) -> Result<(f64, f64), KernelError> {
+    check(shape)?;
+    let [a_len, b_len, out_len] = pass.dims(shape).map(|dims| dims.iter().product());
+    check_len("a", a_len, a.len())?;
+    check_len("b", b_len, b.len())?;
+    if index >= out_len {
+        return Err(KernelError::Sizes(format!(
+            "out has {out_len} elements, and none at {index}"
+        )));
+    }
+    let (mut sum, mut magnitude) = (0.0, 0.0);
+    Definition::new(shape, a, b).terms(pass, index, |x, y| {
+        let term = f64::from(x) * f64::from(y);
+        sum += term;
+        magnitude += term.abs();
+    });
+    Ok((sum, magnitude))
 }
 
 struct Definition<'a, T> {
@@ -61,7 +83,28 @@ struct Definition<'a, T> {
     b: &'a [T],
 }
 
-impl<T: Element> Definition<'_, T> {
+impl<'a, T: Element> Definition<'a, T> {
+    fn new(shape: &'a ConvShape, a: &'a [T], b: &'a [T]) -> Definition<'a, T> {
+        Definition {
+            shape,
+            axes: axes(shape),
+            input: Strides::new(shape, shape.in_channels, |axis| axis.input),
+            output: Strides::new(shape, shape.out_channels, |axis| axis.output),
+            a,
+            b,
+        }
+    }
+
+    /// Calls `term` with the factors of each product that is summed up for an element of the result.
+    #[inline(always)]
+    fn terms(&self, pass: Pass, index: usize, term: impl FnMut(T, T)) {
+        match pass {
+            Pass::Forward => self.output(index, term),
+            Pass::BackpropInput => self.input_gradient(index, term),
+            Pass::BackpropFilter => self.filter_gradient(index, term),
+        }
+    }
+
     fn kernel(&self) -> [usize; 3] {
         self.axes.map(|axis| axis.kernel)
     }
@@ -97,11 +140,10 @@ impl<T: Element> Definition<'_, T> {
         (tap * depth + in_channel) * self.shape.out_channels + out_channel
     }
 
-    fn output(&self, index: usize) -> T::Sum {
+    fn output(&self, index: usize, mut term: impl FnMut(T, T)) {
         let (batch, position, channel) = self.output.position(index);
         let depth = self.shape.in_channels / self.shape.groups;
         let group = channel / (self.shape.out_channels / self.shape.groups);
-        let mut sum = T::Sum::default();
         for tap in 0..self.kernel().iter().product() {
             let seen = self.seen(position, unravel(tap, self.kernel()));
             for i in 0..depth {
@@ -109,31 +151,28 @@ impl<T: Element> Definition<'_, T> {
                     Some(at) => self.a[self.input.place(batch, at, group * depth + i)],
                     None => T::default(),
                 };
-                sum = T::add_product(sum, x, self.b[self.filter_place(tap, i, channel)]);
+                term(x, self.b[self.filter_place(tap, i, channel)]);
             }
         }
-        sum
     }
 
-    fn input_gradient(&self, index: usize) -> T::Sum {
+    fn input_gradient(&self, index: usize, mut term: impl FnMut(T, T)) {
         let (batch, position, channel) = self.input.position(index);
         let depth = self.shape.in_channels / self.shape.groups;
         let (group, channel) = (channel / depth, channel % depth);
         let width = self.shape.out_channels / self.shape.groups;
-        let mut sum = T::Sum::default();
         for tap in 0..self.kernel().iter().product() {
             let Some(at) = self.seeing(position, unravel(tap, self.kernel())) else {
                 continue;
             };
             for o in group * width..(group + 1) * width {
                 let dy = self.a[self.output.place(batch, at, o)];
-                sum = T::add_product(sum, dy, self.b[self.filter_place(tap, channel, o)]);
+                term(dy, self.b[self.filter_place(tap, channel, o)]);
             }
         }
-        sum
     }
 
-    fn filter_gradient(&self, index: usize) -> T::Sum {
+    fn filter_gradient(&self, index: usize, mut term: impl FnMut(T, T)) {
         let depth = self.shape.in_channels / self.shape.groups;
         let o = index % self.shape.out_channels;
         let (tap, i) = (
@@ -143,7 +182,6 @@ impl<T: Element> Definition<'_, T> {
         let tap = unravel(tap, self.kernel());
         let group = o / (self.shape.out_channels / self.shape.groups);
         let outputs = self.axes.map(|axis| axis.output);
-        let mut sum = T::Sum::default();
         for batch in 0..self.shape.batch {
             for window in 0..outputs.iter().product() {
                 let window = unravel(window, outputs);
@@ -151,9 +189,8 @@ impl<T: Element> Definition<'_, T> {
                     Some(at) => self.a[self.input.place(batch, at, group * depth + i)],
                     None => T::default(),
                 };
-                sum = T::add_product(sum, x, self.b[self.output.place(batch, window, o)]);
+                term(x, self.b[self.output.place(batch, window, o)]);
             }
         }
-        sum
     }
 }

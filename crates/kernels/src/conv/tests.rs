@@ -411,6 +411,38 @@ fn infinities_go_where_tensorflow_lets_them() {
 }
 
 #[test]
+fn one_element_is_defined_as_all_are() {
+    let axes = vec![square(5, 3, 2), square(4, 2, 1)];
+    let shape = ConvShape {
+        batch: 2,
+        in_channels: 4,
+        out_channels: 6,
+        groups: 2,
+        format: DataFormat::ChannelsFirst,
+        axes,
+    };
+    let reference = algorithms::<f32>().last().unwrap();
+    for pass in Pass::ALL {
+        let (a, b, len) = operands::<f32>(pass, &shape);
+        let set = InstructionSet::Portable;
+        let out = apply(
+            reference,
+            set,
+            &Threads::ONE,
+            (pass, &shape),
+            (&a, &b),
+            f32::NAN,
+        );
+        for (i, &out) in out.iter().enumerate() {
+            let (sum, magnitude) = definition(pass, &shape, &a, &b, i).unwrap();
+            assert!(sum as f32 == out && magnitude >= sum.abs());
+        }
+        assert!(definition(pass, &shape, &a, &b, len).is_err());
+        assert!(definition(pass, &shape, &a[1..], &b, 0).is_err());
+    }
+}
+
+#[test]
 fn integers_wrap_around() {
     let shape = ConvShape {
         batch: 1,

@@ -17,7 +17,7 @@ impl Avx512 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -48,6 +48,11 @@ macro_rules! vectors {
                 // SAFETY: the token proves the instructions.
                 unsafe { $add(a, b) }
             }
+            #[inline(always)]
+            fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $sub(a, b) }
+            }
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 #[target_feature(enable = "avx512f,avx2,fma")]
                 fn compiled<W: Work<$type>>(token: Avx512, work: W) -> W::Output {
@@ -67,7 +72,8 @@ vectors!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
-    _mm512_add_ps
+    _mm512_add_ps,
+    _mm512_sub_ps
 );
 vectors!(
     f64,
@@ -77,5 +83,6 @@ vectors!(
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     _mm512_fmadd_pd,
-    _mm512_add_pd
+    _mm512_add_pd,
+    _mm512_sub_pd
 );

@@ -34,6 +34,10 @@ macro_rules! vectors {
             fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
                 std::array::from_fn(|i| a[i] + b[i])
             }
+            #[inline(always)]
+            fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|i| a[i] - b[i])
+            }
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 work.run(self)
             }

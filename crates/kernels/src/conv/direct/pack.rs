@@ -84,7 +84,13 @@ const SIDE: usize = 4;
 /// Turns `columns` rows of `depth` elements, `step` apart, into `depth` rows of a strip's width; the columns that
 /// are missing are zeros.
 #[inline(always)]
-fn turn<T: Float>(from: &[T], step: usize, columns: usize, to: &mut [T], depth: usize) {
+pub(in crate::conv) fn turn<T: Float>(
+    from: &[T],
+    step: usize,
+    columns: usize,
+    to: &mut [T],
+    depth: usize,
+) {
     let width = strip_width::<T>();
     let whole = depth - depth % SIDE;
     let squares = columns - columns % SIDE;

@@ -80,6 +80,8 @@ pub(super) struct Layout {
     pub(super) target: Strides,
     /// Whether taps in the padding are left out.
     pub(super) crop: bool,
+    /// Multiplications.
+    pub(super) work: usize,
     /// Whether the caller's thread does it alone.
     pub(super) serial: bool,
     strip: usize,
@@ -106,6 +108,7 @@ impl Layout {
             source,
             target,
             crop: false,
+            work: 0,
             serial: false,
             strip,
             unit_strips: MOST_STRIPS,
@@ -127,6 +130,7 @@ impl Layout {
         }
         // Short pieces of depth would cost more than the padding's products.
         layout.crop = real < all - all / 32 && layout.depth_channels() >= 64;
+        layout.work = if layout.crop { real } else { all };
         layout.serial = all < SERIAL_WORK;
         let wanted = (all / LEAST_WORK).clamp(1, ENOUGH_TASKS);
         while layout.tasks() < wanted {

@@ -1,0 +1,150 @@
+//! Which algorithms there are for a case, and which is taken.
+
+use serde_json::{Value, json};
+use tconv_kernels::Threads;
+use tconv_kernels::conv::{self, Algorithm, Pass};
+
+use super::case::{Case, pass_name};
+use super::report::bytes;
+use crate::Failure;
+use crate::shape::table;
+
+/// The algorithm of each of the case's kernels: `forced`, or what the library chooses.
+///
+/// # Errors
+/// A name that is none, or of an algorithm that does not compute them all; with the names that would do.
+pub fn algorithms(
+    case: &Case,
+    forced: Option<&str>,
+) -> Result<Vec<&'static Algorithm<f32>>, Failure> {
+    let passes = case.op.passes;
+    let Some(name) = forced else {
+        let chosen = passes.iter().map(|&pass| conv::choose(pass, &case.shape));
+        return Ok(chosen.collect());
+    };
+    let admissible = |one: &Algorithm<f32>| {
+        let mut passes = passes.iter();
+        passes.all(|&pass| (one.supports)(pass, &case.shape))
+    };
+    let all = conv::algorithms::<f32>();
+    let names = || {
+        let names = all.iter().filter(|one| admissible(one));
+        names.map(|one| one.name).collect::<Vec<_>>().join(", ")
+    };
+    let problem = match all.iter().find(|one| one.name == name) {
+        Some(one) if admissible(one) => return Ok(vec![one; passes.len()]),
+        Some(_) => format!("the algorithm '{name}' does not compute"),
+        None => format!("there is no algorithm '{name}' for"),
+    };
+    Err(Failure::Error(format!(
+        "{problem} {} of {}; those that do: {}",
+        case.op.name,
+        case.title(),
+        names()
+    )))
+}
+
+/// The algorithms for a case.
+pub struct List {
+    title: String,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    pass: Pass,
+    algorithm: &'static Algorithm<f32>,
+    admissible: bool,
+    chosen: bool,
+    why: String,
+    scratch: usize,
+    filter: usize,
+}
+
+/// Lists them.
+///
+/// # Errors
+/// As [`algorithms`].
+pub fn list(case: &Case, forced: Option<&str>, threads: &Threads) -> Result<List, Failure> {
+    let mut rows = Vec::new();
+    let taken = algorithms(case, forced)?;
+    for (&pass, taken) in case.op.passes.iter().zip(taken) {
+        for algorithm in conv::algorithms::<f32>() {
+            let admissible = (algorithm.supports)(pass, &case.shape);
+            let chosen = algorithm.name == taken.name;
+            let pays = admissible && (algorithm.pays)(pass, &case.shape);
+            let bytes = |elements: usize| elements.saturating_mul(size_of::<f32>());
+            rows.push(Row {
+                pass,
+                algorithm,
+                admissible,
+                chosen,
+                why: match (admissible, chosen, forced) {
+                    (true, true, Some(_)) => "forced".into(),
+                    (true, true, None) => "the first that pays".into(),
+                    (true, false, _) if pays => {
+                        format!("would pay, were it not for {}", taken.name)
+                    }
+                    (true, false, _) => "does not pay here".into(),
+                    (false, ..) => "does not compute this".into(),
+                },
+                scratch: match admissible {
+                    true => bytes((algorithm.scratch)(pass, &case.shape, threads.count())),
+                    false => 0,
+                },
+                filter: match admissible {
+                    true => bytes((algorithm.packed_len)(pass, &case.shape)),
+                    false => 0,
+                },
+            });
+        }
+    }
+    Ok(List {
+        title: case.title(),
+        rows,
+    })
+}
+
+impl List {
+    pub fn json(&self) -> Value {
+        let rows = self.rows.iter().map(|row| {
+            json!({
+                "pass": pass_name(row.pass),
+                "algorithm": row.algorithm.name,
+                "purpose": row.algorithm.purpose,
+                "admissible": row.admissible,
+                "chosen": row.chosen,
+                "why": row.why,
+                "scratch_bytes": row.scratch,
+                "filter_bytes": row.filter,
+            })
+        });
+        json!({"case": self.title, "algorithms": rows.collect::<Vec<_>>()})
+    }
+
+    pub fn text(&self) -> String {
+        let titles = ["", "algorithm", "", "why", "scratch", "filter", "purpose"];
+        let mut lines = vec![titles.map(String::from).to_vec()];
+        let several = self.rows.iter().any(|row| row.pass != self.rows[0].pass);
+        for row in &self.rows {
+            let size = |size: usize| match row.admissible {
+                true => bytes(size),
+                false => String::new(),
+            };
+            lines.push(vec![
+                if several { pass_name(row.pass) } else { "" }.into(),
+                row.algorithm.name.into(),
+                match (row.chosen, row.admissible) {
+                    (true, _) => "chosen",
+                    (false, true) => "admissible",
+                    (false, false) => "no",
+                }
+                .into(),
+                row.why.clone(),
+                size(row.scratch),
+                size(row.filter),
+                row.algorithm.purpose.into(),
+            ]);
+        }
+        format!("{}\n{}", self.title, table(&lines))
+    }
+}

@@ -1,0 +1,415 @@
+use std::ops::Range;
+
+use tconv_shape::{ConvAxis, ConvShape, DataFormat};
+
+use super::super::Pass;
+use super::super::grid::{Strides, axes};
+use super::super::phase::Phase;
+use crate::gemm::{DEPTH, DEPTH_PITCH, ROWS_UNIT, strip_width};
+
+/// Channels are padded to a multiple of this, which every instruction set's vectors divide.
+pub(super) const CHANNELS_UNIT: usize = 16;
+/// The most taps of a phase that are transformed.
+pub(super) const MOST_TAPS: usize = 3;
+/// The most points of an axis.
+pub(super) const MOST_POINTS: usize = 4;
+/// The most rows that a task multiplies: their products with a strip stay in the second-level cache.
+pub(super) const MOST_ROWS: usize = 8 * ROWS_UNIT;
+/// What the transformed tiles and a panel of filters that is packed on the way may take together.
+const WORKING_BYTES: usize = 6 << 20;
+
+/// How many outputs of an axis a tile makes from phases of so many taps and fewer.
+fn outputs(taps: usize) -> usize {
+    match taps {
+        1 => 1,
+        2 => 3,
+        _ => 2,
+    }
+}
+
+/// A stride phase of one axis: of the result's positions, or of a forward convolution's input.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sub {
+    /// The kernel's elements: the first, how far to the next, how many.
+    pub(super) first_tap: usize,
+    pub(super) tap_step: isize,
+    pub(super) taps: usize,
+    /// Where tap 0 of the result's position 0 is in the source.
+    pub(super) base: isize,
+    /// The source: where its first element is, how far to the next, how many there are.
+    pub(super) source_first: usize,
+    pub(super) source_step: usize,
+    pub(super) source_size: usize,
+    /// The result: likewise.
+    pub(super) target_first: usize,
+    pub(super) target_step: usize,
+    pub(super) target_size: usize,
+}
+
+impl Sub {
+    pub(super) fn tap(&self, index: usize) -> usize {
+        self.first_tap
+            .wrapping_add_signed(index as isize * self.tap_step)
+    }
+
+    fn new(pass: Pass, axis: &ConvAxis, index: usize) -> Sub {
+        if pass == Pass::BackpropInput {
+            let phase = Phase::new(axis, index);
+            return Sub {
+                first_tap: phase.first_tap,
+                tap_step: phase.tap_step,
+                taps: phase.patch.taps,
+                base: phase.patch.base,
+                source_first: 0,
+                source_step: 1,
+                source_size: phase.patch.size,
+                target_first: phase.first,
+                target_step: phase.step,
+                target_size: phase.patch.windows,
+            };
+        }
+        // The taps that are equal modulo the stride see the input's positions that are.
+        let at = index as isize - axis.pad_before as isize;
+        let first = at.rem_euclid(axis.stride as isize) as usize;
+        Sub {
+            first_tap: index,
+            tap_step: axis.stride as isize,
+            taps: (axis.kernel - index).div_ceil(axis.stride),
+            base: at.div_euclid(axis.stride as isize),
+            source_first: first,
+            source_step: axis.stride,
+            source_size: axis.input.saturating_sub(first).div_ceil(axis.stride),
+            target_first: 0,
+            target_step: 1,
+            target_size: axis.output,
+        }
+    }
+}
+
+/// Stride phases of one axis that are computed together, in tiles of the same size.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pass: Pass,
+    axis: ConvAxis,
+    pub(super) phases: Range<usize>,
+    /// Outputs and points of a tile.
+    pub(super) outputs: usize,
+    pub(super) points: usize,
+    /// The source's position that the first tile of a phase that starts here begins with.
+    origin: isize,
+    pub(super) tiles: usize,
+    /// How many of the phases have the most taps, the first ones; the others have one less.
+    full: usize,
+}
+
+impl Line {
+    /// The lines of an axis: for the input's gradient one for each number of taps, else one.
+    fn all(pass: Pass, axis: &ConvAxis) -> impl Iterator<Item = Line> {
+        let axis = *axis;
+        let count = axis.kernel.min(axis.stride);
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let start = next;
+            if start == count {
+                return None;
+            }
+            let sub = |index| Sub::new(pass, &axis, index);
+            let taps = sub(start).taps;
+            next = match pass {
+                Pass::Forward => count,
+                _ => (start..count)
+                    .find(|&i| sub(i).taps != taps)
+                    .unwrap_or(count),
+            };
+            let outputs = outputs(taps);
+            let mut line = Line {
+                pass,
+                axis,
+                phases: start..next,
+                outputs,
+                points: outputs + taps - 1,
+                origin: (start..next).map(|i| sub(i).base).min().unwrap_or(0),
+                tiles: 0,
+                full: (start..next).take_while(|&i| sub(i).taps == taps).count(),
+            };
+            line.tiles = line
+                .phases
+                .clone()
+                .map(|i| (sub(i).target_size + line.shift(&sub(i))).div_ceil(outputs))
+                .max()
+                .unwrap_or(0);
+            Some(line)
+        })
+    }
+
+    pub(super) fn sub(&self, index: usize) -> Sub {
+        Sub::new(self.pass, &self.axis, index)
+    }
+
+    /// How many outputs of a phase's first tile are before its first position.
+    pub(super) fn shift(&self, sub: &Sub) -> usize {
+        match self.pass {
+            Pass::Forward => 0,
+            _ => (sub.base - self.origin) as usize,
+        }
+    }
+
+    /// The source's position that a phase's first tile begins with.
+    pub(super) fn start(&self, sub: &Sub) -> isize {
+        match self.pass {
+            Pass::Forward => sub.base,
+            _ => self.origin,
+        }
+    }
+
+    /// The phases that are read.
+    pub(super) fn sources(&self) -> Range<usize> {
+        match self.pass {
+            Pass::Forward => self.phases.clone(),
+            _ => self.phases.start..self.phases.start + 1,
+        }
+    }
+
+    /// The phases that are written.
+    pub(super) fn targets(&self) -> Range<usize> {
+        match self.pass {
+            Pass::Forward => self.phases.start..self.phases.start + 1,
+            _ => self.phases.clone(),
+        }
+    }
+
+    /// The points of a phase that is read: with fewer taps than the others they are fewer.
+    pub(super) fn points_of(&self, sub: &Sub) -> usize {
+        self.outputs + sub.taps - 1
+    }
+
+    /// Which of the line's points is point `index` of a phase with so many: they are 0, 1, -1 and infinity, and
+    /// with three -1 is left out, with two 1 as well.
+    pub(super) fn point(&self, points: usize, index: usize) -> usize {
+        if index + 1 == points {
+            self.points - 1
+        } else {
+            index
+        }
+    }
+
+    /// How many of the phases that are read have a point: they are the first ones.
+    pub(super) fn sharing(&self, point: usize) -> usize {
+        let sources = self.sources().len();
+        // What has one tap less lacks the point before the last.
+        if point + 2 == self.points && self.outputs > 1 {
+            sources.min(self.full)
+        } else {
+            sources
+        }
+    }
+}
+
+/// What is computed together: lines of two axes, all their phases.
+#[derive(Clone, Debug)]
+pub(super) struct Set {
+    pub(super) lines: [Line; 2],
+    /// All tiles of all images.
+    pub(super) rows: usize,
+    /// Rows of a chunk, which is transformed at once.
+    pub(super) chunk: usize,
+    /// Strips of a panel of filters that is packed on the way.
+    pub(super) panel: usize,
+    /// Its place in the packed filter.
+    pub(super) packed: usize,
+}
+
+impl Set {
+    pub(super) fn points(&self) -> usize {
+        self.lines[0].points * self.lines[1].points
+    }
+
+    /// What a point's product sums over, in channels' units of depth.
+    pub(super) fn sharing(&self, point: usize) -> usize {
+        let [y, x] = &self.lines;
+        y.sharing(point / x.points) * x.sharing(point % x.points)
+    }
+
+    /// The place among a point's depths of a phase that is read.
+    pub(super) fn share(&self, point: usize, phase: [usize; 2]) -> usize {
+        let [y, x] = &self.lines;
+        let before = |line: &Line, phase: usize| phase - line.sources().start;
+        before(y, phase[0]) * x.sharing(point % x.points) + before(x, phase[1])
+    }
+}
+
+/// How a convolution is cut: by its geometry alone.
+pub(super) struct Layout {
+    pub(super) pass: Pass,
+    axes: [ConvAxis; 3],
+    pub(super) source: Strides,
+    pub(super) target: Strides,
+    batch: usize,
+    /// Channels that are summed over, padded.
+    pub(super) depth: usize,
+    strip: usize,
+    bytes: usize,
+    /// Whether the filter was packed ahead, which leaves more room for tiles.
+    pub(super) packed: bool,
+}
+
+/// Whether the transforms can compute a kernel at all.
+pub(in crate::conv) fn supports(pass: Pass, shape: &ConvShape) -> bool {
+    let [z, y, x] = axes(shape);
+    let plain = |axis: &ConvAxis| {
+        axis.dilation == 1 && axis.kernel > 0 && axis.kernel.div_ceil(axis.stride) <= MOST_TAPS
+    };
+    pass != Pass::BackpropFilter
+        && shape.format == DataFormat::ChannelsLast
+        && shape.groups == 1
+        && (z.kernel, z.stride, z.pad_before, z.input) == (1, 1, 0, z.output)
+        && plain(&y)
+        && plain(&x)
+        && y.kernel.div_ceil(y.stride).max(x.kernel.div_ceil(x.stride)) > 1
+}
+
+impl Layout {
+    pub(super) fn new<T>(pass: Pass, shape: &ConvShape, packed: bool) -> Layout {
+        let input = Strides::new(shape, shape.in_channels, |axis| axis.input);
+        let output = Strides::new(shape, shape.out_channels, |axis| axis.output);
+        let (source, target) = match pass {
+            Pass::Forward => (input, output),
+            _ => (output, input),
+        };
+        Layout {
+            pass,
+            axes: axes(shape),
+            depth: source.channels.next_multiple_of(CHANNELS_UNIT),
+            source,
+            target,
+            // The outermost of three axes only counts images.
+            batch: shape.batch * axes(shape)[0].output,
+            strip: strip_width::<T>(),
+            bytes: size_of::<T>(),
+            packed,
+        }
+    }
+
+    pub(super) fn kernel(&self) -> [usize; 2] {
+        [self.axes[1].kernel, self.axes[2].kernel]
+    }
+
+    /// A tile's batch, which counts the outermost axis too, and its place.
+    pub(super) fn tile(&self, set: &Set, row: usize) -> (usize, [usize; 2]) {
+        let [y, x] = &set.lines;
+        let (rest, column) = (row / x.tiles, row % x.tiles);
+        (rest / y.tiles, [rest % y.tiles, column])
+    }
+
+    /// Where an image begins.
+    pub(super) fn image(&self, of: &Strides, batch: usize) -> usize {
+        let planes = self.axes[0].output;
+        of.place(batch / planes, [batch % planes, 0, 0], 0)
+    }
+
+    pub(super) fn sets(&self) -> impl Iterator<Item = Set> {
+        let mut packed = 0;
+        let lines = Line::all(self.pass, &self.axes[1])
+            .flat_map(move |y| Line::all(self.pass, &self.axes[2]).map(move |x| [y.clone(), x]));
+        lines.map(move |lines| {
+            let mut set = Set {
+                rows: self.batch * lines[0].tiles * lines[1].tiles,
+                lines,
+                chunk: 0,
+                panel: 0,
+                packed,
+            };
+            packed += self.strips(&set) * self.strip_len(&set);
+            let tiles = match self.packed {
+                true => WORKING_BYTES,
+                false => WORKING_BYTES / 2,
+            };
+            let most = tiles / (self.row_len(&set) * self.bytes).max(1);
+            let chunks = set
+                .rows
+                .div_ceil((most / ROWS_UNIT).max(1) * ROWS_UNIT)
+                .max(1);
+            set.chunk = set.rows.div_ceil(chunks).max(1).next_multiple_of(ROWS_UNIT);
+            set.panel = (WORKING_BYTES / 2 / (self.strip_len(&set) * self.bytes).max(1)).max(1);
+            set
+        })
+    }
+
+    /// How many strips a set's filters have.
+    pub(super) fn strips(&self, set: &Set) -> usize {
+        let phases: usize = set.lines.iter().map(|line| line.targets().len()).product();
+        phases * self.target.channels.div_ceil(self.strip)
+    }
+
+    /// The phases that a strip writes, and its first channel.
+    pub(super) fn strip_at(&self, set: &Set, strip: usize) -> ([usize; 2], usize) {
+        let per_phase = self.target.channels.div_ceil(self.strip);
+        let (phase, start) = (strip / per_phase, strip % per_phase);
+        let [y, x] = set.lines.each_ref().map(Line::targets);
+        (
+            [y.start + phase / x.len(), x.start + phase % x.len()],
+            start * self.strip,
+        )
+    }
+
+    /// The elements of a strip: for each point its depth.
+    pub(super) fn strip_len(&self, set: &Set) -> usize {
+        self.plane(set, set.points()) * self.strip
+    }
+
+    /// The steps of depth of the points before one.
+    pub(super) fn plane(&self, set: &Set, point: usize) -> usize {
+        (0..point)
+            .map(|point| set.sharing(point) * self.depth)
+            .sum()
+    }
+
+    /// The elements of a transformed tile: for each point whole pieces of depth.
+    pub(super) fn row_len(&self, set: &Set) -> usize {
+        self.row_plane(set, set.points())
+    }
+
+    /// Those of the points before one.
+    pub(super) fn row_plane(&self, set: &Set, point: usize) -> usize {
+        let pieces = |point| (set.sharing(point) * self.depth).div_ceil(DEPTH);
+        (0..point).map(pieces).sum::<usize>() * DEPTH_PITCH
+    }
+
+    /// The elements of the whole packed filter.
+    pub(super) fn packed_len(&self) -> usize {
+        self.sets()
+            .map(|set| self.strips(&set) * self.strip_len(&set))
+            .sum()
+    }
+
+    /// Room for the transformed tiles of a chunk, for a panel of filters, and for each thread's products.
+    pub(super) fn rooms(&self) -> [usize; 3] {
+        let most =
+            |size: &dyn Fn(&Set) -> usize| self.sets().map(|set| size(&set)).max().unwrap_or(0);
+        [
+            most(&|set| self.row_len(set) * set.chunk),
+            match self.packed {
+                true => 0,
+                false => most(&|set| set.panel.min(self.strips(set)) * self.strip_len(set)),
+            },
+            most(&|set| set.points()) * MOST_ROWS * self.strip,
+        ]
+    }
+
+    /// Multiplications of the transformed tiles, and those that the transforms are worth.
+    pub(super) fn cost(&self) -> [f64; 2] {
+        /// What an element of a transform takes, counted in multiplications of the products.
+        const TRANSFORM: f64 = 4.0;
+        let mut cost = [0.0; 2];
+        for set in self.sets() {
+            let columns = (self.strips(&set) * self.strip) as f64;
+            let plane = self.plane(&set, set.points()) as f64;
+            let rows = set.rows as f64;
+            cost[0] += rows * plane * columns;
+            cost[1] +=
+                rows * TRANSFORM * (plane + columns * set.points() as f64) * CHANNELS_UNIT as f64
+                    / 4.0;
+        }
+        cost
+    }
+}

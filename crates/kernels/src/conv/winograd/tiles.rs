@@ -1,0 +1,229 @@
+//! From the source to its tiles at the points, and from products to the result.
+
+use super::plan::{Layout, MOST_ROWS, Set, Sub};
+use super::transform;
+use crate::gemm::{DEPTH, DEPTH_PITCH, strip_width};
+use crate::simd::{Float, Vectors, Work};
+
+/// Transforms some tiles of one phase of the source.
+pub(super) struct Tiles<'a, T> {
+    pub(super) layout: &'a Layout,
+    pub(super) set: &'a Set,
+    pub(super) source: &'a [T],
+    pub(super) phase: [usize; 2],
+    /// The chunk's first row, and the rows of it.
+    pub(super) first: usize,
+    pub(super) rows: std::ops::Range<usize>,
+    pub(super) target: *mut T,
+    pub(super) target_len: usize,
+}
+
+impl<T: Float> Work<T> for Tiles<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<T>>(self, simd: S) {
+        let [y, x] = &self.set.lines;
+        let subs = [y.sub(self.phase[0]), x.sub(self.phase[1])];
+        let points = (y.points_of(&subs[0]), x.points_of(&subs[1]));
+        macro_rules! points {
+            ($($y:literal $x:literal),*) => {
+                match points {
+                    $(($y, $x) => self.transform::<S, $y, $x>(simd, &subs),)*
+                    _ => unreachable!("a tile has one to four points an axis"),
+                }
+            };
+        }
+        points!(1 1, 1 2, 1 3, 1 4, 2 1, 2 2, 2 3, 2 4, 3 1, 3 2, 3 3, 3 4, 4 1, 4 2, 4 3, 4 4);
+    }
+}
+
+impl<T: Float> Tiles<'_, T> {
+    #[inline(always)]
+    fn transform<S: Vectors<T>, const Y: usize, const X: usize>(self, simd: S, subs: &[Sub; 2]) {
+        let (layout, set) = (self.layout, self.set);
+        let [y, x] = &set.lines;
+        let strides = &layout.source;
+        // Where each point's depth of this phase begins, and how far its pieces are apart.
+        let piece = set.chunk * DEPTH_PITCH;
+        let mut planes = [[(0, 0); X]; Y];
+        for (row, planes) in planes.iter_mut().enumerate() {
+            for (column, plane) in planes.iter_mut().enumerate() {
+                let point = y.point(Y, row) * x.points + x.point(X, column);
+                *plane = (
+                    layout.row_plane(set, point) * set.chunk,
+                    set.share(point, self.phase) * layout.depth,
+                );
+            }
+        }
+        assert!(layout.row_len(set) * set.chunk <= self.target_len && self.rows.end <= set.chunk);
+        for row in self.rows.clone() {
+            let (batch, tile) = layout.tile(set, self.first + row);
+            let image = layout.image(strides, batch);
+            let starts = [
+                (tile[0] * y.outputs) as isize + y.start(&subs[0]),
+                (tile[1] * x.outputs) as isize + x.start(&subs[1]),
+            ];
+            // The place of each of the tile's pixels.
+            let mut places = [[None; X]; Y];
+            for (i, places) in places.iter_mut().enumerate() {
+                for (j, place) in places.iter_mut().enumerate() {
+                    let mut at = Some(image);
+                    for (k, (sub, step)) in subs.iter().zip([i, j]).enumerate() {
+                        let index = usize::try_from(starts[k] + step as isize).ok();
+                        let index = index.filter(|&index| index < sub.source_size);
+                        at = at.zip(index).map(|(at, index)| {
+                            at + (sub.source_first + index * sub.source_step) * strides.axes[k + 1]
+                        });
+                    }
+                    *place = at;
+                }
+            }
+            let whole = strides.channels - strides.channels % S::LANES;
+            let mut channel = 0;
+            while channel < layout.depth {
+                let mut d = [[simd.splat(T::default()); X]; Y];
+                for (d, places) in d.iter_mut().zip(&places) {
+                    for (d, place) in d.iter_mut().zip(places) {
+                        let Some(place) = place else { continue };
+                        if channel < whole {
+                            let from = &self.source[place + channel..][..S::LANES];
+                            // SAFETY: a vector's elements.
+                            *d = unsafe { simd.load(from.as_ptr()) };
+                        } else if channel < strides.channels {
+                            let mut some = [T::default(); 16];
+                            let from = &self.source[place + channel..place + strides.channels];
+                            some[..from.len()].copy_from_slice(from);
+                            // SAFETY: no vector has more elements.
+                            *d = unsafe { simd.load(some.as_ptr()) };
+                        }
+                    }
+                }
+                transform::input_tile::<T, S, Y, X>(simd, &mut d);
+                for (points, planes) in d.iter().zip(&planes) {
+                    for (point, &(plane, depth)) in points.iter().zip(planes) {
+                        let depth = depth + channel;
+                        let place =
+                            plane + depth / DEPTH * piece + row * DEPTH_PITCH + depth % DEPTH;
+                        // SAFETY: inside the chunk's room, which was checked: the plane's pieces hold its depth, and a
+                        // piece's depth is a multiple of every vector's. Rows have one writer.
+                        unsafe { simd.store(self.target.add(place), *point) };
+                    }
+                }
+                channel += S::LANES;
+            }
+        }
+    }
+}
+
+/// Writes the outputs of some tiles' products with a strip.
+pub(super) struct Outputs<'a, T> {
+    pub(super) layout: &'a Layout,
+    pub(super) set: &'a Set,
+    pub(super) strip: usize,
+    /// The first tile.
+    pub(super) first: usize,
+    pub(super) rows: usize,
+    /// For each point [`MOST_ROWS`] rows of a strip's width.
+    pub(super) products: &'a [T],
+    pub(super) target: *mut T,
+    pub(super) target_len: usize,
+}
+
+impl<T: Float> Work<T> for Outputs<'_, T> {
+    /// Whether all outputs are finite.
+    type Output = bool;
+    #[inline(always)]
+    fn run<S: Vectors<T>>(self, simd: S) -> bool {
+        let [y, x] = &self.set.lines;
+        let outputs = (y.outputs, x.outputs);
+        macro_rules! outputs {
+            ($($y:literal $py:literal $x:literal $px:literal),*) => {
+                match outputs {
+                    $(($y, $x) => self.write::<S, $py, $px, $y, $x>(simd),)*
+                    _ => unreachable!("a tile has one to three outputs an axis"),
+                }
+            };
+        }
+        outputs!(
+            1 1 1 1, 1 1 2 4, 1 1 3 4, 2 4 1 1, 3 4 1 1, 2 4 2 4, 2 4 3 4, 3 4 2 4, 3 4 3 4
+        )
+    }
+}
+
+impl<T: Float> Outputs<'_, T> {
+    #[inline(always)]
+    fn write<S: Vectors<T>, const PY: usize, const PX: usize, const Y: usize, const X: usize>(
+        self,
+        simd: S,
+    ) -> bool {
+        let (layout, set) = (self.layout, self.set);
+        let [y, x] = &set.lines;
+        let (phase, channel) = layout.strip_at(set, self.strip);
+        let subs = [y.sub(phase[0]), x.sub(phase[1])];
+        let shifts = [y.shift(&subs[0]), x.shift(&subs[1])];
+        let strides = &layout.target;
+        let width = strip_width::<T>();
+        let columns = width.min(strides.channels - channel);
+        let zero = simd.splat(T::default());
+        let mut finite = zero;
+        assert!(self.rows <= MOST_ROWS && PY * PX * MOST_ROWS * width <= self.products.len());
+        for row in 0..self.rows {
+            let (batch, tile) = layout.tile(set, self.first + row);
+            let image = layout.image(strides, batch) + channel;
+            // The places of those of the tile's outputs that the result has.
+            let mut places = [[None; X]; Y];
+            for (i, places) in places.iter_mut().enumerate() {
+                for (j, place) in places.iter_mut().enumerate() {
+                    let mut at = Some(image);
+                    for (k, (sub, index)) in subs
+                        .iter()
+                        .zip([tile[0] * Y + i, tile[1] * X + j])
+                        .enumerate()
+                    {
+                        let index = index.checked_sub(shifts[k]);
+                        let index = index.filter(|&index| index < sub.target_size);
+                        at = at.zip(index).map(|(at, index)| {
+                            at + (sub.target_first + index * sub.target_step) * strides.axes[k + 1]
+                        });
+                    }
+                    *place = at;
+                    assert!(at.is_none_or(|at| at + columns <= self.target_len));
+                }
+            }
+            for column in (0..columns).step_by(S::LANES) {
+                let mut products = [[zero; PX]; PY];
+                for (py, products) in products.iter_mut().enumerate() {
+                    for (px, product) in products.iter_mut().enumerate() {
+                        let at = ((py * PX + px) * MOST_ROWS + row) * width + column;
+                        // SAFETY: inside the products, whose room was checked.
+                        *product = unsafe { simd.load(self.products.as_ptr().add(at)) };
+                    }
+                }
+                let out = transform::output_tile::<T, S, PY, PX, Y, X>(simd, &products);
+                let some = S::LANES.min(columns - column);
+                for (out, places) in out.iter().zip(&places) {
+                    for (&out, place) in out.iter().zip(places) {
+                        let Some(place) = place else { continue };
+                        // Infinity or NaN times zero is NaN, which stays.
+                        finite = simd.mul_add(out, zero, finite);
+                        // SAFETY: inside the target, which was checked; each output has one writer.
+                        unsafe {
+                            let to = self.target.add(place + column);
+                            if some == S::LANES {
+                                simd.store(to, out);
+                            } else {
+                                let mut all = [T::default(); 16];
+                                simd.store(all.as_mut_ptr(), out);
+                                to.copy_from_nonoverlapping(all.as_ptr(), some);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let mut all = [T::default(); 16];
+        // SAFETY: no vector has more elements.
+        unsafe { simd.store(all.as_mut_ptr(), finite) };
+        all.iter().all(|x| x.to_f64() == 0.0)
+    }
+}

@@ -1,0 +1,131 @@
+//! The transforms of Winograd's short convolutions at the points 0, 1, -1 and infinity: "Arithmetic Complexity of
+//! Computations" (1980), in the form of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016).
+//!
+//! With three points -1 is left out, with two 1 as well, and one is no transform at all. So tiles of the same outputs
+//! share points whatever their taps, and their products may be added.
+
+use crate::simd::Vectors;
+
+/// `N` neighbours of the input at the points.
+#[inline(always)]
+fn input<T, S: Vectors<T>, const N: usize>(simd: S, d: [S::Vector; N]) -> [S::Vector; N] {
+    let mut out = d;
+    match N {
+        3 => {
+            out[0] = simd.sub(d[0], d[1]);
+            out[2] = simd.sub(d[2], d[1]);
+        }
+        4 => {
+            out[0] = simd.sub(d[0], d[2]);
+            out[1] = simd.add(d[1], d[2]);
+            out[2] = simd.sub(d[2], d[1]);
+            out[3] = simd.sub(d[3], d[1]);
+        }
+        _ => {}
+    }
+    out
+}
+
+/// A tile of the input at the points.
+#[inline(always)]
+pub(super) fn input_tile<T, S: Vectors<T>, const Y: usize, const X: usize>(
+    simd: S,
+    d: &mut [[S::Vector; X]; Y],
+) {
+    for row in &mut *d {
+        *row = input::<T, S, X>(simd, *row);
+    }
+    #[expect(clippy::needless_range_loop, reason = "rows and columns alike")]
+    for x in 0..X {
+        let mut column = [d[0][x]; Y];
+        for y in 0..Y {
+            column[y] = d[y][x];
+        }
+        column = input::<T, S, Y>(simd, column);
+        for y in 0..Y {
+            d[y][x] = column[y];
+        }
+    }
+}
+
+/// The outputs of one axis from `P` points.
+#[inline(always)]
+fn output<T, S: Vectors<T>, const P: usize, const M: usize>(
+    simd: S,
+    p: [S::Vector; P],
+) -> [S::Vector; M] {
+    let mut out = [p[0]; M];
+    if P > 1 {
+        let sum = simd.add(p[1], p[2]);
+        let difference = simd.sub(p[1], p[2]);
+        out[0] = simd.add(p[0], sum);
+        out[1] = difference;
+        if M == 2 {
+            out[1] = simd.add(difference, p[3]);
+        } else {
+            out[2] = simd.add(sum, p[3]);
+        }
+    }
+    out
+}
+
+/// The outputs of a tile.
+#[inline(always)]
+pub(super) fn output_tile<
+    T,
+    S: Vectors<T>,
+    const PY: usize,
+    const PX: usize,
+    const Y: usize,
+    const X: usize,
+>(
+    simd: S,
+    p: &[[S::Vector; PX]; PY],
+) -> [[S::Vector; X]; Y] {
+    let mut rows = [[p[0][0]; X]; PY];
+    for y in 0..PY {
+        rows[y] = output::<T, S, PX, X>(simd, p[y]);
+    }
+    let mut out = [[p[0][0]; X]; Y];
+    for x in 0..X {
+        let mut column = [p[0][0]; PY];
+        for y in 0..PY {
+            column[y] = rows[y][x];
+        }
+        let column = output::<T, S, PY, Y>(simd, column);
+        for y in 0..Y {
+            out[y][x] = column[y];
+        }
+    }
+    out
+}
+
+/// A filter's taps at the points; `half` is 1/2 in all lanes.
+#[inline(always)]
+pub(super) fn filter<T, S: Vectors<T>>(
+    simd: S,
+    half: S::Vector,
+    zero: S::Vector,
+    taps: &[S::Vector],
+    points: usize,
+    out: &mut [S::Vector; 4],
+) {
+    let [first, last] = [taps[0], taps[taps.len() - 1]];
+    out[0] = first;
+    if points == 3 {
+        out[1] = match taps.len() {
+            1 => first,
+            _ => simd.add(first, last),
+        };
+    }
+    if points == 4 {
+        let middle = taps[1];
+        let even = match taps.len() {
+            2 => first,
+            _ => simd.add(first, last),
+        };
+        out[1] = simd.mul_add(simd.add(even, middle), half, zero);
+        out[2] = simd.mul_add(simd.sub(even, middle), half, zero);
+    }
+    out[points - 1] = last;
+}
