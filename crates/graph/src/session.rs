@@ -18,8 +18,9 @@ mod run;
 mod sizes;
 
 pub(crate) use context::Context;
+pub use context::Scratch;
 use plan::Plan;
-pub use run::{Run, Scratch};
+pub use run::Run;
 
 /// Runs a graph. It owns the variables' values and the random ops' streams, and keeps one plan for each
 /// set of feeds and fetches.

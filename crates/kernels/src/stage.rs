@@ -19,7 +19,7 @@ pub trait Each<T>: Sync {
 pub enum Stage<'a, T> {
     /// `bias[c]` is added, where the channels are runs of `inner` elements in turn.
     Bias {
-        /// One element for each channel.
+        /// One element for each channel; nothing is done where there is none.
         bias: &'a [T],
         /// The elements behind the channels' axis: 1 where the channels are last.
         inner: usize,
@@ -32,15 +32,16 @@ impl<T: Number> Stage<'_, T> {
     /// Applies it to a piece of the result, whose first element is number `first`.
     fn apply(&self, first: usize, piece: &mut [T]) {
         match *self {
+            Stage::Bias { bias: [], .. } | Stage::Bias { inner: 0, .. } => {}
             Stage::Bias { bias, inner: 1 } => {
-                let (ahead, mut rest) = (first % bias.len().max(1), piece);
+                let (ahead, mut rest) = (first % bias.len(), piece);
                 if ahead > 0 {
                     let head = rest.len().min(bias.len() - ahead);
                     let (head, tail) = rest.split_at_mut(head);
                     add(head, &bias[ahead..]);
                     rest = tail;
                 }
-                rest.chunks_mut(bias.len().max(1))
+                rest.chunks_mut(bias.len())
                     .for_each(|pixel| add(pixel, bias));
             }
             Stage::Bias { bias, inner } => {
@@ -70,7 +71,7 @@ pub fn apply<T: Number>(stages: &[Stage<'_, T>], first: usize, piece: &mut [T]) 
     stages.iter().for_each(|stage| stage.apply(first, piece));
 }
 
-/// Applies stages to a whole result. A bias is not empty unless the result is.
+/// Applies stages to a whole result.
 pub fn apply_all<T: Number>(threads: &Threads, stages: &[Stage<'_, T>], out: &mut [T]) {
     if stages.is_empty() {
         return;

@@ -6,10 +6,11 @@ use tconv_kernels::Threads;
 use tconv_kernels::simd::InstructionSet;
 use tconv_kernels::stage::Stage;
 use tconv_shape::Shape;
-use tconv_tensor::{DType, Element, Handle, Mark, Tensor};
+use tconv_tensor::{DType, Handle, Mark, Tensor};
 
+use super::context::Rooms;
 use super::plan::{Input, Plan, Step, describe};
-use super::{Context, Session, lock};
+use super::{Context, Scratch, Session, lock};
 use crate::node::Node;
 use crate::ops::conv::Kept;
 use crate::ops::state::check_assigned;
@@ -350,28 +351,6 @@ impl Drop for Run<'_> {
         }
     }
 }
-
-/// Scratch of each element type that kernels want it of.
-#[doc(hidden)]
-#[derive(Default)]
-pub struct Rooms(Vec<f32>, Vec<f64>, Vec<i32>);
-
-/// An element type that kernels want scratch of.
-pub trait Scratch: Element + Copy {
-    #[doc(hidden)]
-    fn room(scratch: &mut Rooms) -> &mut Vec<Self>;
-}
-
-macro_rules! scratch {
-    ($($type:ty: $field:tt),*) => {
-        $(impl Scratch for $type {
-            fn room(scratch: &mut Rooms) -> &mut Vec<$type> {
-                &mut scratch.$field
-            }
-        })*
-    };
-}
-scratch!(f32: 0, f64: 1, i32: 2);
 
 /// What a node does to its first input, which has these sizes; an error is the node's.
 fn stage<'s>(

@@ -84,6 +84,10 @@ impl Kept {
         let plan = Arc::new(Plan::<T>::new(conv, run, inputs)?);
         let sizes = conv.sizes_at().map(|i| inputs[i].to_i64_vec());
         let mut known = lock(&self.0);
+        if (known.iter()).any(|known| known.is_of(conv, T::DTYPE, inputs)) {
+            // Another thread was faster.
+            return Ok(plan);
+        }
         if known.len() == SIZES {
             known.remove(0);
         }
