@@ -16,6 +16,7 @@ mod implicit;
 mod packed;
 mod patches;
 mod phase;
+mod prepared;
 mod reference;
 mod sides;
 mod thin;
@@ -26,9 +27,11 @@ use tconv_shape::{ConvAxis, ConvShape};
 
 pub use element::Element;
 pub use packed::PackedFilter;
+pub use prepared::Prepared;
 pub use reference::definition;
 
 use crate::simd::{Float, InstructionSet};
+use crate::stage::{self, Epilogue};
 use crate::{KernelError, Threads, check_len};
 
 /// Which of a convolution's three kernels.
@@ -58,17 +61,9 @@ impl Pass {
         }
     }
 
-    /// How many elements these have, for a shape that was checked.
-    pub(crate) fn lens(self, shape: &ConvShape) -> [usize; 3] {
-        // The results fit; what is on the way to a zero may not.
-        let product = |[outer, channels]: [usize; 2], size: fn(&ConvAxis) -> usize| {
-            let sizes = shape.axes.iter().map(size).chain([channels]);
-            sizes.fold(outer, usize::wrapping_mul)
-        };
-        let (inputs, outputs) = (shape.in_channels, shape.out_channels);
-        let input = product([shape.batch, inputs], |axis| axis.input);
-        let output = product([shape.batch, outputs], |axis| axis.output);
-        let filter = product([inputs / shape.groups, outputs], |axis| axis.kernel);
+    /// The numbers of elements of what [`Pass::dims`] gives the sizes of, for a shape that is sound.
+    fn lens(self, shape: &ConvShape) -> [usize; 3] {
+        let [input, filter, output] = shape.elements();
         match self {
             Pass::Forward => [input, filter, output],
             Pass::BackpropInput => [output, filter, input],
@@ -89,6 +84,9 @@ pub(crate) struct Call<'a, T> {
     pub(crate) packed: Option<&'a [T]>,
     pub(crate) out: &'a mut [T],
     pub(crate) scratch: &'a mut [T],
+    /// What is done to the output: the algorithm takes it and does it to each part of the output that is whole
+    /// and still in cache, or leaves it to be done behind.
+    pub(crate) epilogue: &'a Epilogue<'a, T>,
 }
 
 /// What a filter is packed with; the lengths have been checked, and nothing is empty.
@@ -150,11 +148,34 @@ impl<T: Element> Algorithm<T> {
             packed: None,
             out,
             scratch,
+            epilogue: &Epilogue::new(&[]),
         })
+    }
+
+    /// The elements of scratch for a shape that [`run`] takes.
+    fn scratch_of(&self, pass: Pass, shape: &ConvShape, threads: usize) -> usize {
+        match pass.lens(shape).contains(&0) {
+            true => 0,
+            false => (self.scratch)(pass, shape, threads),
+        }
     }
 
     /// Checks all but the shape's own sense, which is known, and computes.
     fn call(&self, call: Call<'_, T>) -> Result<(), KernelError> {
+        let (pass, shape) = (call.pass, call.shape);
+        call.set.check()?;
+        if !(self.supports)(pass, shape) {
+            return Err(KernelError::Unavailable(format!(
+                "the algorithm '{}' does not compute {pass:?} of {shape:?}",
+                self.name
+            )));
+        }
+        let needed = self.scratch_of(pass, shape, call.threads.count());
+        self.compute(call, needed)
+    }
+
+    /// Checks the lengths, those of scratch against what is needed, and computes.
+    fn compute(&self, call: Call<'_, T>, needed: usize) -> Result<(), KernelError> {
         let Call {
             set,
             threads,
@@ -165,25 +186,19 @@ impl<T: Element> Algorithm<T> {
             packed,
             out,
             scratch,
+            epilogue,
         } = call;
-        set.check()?;
-        if !(self.supports)(pass, shape) {
-            return Err(KernelError::Unavailable(format!(
-                "the algorithm '{}' does not compute {pass:?} of {shape:?}",
-                self.name
-            )));
-        }
         let [a_len, b_len, out_len] = pass.lens(shape);
         check_len("a", a_len, a.len())?;
         check_len("b", b_len, b.len())?;
         check_len("out", out_len, out.len())?;
         if a.is_empty() || b.is_empty() {
             out.fill(T::default());
+            stage::apply_all(threads, epilogue.take(), out);
         }
         if a.is_empty() || b.is_empty() || out.is_empty() {
             return Ok(());
         }
-        let needed = (self.scratch)(pass, shape, threads.count());
         if scratch.len() < needed {
             check_len("scratch", needed, scratch.len())?;
         }
@@ -195,9 +210,11 @@ impl<T: Element> Algorithm<T> {
             a,
             b,
             packed,
-            out,
+            out: &mut *out,
             scratch: &mut scratch[..needed],
+            epilogue,
         });
+        stage::apply_all(threads, epilogue.take(), out);
         Ok(())
     }
 }
@@ -380,10 +397,8 @@ fn chosen<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
 /// that has nothing to compute.
 pub fn scratch<T: Element>(pass: Pass, shape: &ConvShape, threads: &Threads) -> usize {
     match check(shape) {
-        Ok(()) if !pass.lens(shape).contains(&0) => {
-            (choose::<T>(pass, shape).scratch)(pass, shape, threads.count())
-        }
-        _ => 0,
+        Ok(()) => chosen::<T>(pass, shape).scratch_of(pass, shape, threads.count()),
+        Err(_) => 0,
     }
 }
 
@@ -426,6 +441,7 @@ pub fn run<T: Element>(
         packed: None,
         out,
         scratch,
+        epilogue: &Epilogue::new(&[]),
     })
 }
 

@@ -4,6 +4,7 @@ use tconv_shape::DataFormat;
 use super::*;
 use crate::gemm::tests::numbers;
 use crate::simd::Float;
+use crate::stage::{Each, Stage};
 
 mod recorded;
 
@@ -183,6 +184,54 @@ fn apply_packed<T: Element>(
     out
 }
 
+/// The output that `first` is, with a bias and a function behind it: as stages of the convolution, with the filter
+/// packed before and not, and all at once.
+fn check_stages<T: Float + Element>(
+    algorithm: &'static Algorithm<T>,
+    set: InstructionSet,
+    threads: &Threads,
+    (pass, shape): (Pass, &ConvShape),
+    (a, b): (&[T], &[T]),
+    first: &[T],
+) {
+    struct Positive;
+    impl<T: Float> Each<T> for Positive {
+        fn apply(&self, piece: &mut [T]) {
+            let zero = T::from_f64(0.0);
+            piece
+                .iter_mut()
+                .for_each(|x| *x = if *x <= zero { zero } else { *x });
+        }
+    }
+    let (channels, sizes) = match pass {
+        Pass::Forward => (shape.out_channels, shape.output_dims()),
+        _ => (shape.in_channels, shape.input_dims()),
+    };
+    let axis = shape.format.channel_axis(shape.axes.len());
+    let (bias, inner) = (numbers(5, channels), sizes[axis + 1..].iter().product());
+    let bias = Stage::Bias { bias: &bias, inner };
+    let stages = [bias, Stage::Each(&Positive)];
+    let mut expected = first.to_vec();
+    stage::apply(&stages, 0, &mut expected);
+    let conv = Prepared::of(algorithm, set, pass, shape.clone(), threads).unwrap();
+    let room = match a.is_empty() || b.is_empty() || first.is_empty() {
+        true => 0,
+        false => (algorithm.packed_len)(pass, shape),
+    };
+    let nan = T::from_f64(f64::NAN);
+    let packed = conv.pack(b, vec![nan; room], threads).unwrap();
+    for packed in [None, Some(&packed)] {
+        let (mut out, mut scratch) = (vec![nan; first.len()], vec![nan; conv.scratch()]);
+        conv.run(a, b, packed, &mut out, &mut scratch, threads, &stages)
+            .unwrap();
+        assert!(
+            out == expected,
+            "{} with stages {pass:?} {shape:?}",
+            algorithm.name
+        );
+    }
+}
+
 /// Every algorithm on every instruction set against the definition in f64, within the error that sums of
 /// so many terms can have; the same bits for any number of threads.
 fn check_all<T: Float + Element>(
@@ -230,6 +279,8 @@ fn check_all<T: Float + Element>(
                             "{} packed {pass:?} {shape:?}",
                             algorithm.name
                         );
+                        let what = (pass, shape);
+                        check_stages(algorithm, set, threads, what, (&a, &b), first);
                     }
                 }
             }

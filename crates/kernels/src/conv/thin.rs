@@ -218,6 +218,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         packed,
         out,
         scratch,
+        ..
     } = call;
     let lattice = &Lattice::new::<T>(pass, shape);
     let (filter, scratch) = scratch.split_at_mut(packed_len(pass, shape));

@@ -75,6 +75,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         packed,
         out,
         scratch,
+        epilogue,
     } = call;
     let layout = Layout::new::<T>(pass, shape, packed.is_some());
     if pass == Pass::BackpropInput && shape.axes.iter().any(Phase::leaves_gaps) {
@@ -118,6 +119,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
             packed: None,
             out,
             scratch,
+            epilogue,
         });
     }
 }
