@@ -100,7 +100,7 @@ SHAPES = [
     cube("vnet", "V-Net's, up to fewer channels", (32, 64, 64), (32, 16), (64, 128, 128), 2, 2),
     cube("vnet2", "V-Net's, up to more channels", (32, 64, 64), (16, 32), (64, 128, 128), 2, 2),
     cube("volume", "3D-GAN", (16,) * 3, (128, 64), (32,) * 3, 4, 2),
-    Shape("pixel", "28x28 pictures of one pixel", 200, (1, 1, 1), (50, 1), (28, 28, 1), (28, 28, 1), (1, 1, 1), padding="VALID"),
+    Shape("pixel", "28x28 of one pixel", 200, (1,) * 3, (50, 1), (28, 28, 1), (28, 28, 1), (1,) * 3, padding="VALID"),
     line("wave", "dilation 512 in one dimension", 16384, (64, 64), 16384, 3, 1, dilation=512),
     square("atrous", "dilation 12", 1, 64, (64, 64), 64, 3, 1, dilation=12),
     square("atrous2", "dilation 24 on a small picture", 1, 33, (256, 256), 33, 3, 1, dilation=24),
@@ -197,7 +197,10 @@ def product_and_fold(shape, x, w):
     x = channels_first(x).flatten(2)
     columns = torch.empty(shape.batch, matrix.shape[0], x.shape[2])
     one = shape.axes == 1
-    widen = lambda sizes, fill: (fill, *sizes) if one else sizes  # noqa: E731
+
+    def widen(sizes, fill):
+        return (fill, *sizes) if one else sizes
+
     sizes = dict(
         kernel_size=widen(shape.kernel, 1),
         dilation=shape.dilation,
@@ -220,6 +223,14 @@ def places(shape, tap):
     return (slice(None), *(slice(t, t + (i - 1) * s + 1, s) for t, i, s in starts))
 
 
+def sums_into(shape, whole):
+    """How a sum is begun, and how a tap's products get into it; nothing overlaps where no kernel exceeds its stride."""
+    alone = shape.dilation == 1 and all(k <= s for k, s in zip(shape.kernel, shape.strides))
+    if not alone:
+        return whole.zero_, torch.Tensor.add_
+    return (lambda: None if shape.kernel == shape.strides else whole.zero_()), torch.Tensor.copy_
+
+
 def taps_of(shape):
     return list(itertools.product(*map(range, shape.kernel)))
 
@@ -237,12 +248,13 @@ def product_and_strided_sums(shape, x, w):
     products = torch.empty(groups, rows.shape[1], matrix.shape[2])
     whole = torch.empty(shape.batch, *shape.room(), groups, cout)
     parts = products.view(groups, shape.batch, *shape.input, len(taps), cout).movedim(0, -2)
+    clear, put = sums_into(shape, whole)
 
     def run():
         torch.bmm(rows, matrix, out=products)
-        whole.zero_()
+        clear()
         for i, tap in enumerate(taps):
-            whole[places(shape, tap)] += parts[..., i, :, :]
+            put(whole[places(shape, tap)], parts[..., i, :, :])
         return cropped(shape, whole.flatten(-2))
 
     return run
@@ -259,12 +271,13 @@ def strided_sums_of_products(shape, x, w):
     product = torch.empty(rows.shape[0], shape.channels[1])
     part = product.view(shape.batch, *shape.input, -1)
     whole = torch.empty(shape.batch, *shape.room(), shape.channels[1])
+    clear, put = sums_into(shape, whole)
 
     def run():
-        whole.zero_()
+        clear()
         for tap, matrix in zip(taps, matrices):
             torch.mm(rows, matrix, out=product)
-            whole[places(shape, tap)] += part
+            put(whole[places(shape, tap)], part)
         return cropped(shape, whole)
 
     return run
