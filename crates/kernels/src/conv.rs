@@ -24,7 +24,7 @@ pub use element::Element;
 pub use packed::PackedFilter;
 pub use reference::definition;
 
-use crate::simd::InstructionSet;
+use crate::simd::{Float, InstructionSet};
 use crate::{KernelError, Threads, check_len};
 
 /// Which of a convolution's three kernels.
@@ -201,46 +201,51 @@ fn check(shape: &ConvShape) -> Result<(), KernelError> {
     }
 }
 
-macro_rules! algorithms {
-    ($name:ident, $type:ty) => {
-        /// The algorithms for this type, the preferred first.
-        static $name: [Algorithm<$type>; 4] = [
-            Algorithm {
-                name: "winograd",
-                purpose: "fewer multiplications for two or three taps an axis of each stride phase",
-                supports: winograd::supports,
-                pays: winograd::pays::<$type>,
-                scratch: winograd::scratch::<$type>,
-                packed_len: winograd::packed_len::<$type>,
-                pack: winograd::pack,
-                compute: winograd::compute,
-            },
-            Algorithm {
-                name: "direct",
-                purpose: "matrix products of gathered pixels with a packed filter, by stride phase",
-                supports: direct::supports,
-                pays: |_, _| true,
-                scratch: direct::scratch::<$type>,
-                packed_len: direct::packed_len::<$type>,
-                pack: direct::pack,
-                compute: direct::compute,
-            },
-            Algorithm {
-                name: "gemm",
-                purpose: "matrix products over gathered blocks, by stride phase",
-                supports: |_, _| true,
-                pays: |_, _| true,
-                scratch: implicit::scratch::<$type>,
-                packed_len: |_, _| 0,
-                pack: |_| (),
-                compute: implicit::compute,
-            },
-            reference::algorithm(),
-        ];
-    };
+/// Products of gathered pixels with a packed filter.
+const fn direct<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "direct",
+        purpose: "matrix products of gathered pixels with a packed filter, by stride phase",
+        supports: direct::supports,
+        pays: |_, _| true,
+        scratch: direct::scratch::<T>,
+        packed_len: direct::packed_len::<T>,
+        pack: direct::pack,
+        compute: direct::compute,
+    }
 }
-algorithms!(ALGORITHMS_F32, f32);
-algorithms!(ALGORITHMS_F64, f64);
+
+/// Products of gathered blocks.
+const fn gemm<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "gemm",
+        purpose: "matrix products of gathered blocks, by stride phase",
+        supports: |_, _| true,
+        pays: |_, _| true,
+        scratch: implicit::scratch::<T>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: implicit::compute,
+    }
+}
+
+static ALGORITHMS_F32: [Algorithm<f32>; 4] = [
+    Algorithm {
+        name: "winograd",
+        purpose: "fewer multiplications for two or three taps an axis of each stride phase",
+        supports: winograd::supports,
+        pays: winograd::pays::<f32>,
+        scratch: winograd::scratch::<f32>,
+        packed_len: winograd::packed_len::<f32>,
+        pack: winograd::pack,
+        compute: winograd::compute,
+    },
+    direct(),
+    gemm(),
+    reference::algorithm(),
+];
+
+static ALGORITHMS_F64: [Algorithm<f64>; 3] = [direct(), gemm(), reference::algorithm()];
 
 static ALGORITHMS_I32: [Algorithm<i32>; 1] = [reference::algorithm()];
 

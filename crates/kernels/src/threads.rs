@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::KernelError;
+
+mod pool;
+
+use pool::Pool;
 
 /// The environment variable that says how many threads there are where a program does not.
 const THREADS_VARIABLE: &str = "TCONV_NUM_THREADS";
@@ -10,13 +12,6 @@ const THREADS_VARIABLE: &str = "TCONV_NUM_THREADS";
 /// The threads that a kernel may use: an argument, never a global. A clone shares them.
 #[derive(Clone, Debug)]
 pub struct Threads(Option<Arc<Pool>>);
-
-#[derive(Debug)]
-struct Pool {
-    threads: rayon::ThreadPool,
-    /// The process that has them. One that was forked from it has not, and would wait for them without end.
-    process: u32,
-}
 
 impl Threads {
     /// The most threads that may be asked for.
@@ -44,13 +39,11 @@ impl Threads {
             );
             return Err(KernelError::Unavailable(message));
         }
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
         let refused =
             |e| KernelError::Unavailable(format!("{count} threads cannot be started: {e}"));
-        Ok(Threads(Some(Arc::new(Pool {
-            threads: pool.map_err(refused)?,
-            process: std::process::id(),
-        }))))
+        Ok(Threads(Some(Arc::new(
+            Pool::new(count - 1).map_err(refused)?,
+        ))))
     }
 
     /// As many as `TCONV_NUM_THREADS` says; as many as the machine offers if it is not set, empty or 0.
@@ -67,17 +60,21 @@ impl Threads {
     /// How many there are. In a process that was forked from the one that made them there is only the calling
     /// thread, which then does all the work.
     pub fn count(&self) -> usize {
-        self.pool().map_or(1, |pool| pool.current_num_threads())
+        self.pool().map_or(1, |pool| pool.workers() + 1)
     }
 
-    fn pool(&self) -> Option<&rayon::ThreadPool> {
-        let pool = self.0.as_ref()?;
-        (pool.process == std::process::id()).then_some(&pool.threads)
+    fn pool(&self) -> Option<&Pool> {
+        self.0.as_deref().filter(|pool| pool.is_here())
     }
 
     /// Calls `task(i)` for each `i` below `tasks`, in any order, and returns when all are done.
+    ///
+    /// While another caller has the threads, or from within a task, the calling thread does it alone.
     pub fn for_each(&self, tasks: usize, task: impl Fn(usize) + Sync) {
-        self.share(tasks, &task);
+        match self.pool() {
+            Some(pool) if tasks > 1 => pool.share(tasks, &task),
+            _ => (0..tasks).for_each(task),
+        }
     }
 
     /// Cuts `out` into pieces of `size` elements (the last may be shorter) and calls
@@ -88,39 +85,30 @@ impl Threads {
         size: usize,
         task: impl Fn(usize, &mut [T]) + Sync,
     ) {
-        self.share_pieces(out, size.max(1), &task);
+        let size = size.max(1);
+        let pieces = Pieces(out.as_mut_ptr(), out.len());
+        self.for_each(out.len().div_ceil(size), |index| {
+            // SAFETY: each index comes once, and pieces do not overlap.
+            task(index, unsafe { pieces.get(index, size) });
+        });
     }
+}
 
-    // The two below are compiled once (for each element type), not once for each task: the scheduler's
-    // code is large, and there are hundreds of tasks.
+/// A slice that threads take pieces of.
+struct Pieces<T>(*mut T, usize);
 
-    fn share(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
-        match self.pool() {
-            Some(pool) if tasks > 1 => {
-                pool.install(|| (0..tasks).into_par_iter().with_max_len(1).for_each(task))
-            }
-            _ => (0..tasks).for_each(task),
-        }
-    }
+// SAFETY: each piece goes to one thread; `get`'s caller vouches for it.
+unsafe impl<T: Send> Sync for Pieces<T> {}
 
-    fn share_pieces<T: Send>(
-        &self,
-        out: &mut [T],
-        size: usize,
-        task: &(dyn Fn(usize, &mut [T]) + Sync),
-    ) {
-        match self.pool() {
-            Some(pool) if out.len() > size => pool.install(|| {
-                out.par_chunks_mut(size)
-                    .with_max_len(1)
-                    .enumerate()
-                    .for_each(|(i, piece)| task(i, piece));
-            }),
-            _ => out
-                .chunks_mut(size)
-                .enumerate()
-                .for_each(|(i, piece)| task(i, piece)),
-        }
+impl<T> Pieces<T> {
+    /// # Safety
+    /// Nobody else has the piece.
+    #[expect(clippy::mut_from_ref, reason = "the pieces are apart")]
+    unsafe fn get(&self, index: usize, size: usize) -> &mut [T] {
+        let start = index * size;
+        assert!(start < self.1);
+        // SAFETY: inside the slice, and the caller vouches for the rest.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), size.min(self.1 - start)) }
     }
 }
 
@@ -137,6 +125,8 @@ fn counted(text: &str) -> Result<usize, KernelError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -164,5 +154,49 @@ mod tests {
             assert!(out.iter().enumerate().all(|(i, &x)| x == i / 7));
         }
         Threads::ONE.for_each_piece(&mut [0u8; 0], 0, |_, _| unreachable!());
+    }
+
+    #[test]
+    fn tasks_within_tasks_and_callers_at_once_are_done() {
+        let threads = Threads::new(3).unwrap();
+        let done = AtomicUsize::new(0);
+        let count = || {
+            for _ in 0..100 {
+                threads.for_each(10, |_| {
+                    threads.for_each(5, |_| {
+                        done.fetch_add(1, Ordering::Relaxed);
+                    });
+                });
+            }
+        };
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(count))));
+        assert_eq!(done.into_inner(), 4 * 100 * 50);
+    }
+
+    #[test]
+    fn a_panic_arrives_at_the_caller_and_the_threads_go_on() {
+        let threads = Threads::new(2).unwrap();
+        for bad in [0, 7, 19] {
+            let run = || threads.for_each(20, |i| assert!(i != bad, "bad"));
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
+            let done = AtomicUsize::new(0);
+            threads.for_each(20, |i| {
+                done.fetch_add(i, Ordering::Relaxed);
+            });
+            assert_eq!(done.into_inner(), 190);
+        }
+    }
+
+    #[test]
+    fn threads_that_sleep_wake_up() {
+        let threads = Threads::new(2).unwrap();
+        for _ in 0..20 {
+            // Each task waits for the other, so two threads must have come.
+            let barrier = std::sync::Barrier::new(2);
+            threads.for_each(2, |_| {
+                barrier.wait();
+            });
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
     }
 }

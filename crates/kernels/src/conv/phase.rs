@@ -1,5 +1,6 @@
 use tconv_shape::ConvAxis;
 
+use super::Pass;
 use super::patches::PatchAxis;
 
 /// One axis of the input's gradient, seen by stride phase: the positions that are equal modulo the stride
@@ -142,6 +143,31 @@ impl Phase {
             skipped: taps.0,
             end,
         }
+    }
+
+    /// The phases of an axis: for the input's gradient by the stride, else one.
+    pub(super) fn all(pass: Pass, axis: &ConvAxis) -> impl Iterator<Item = Phase> {
+        let count = match pass {
+            Pass::BackpropInput => Phase::count(axis),
+            _ => 1,
+        };
+        (0..count).map(move |index| match pass {
+            Pass::BackpropInput => Phase::new(axis, index),
+            _ => Phase::forward(axis),
+        })
+    }
+
+    /// Whether each position has a tap inside the tensor.
+    pub(super) fn sees_all(&self) -> bool {
+        let mut start = 0;
+        while start < self.patch.windows {
+            let part = self.part(start);
+            if part.phase.patch.taps == 0 {
+                return false;
+            }
+            start = part.end;
+        }
+        true
     }
 
     /// All of it as one part, taps in the padding included.

@@ -189,33 +189,20 @@ impl Layout {
     }
 
     fn axis_runs(&self, i: usize) -> impl Iterator<Item = Run> {
-        let count = match self.pass {
-            Pass::Forward => 1,
-            _ => Phase::count(&self.axes[i]),
-        };
-        let mut next = 0;
+        let mut phases = Phase::all(self.pass, &self.axes[i]).enumerate().peekable();
         std::iter::from_fn(move || {
-            let index = next;
-            if index == count {
-                return None;
-            }
-            let phase = self.phase(i, index);
-            let mut least = phase.first;
-            next += 1;
-            while next < count {
-                let other = self.phase(i, next);
-                if other.patch != phase.patch {
-                    break;
-                }
-                least = least.min(other.first);
-                next += 1;
-            }
-            Some(Run {
+            let (index, phase) = phases.next()?;
+            let mut run = Run {
                 phase,
                 index,
-                count: next - index,
-                least,
-            })
+                count: 1,
+                least: phase.first,
+            };
+            while let Some((_, other)) = phases.next_if(|(_, other)| other.patch == phase.patch) {
+                run.count += 1;
+                run.least = run.least.min(other.first);
+            }
+            Some(run)
         })
     }
 

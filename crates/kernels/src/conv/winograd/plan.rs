@@ -253,11 +253,15 @@ pub(super) struct Layout {
     pub(super) packed: bool,
 }
 
-/// Whether the transforms can compute a kernel at all.
+/// Whether the transforms can compute a kernel at all. A result that is exactly zero, since all its taps are in the
+/// padding, would not stay so.
 pub(in crate::conv) fn supports(pass: Pass, shape: &ConvShape) -> bool {
     let [z, y, x] = axes(shape);
     let plain = |axis: &ConvAxis| {
-        axis.dilation == 1 && axis.kernel > 0 && axis.kernel.div_ceil(axis.stride) <= MOST_TAPS
+        axis.dilation == 1
+            && axis.kernel > 0
+            && axis.kernel.div_ceil(axis.stride) <= MOST_TAPS
+            && Phase::all(pass, axis).all(|phase| phase.sees_all())
     };
     pass != Pass::BackpropFilter
         && shape.format == DataFormat::ChannelsLast
