@@ -25,7 +25,7 @@ const CHANNELS: [usize; 5] = [32, 64, 128, 256, 512];
 const SIDES: [usize; 7] = [16, 32, 64, 128, 256, 512, 1024];
 const LARGEST: usize = 256 << 20;
 /// How long each point is timed on each number of threads, in seconds, if it takes no longer by itself.
-const PATIENCE: f64 = 0.1;
+const PATIENCE: f64 = 0.2;
 
 struct Point {
     layer: Layer,
