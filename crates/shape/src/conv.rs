@@ -196,15 +196,23 @@ impl ConvShape {
                 ),
             });
         }
-        for dims in [self.input_dims(), self.filter_dims(), self.output_dims()] {
-            let elements = dims
-                .iter()
-                .try_fold(1usize, |product, &n| product.checked_mul(n));
-            if elements.is_none_or(|n| n > isize::MAX as usize / 16) {
-                return Err(ShapeError::Overflow {
-                    what: format!("{dims:?}"),
-                });
-            }
+        let product = |[outer, channels]: [usize; 2], size: fn(&ConvAxis) -> usize| {
+            let sizes = self.axes.iter().map(size).chain([channels]);
+            let elements = sizes.clone().try_fold(outer, usize::checked_mul);
+            elements.or(sizes.clone().any(|n| n == 0).then_some(0))
+        };
+        let (inputs, outputs) = (self.in_channels, self.out_channels);
+        let all = [
+            product([self.batch, inputs], |axis| axis.input),
+            product([inputs / groups, outputs], |axis| axis.kernel),
+            product([self.batch, outputs], |axis| axis.output),
+        ];
+        let too_many = |n: &Option<usize>| n.is_none_or(|n| n > isize::MAX as usize / 16);
+        if let Some(index) = all.iter().position(too_many) {
+            let dims = [self.input_dims(), self.filter_dims(), self.output_dims()];
+            return Err(ShapeError::Overflow {
+                what: format!("{:?}", dims[index]),
+            });
         }
         Ok(())
     }

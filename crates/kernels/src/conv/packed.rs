@@ -38,7 +38,7 @@ impl<T: Element> PackedFilter<T> {
                 algorithm.name
             )));
         }
-        let [a, b, out] = pass.dims(shape).map(|dims| dims.iter().product::<usize>());
+        let [a, b, out] = pass.lens(shape);
         check_len("filter", b, filter.len())?;
         if a > 0 && b > 0 && out > 0 {
             let needed = (algorithm.packed_len)(pass, shape);
