@@ -14,10 +14,10 @@ unsafe fn turn<T: Copy, const SIDE: usize>(from: (*const T, usize), to: (*mut T,
     unsafe {
         let rows: [[T; SIDE]; SIDE] =
             std::array::from_fn(|i| from.0.add(i * from.1).cast::<[T; SIDE]>().read());
-        for i in 0..SIDE {
+        (0..SIDE).for_each(|i| {
             let turned: [T; SIDE] = std::array::from_fn(|j| rows[j][i]);
             to.0.add(i * to.1).cast::<[T; SIDE]>().write(turned);
-        }
+        });
     }
 }
 

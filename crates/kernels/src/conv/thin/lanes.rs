@@ -269,8 +269,8 @@ impl<T: Float> Strip<'_, T> {
                     let scales: [_; ROWS] = std::array::from_fn(|r| simd.splat(*filter.add(r)));
                     for v in 0..VECTORS {
                         let x = simd.load(from.add(v * S::LANES));
-                        for r in 0..ROWS {
-                            sums[r][v] = simd.mul_add(scales[r], x, sums[r][v]);
+                        for (sums, &scale) in sums.iter_mut().zip(&scales) {
+                            sums[v] = simd.mul_add(scale, x, sums[v]);
                         }
                     }
                 } else {
