@@ -193,7 +193,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         seconds: args.seconds,
     };
     let bar = progress(args, cases.len());
-    let mut peak = peak(set, &threads)?;
+    let peak = peak(set, &threads)?;
     let mut reports = Vec::new();
     for (done, case) in cases.iter().enumerate() {
         bar.set_message(case.title());
@@ -209,7 +209,6 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             set,
             threads: threads.count(),
         });
-        peak = peak.max(tconv_kernels::peak(set, &threads)?);
     }
     bar.finish_and_clear();
     match args.json {

@@ -65,7 +65,7 @@ pub fn gradients_with<S: Source>(
         .chain(xs.iter().map(Source::source))
         .chain(grad_ys.iter().copied())
     {
-        graph.check_own(output.graph(), &output.name())?;
+        graph.check_own(output.graph(), || output.name())?;
     }
     let build = || {
         let sources: Vec<&Output> = xs.iter().map(Source::source).collect();

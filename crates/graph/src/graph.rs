@@ -286,12 +286,13 @@ impl Graph {
             })
     }
 
-    pub(crate) fn check_own(&self, other: &Graph, what: &str) -> Result<()> {
+    pub(crate) fn check_own(&self, other: &Graph, what: impl FnOnce() -> String) -> Result<()> {
         if Arc::ptr_eq(&self.0, &other.0) {
             return Ok(());
         }
         Err(Error::value(format!(
-            "Tensor {what} is not an element of this graph."
+            "Tensor {} is not an element of this graph.",
+            what()
         )))
     }
 }

@@ -207,7 +207,7 @@ impl Initializer {
             }
             Initializer::Random(random) => random.build(graph, sizes, dtype),
             Initializer::Output(value) => {
-                graph.check_own(value.graph(), &value.name())?;
+                graph.check_own(value.graph(), || value.name())?;
                 of_dtype(value.clone(), dtype)
             }
             Initializer::With(make) => of_dtype(make(graph, sizes, dtype)?, dtype),

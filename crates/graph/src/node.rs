@@ -142,10 +142,11 @@ impl NodeBuilder {
         location: Option<Location>,
     ) -> Result<Node> {
         for output in &self.inputs {
-            self.graph.check_own(output.graph(), &output.name())?;
+            self.graph.check_own(output.graph(), || output.name())?;
         }
         for operation in &self.control {
-            self.graph.check_own(operation.graph(), operation.name())?;
+            self.graph
+                .check_own(operation.graph(), || operation.name().to_string())?;
         }
         for value in self.attrs.values_mut() {
             // A graph outlives the memory that a borrowed tensor reads, or its present elements.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use tconv_kernels::conv::Pass;
+use tconv_kernels::stage::Stage;
 use tconv_shape::{Dim, Shape};
 use tconv_tensor::{DType, Tensor};
 
@@ -172,6 +173,37 @@ pub trait Op: Send + Sync {
         Ok(())
     }
 
+    /// Whether a session keeps something for a node of it from one run to the next.
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    /// What it does to its first input, for an op whose output has the same dtype and sizes, and of whose output
+    /// each element depends on the input's element in its place alone.
+    fn following(&self) -> Option<&dyn Following> {
+        None
+    }
+
+    /// Whether it has [`Op::eval_then`].
+    fn is_followed(&self) -> bool {
+        false
+    }
+
+    /// [`Op::eval`] of float32, and in the same pass over its only output the stages that `stages` gives for the
+    /// output's sizes, before anything is computed.
+    ///
+    /// # Errors
+    /// As [`Op::eval`], then those of `stages`.
+    fn eval_then<'s>(
+        &self,
+        run: &mut Run,
+        inputs: Vec<Tensor>,
+        stages: &mut dyn FnMut(&[usize]) -> Result<Vec<Stage<'s, f32>>>,
+    ) -> Result<Vec<Tensor>> {
+        let _ = (run, inputs, stages);
+        Err(Error::new(Code::Internal, "nothing follows this op"))
+    }
+
     /// The outputs from the inputs; float16 and bfloat16 arrive only at an op that takes them, others are given
     /// float32 in their place. An input that nobody else reads is the only owner of its storage, so an op may
     /// work in place.
@@ -186,6 +218,15 @@ pub trait Op: Send + Sync {
     /// # Errors
     /// `Lookup` for an op without a gradient.
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>>;
+}
+
+/// What an op does to its first input of float32, so that it can be done where that is made.
+pub trait Following {
+    /// It as a stage of what makes an input of these sizes; `others` are the op's other inputs.
+    ///
+    /// # Errors
+    /// Those of the op's [`Op::eval`].
+    fn stage<'s>(&'s self, sizes: &[usize], others: &'s [Tensor]) -> Result<Stage<'s, f32>>;
 }
 
 /// The gradient of an op through which none flows, such as `Shape`: nothing for each input.

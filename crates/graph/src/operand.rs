@@ -69,7 +69,7 @@ impl Operand for Output {
     }
 
     fn to_output(&self, graph: &Graph, _: Option<DType>, _: &str) -> Result<Output> {
-        graph.check_own(Output::graph(self), &self.name())?;
+        graph.check_own(Output::graph(self), || self.name())?;
         Ok(self.clone())
     }
 

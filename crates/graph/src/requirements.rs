@@ -83,8 +83,10 @@ impl Graph {
         fetches.list(&mut list);
         for fetched in &list {
             match fetched {
-                Fetched::Value(output) => self.check_own(output.graph(), &output.name())?,
-                Fetched::Run(operation) => self.check_own(operation.graph(), operation.name())?,
+                Fetched::Value(output) => self.check_own(output.graph(), || output.name())?,
+                Fetched::Run(operation) => {
+                    self.check_own(operation.graph(), || operation.name().to_string())?
+                }
             }
         }
         let roots = list.iter().map(|fetched| match fetched {

@@ -119,7 +119,7 @@ impl Graph {
     /// `Value` when one of them stands in another graph.
     pub fn open_control_dependencies(&self, operations: &[&Operation]) -> Result<Scopes> {
         for operation in operations {
-            self.check_own(operation.graph(), operation.name())?;
+            self.check_own(operation.graph(), || operation.name().to_string())?;
         }
         let outer = self.scopes();
         let ids = operations.iter().map(|operation| operation.id());

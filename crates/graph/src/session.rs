@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tconv_kernels::Threads;
@@ -7,17 +7,20 @@ use tconv_shape::Shape;
 use tconv_tensor::{DType, Tensor};
 
 use crate::fetch::Fetched;
+use crate::ops::conv::Kept;
 use crate::{Code, Error, Feed, Fetch, Graph, Output, Result};
 
 mod context;
+mod fuse;
 mod order;
 mod plan;
 mod run;
 mod sizes;
 
 pub(crate) use context::Context;
+pub use context::Scratch;
 use plan::Plan;
-pub use run::{Run, Scratch};
+pub use run::Run;
 
 /// Runs a graph. It owns the variables' values and the random ops' streams, and keeps one plan for each
 /// set of feeds and fetches.
@@ -32,6 +35,8 @@ pub struct Session {
     variables: Mutex<HashMap<Arc<str>, Slot>>,
     streams: Mutex<HashMap<usize, crate::random::Philox>>,
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
+    /// What convolutions keep between runs, by node; all plans share it.
+    kept: Mutex<HashMap<usize, Arc<Kept>>>,
     interrupt: Option<Interrupt>,
 }
 
@@ -52,7 +57,7 @@ struct PlanKey {
 }
 
 /// A lock that a panic elsewhere does not poison: what it guards is replaced whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -100,6 +105,7 @@ impl Session {
             variables: Mutex::default(),
             streams: Mutex::default(),
             plans: Mutex::default(),
+            kept: Mutex::default(),
             interrupt: None,
         }
     }
@@ -154,27 +160,31 @@ impl Session {
         for fetch in fetches {
             match fetch {
                 Fetched::Value(output) => {
-                    self.graph.check_own(output.graph(), &output.name())?;
+                    self.graph.check_own(output.graph(), || output.name())?;
                     key.values.push((output.node_id(), output.slot()));
                 }
                 Fetched::Run(operation) => {
-                    self.graph.check_own(operation.graph(), operation.name())?;
+                    self.graph
+                        .check_own(operation.graph(), || operation.name().to_string())?;
                     key.operations.push(operation.id());
                 }
             }
         }
+        let mut values = Vec::with_capacity(feed.0.len());
+        for (output, value) in feed.0 {
+            self.graph.check_own(output.graph(), || output.name())?;
+            check_fed(&output, &value)?;
+            values.push(((output.node_id(), output.slot()), value));
+        }
         // Sorted, so that the order of feeding makes no second plan; of two values for one tensor the
         // later stands.
-        let mut fed = BTreeMap::new();
-        for (output, value) in feed.0 {
-            self.graph.check_own(output.graph(), &output.name())?;
-            check_fed(&output, &value)?;
-            fed.insert((output.node_id(), output.slot()), value);
-        }
-        key.feeds.extend(fed.keys());
-        key.unproved = fed.values().any(Tensor::is_empty);
+        values.reverse();
+        values.sort_by_key(|(output, _)| *output);
+        values.dedup_by_key(|(output, _)| *output);
+        key.feeds.extend(values.iter().map(|(output, _)| *output));
+        key.unproved = values.iter().any(|(_, value)| value.is_empty());
         let plan = self.plan(key)?;
-        let fed: Vec<Tensor> = fed.into_values().collect();
+        let fed: Vec<Tensor> = values.into_iter().map(|(_, value)| value).collect();
         if plan.sizes.check(self, &fed, &plan.snapshots)? {
             return Run::new(self).execute(&plan, fed);
         }
@@ -189,6 +199,11 @@ impl Session {
         let plan = Arc::new(Plan::new(self, &key)?);
         lock(&self.plans).insert(key, plan.clone());
         Ok(plan)
+    }
+
+    /// What a convolution's node keeps between runs.
+    fn kept(&self, node: usize) -> Arc<Kept> {
+        lock(&self.kept).entry(node).or_default().clone()
     }
 
     /// The place of a variable's value.
@@ -221,8 +236,9 @@ fn check_fed(output: &Output, value: &Tensor) -> Result<()> {
         )
         .help("feed a tensor of that dtype: nothing is converted by itself"));
     }
-    let (wanted, shape) = (output.static_shape(), Shape::from(value.shape()));
-    if !wanted.is_compatible_with(&shape) {
+    let wanted = output.static_shape();
+    if !wanted.allows(value.shape()) {
+        let shape = Shape::from(value.shape());
         let dims = wanted.dims().unwrap_or_default();
         let differing = (0..dims.len()).find(|&axis| {
             let size = shape.dims().and_then(|sizes| sizes.get(axis));
@@ -246,3 +262,6 @@ fn check_fed(output: &Output, value: &Tensor) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

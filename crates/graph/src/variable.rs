@@ -137,7 +137,7 @@ impl Operand for Variable {
     }
 
     fn to_output(&self, graph: &Graph, _: Option<DType>, _: &str) -> Result<Output> {
-        graph.check_own(self.handle.graph(), self.name())?;
+        graph.check_own(self.handle.graph(), || self.name().to_string())?;
         self.read()
     }
 }

@@ -7,6 +7,7 @@
 //! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
 //! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
 
+mod depthwise;
 mod direct;
 mod element;
 mod filter_gradient;
@@ -15,17 +16,22 @@ mod implicit;
 mod packed;
 mod patches;
 mod phase;
+mod prepared;
 mod reference;
 mod sides;
+mod thin;
+mod tiny;
 mod winograd;
 
 use tconv_shape::{ConvAxis, ConvShape};
 
 pub use element::Element;
 pub use packed::PackedFilter;
+pub use prepared::Prepared;
 pub use reference::definition;
 
 use crate::simd::{Float, InstructionSet};
+use crate::stage::{self, Epilogue};
 use crate::{KernelError, Threads, check_len};
 
 /// Which of a convolution's three kernels.
@@ -54,6 +60,16 @@ impl Pass {
             Pass::BackpropFilter => [input, output, filter],
         }
     }
+
+    /// The numbers of elements of what [`Pass::dims`] gives the sizes of, for a shape that is sound.
+    fn lens(self, shape: &ConvShape) -> [usize; 3] {
+        let [input, filter, output] = shape.elements();
+        match self {
+            Pass::Forward => [input, filter, output],
+            Pass::BackpropInput => [output, filter, input],
+            Pass::BackpropFilter => [input, output, filter],
+        }
+    }
 }
 
 /// What an algorithm is run with; the lengths have been checked.
@@ -68,6 +84,9 @@ pub(crate) struct Call<'a, T> {
     pub(crate) packed: Option<&'a [T]>,
     pub(crate) out: &'a mut [T],
     pub(crate) scratch: &'a mut [T],
+    /// What is done to the output: the algorithm takes it and does it to each part of the output that is whole
+    /// and still in cache, or leaves it to be done behind.
+    pub(crate) epilogue: &'a Epilogue<'a, T>,
 }
 
 /// What a filter is packed with; the lengths have been checked, and nothing is empty.
@@ -129,11 +148,34 @@ impl<T: Element> Algorithm<T> {
             packed: None,
             out,
             scratch,
+            epilogue: &Epilogue::new(&[]),
         })
+    }
+
+    /// The elements of scratch for a shape that [`run`] takes.
+    fn scratch_of(&self, pass: Pass, shape: &ConvShape, threads: usize) -> usize {
+        match pass.lens(shape).contains(&0) {
+            true => 0,
+            false => (self.scratch)(pass, shape, threads),
+        }
     }
 
     /// Checks all but the shape's own sense, which is known, and computes.
     fn call(&self, call: Call<'_, T>) -> Result<(), KernelError> {
+        let (pass, shape) = (call.pass, call.shape);
+        call.set.check()?;
+        if !(self.supports)(pass, shape) {
+            return Err(KernelError::Unavailable(format!(
+                "the algorithm '{}' does not compute {pass:?} of {shape:?}",
+                self.name
+            )));
+        }
+        let needed = self.scratch_of(pass, shape, call.threads.count());
+        self.compute(call, needed)
+    }
+
+    /// Checks the lengths, those of scratch against what is needed, and computes.
+    fn compute(&self, call: Call<'_, T>, needed: usize) -> Result<(), KernelError> {
         let Call {
             set,
             threads,
@@ -144,25 +186,19 @@ impl<T: Element> Algorithm<T> {
             packed,
             out,
             scratch,
+            epilogue,
         } = call;
-        set.check()?;
-        if !(self.supports)(pass, shape) {
-            return Err(KernelError::Unavailable(format!(
-                "the algorithm '{}' does not compute {pass:?} of {shape:?}",
-                self.name
-            )));
-        }
-        let [a_len, b_len, out_len] = pass.dims(shape).map(|dims| dims.iter().product());
+        let [a_len, b_len, out_len] = pass.lens(shape);
         check_len("a", a_len, a.len())?;
         check_len("b", b_len, b.len())?;
         check_len("out", out_len, out.len())?;
         if a.is_empty() || b.is_empty() {
             out.fill(T::default());
+            stage::apply_all(threads, epilogue.take(), out);
         }
         if a.is_empty() || b.is_empty() || out.is_empty() {
             return Ok(());
         }
-        let needed = (self.scratch)(pass, shape, threads.count());
         if scratch.len() < needed {
             check_len("scratch", needed, scratch.len())?;
         }
@@ -174,9 +210,11 @@ impl<T: Element> Algorithm<T> {
             a,
             b,
             packed,
-            out,
+            out: &mut *out,
             scratch: &mut scratch[..needed],
+            epilogue,
         });
+        stage::apply_all(threads, epilogue.take(), out);
         Ok(())
     }
 }
@@ -244,7 +282,52 @@ const fn gemm<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 6] = [
+/// Few numbers.
+const fn tiny<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "tiny",
+        purpose: "so few numbers that any preparation would take longer",
+        supports: |_, _| true,
+        pays: tiny::pays,
+        scratch: |_, _, _| 0,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: tiny::compute,
+    }
+}
+
+/// Channels of their own.
+const fn depthwise<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "depthwise",
+        purpose: "a group for each channel: channels in vector lanes",
+        supports: depthwise::supports,
+        pays: depthwise::pays::<T>,
+        scratch: depthwise::scratch::<T>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: depthwise::compute,
+    }
+}
+
+/// Few channels.
+const fn thin<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "thin",
+        purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
+        supports: thin::supports::<T>,
+        pays: thin::pays::<T>,
+        scratch: thin::scratch::<T>,
+        packed_len: thin::packed_len,
+        pack: thin::pack,
+        compute: thin::compute,
+    }
+}
+
+static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
+    tiny(),
+    depthwise(),
+    thin(),
     Algorithm {
         name: "winograd",
         purpose: "fewer multiplications for two or three taps an axis of each stride phase",
@@ -271,8 +354,15 @@ static ALGORITHMS_F32: [Algorithm<f32>; 6] = [
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 4] =
-    [direct(), filter_gradient(), gemm(), reference::algorithm()];
+static ALGORITHMS_F64: [Algorithm<f64>; 7] = [
+    tiny(),
+    depthwise(),
+    thin(),
+    direct(),
+    filter_gradient(),
+    gemm(),
+    reference::algorithm(),
+];
 
 static ALGORITHMS_I32: [Algorithm<i32>; 1] = [reference::algorithm()];
 
@@ -282,21 +372,33 @@ pub fn algorithms<T: Element>() -> &'static [Algorithm<T>] {
 }
 
 /// The algorithm that [`run`] takes: the first that can compute the kernel and pays. Only the geometry decides.
+/// For a shape that [`run`] refuses, and where nothing is to be computed, the last.
 pub fn choose<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
+    match check(shape) {
+        Ok(()) => chosen(pass, shape),
+        Err(_) => &T::algorithms()[T::algorithms().len() - 1],
+    }
+}
+
+/// [`choose`] for a shape that was checked.
+fn chosen<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
     let all = T::algorithms();
+    let last = &all[all.len() - 1];
+    if pass.lens(shape).contains(&0) {
+        return last;
+    }
     let mut found = all
         .iter()
         .filter(|one| (one.supports)(pass, shape) && (one.pays)(pass, shape));
-    found.next().unwrap_or(&all[all.len() - 1])
+    found.next().unwrap_or(last)
 }
 
 /// How many elements of scratch [`run`] needs; 0 for a shape that it refuses or
 /// that has nothing to compute.
 pub fn scratch<T: Element>(pass: Pass, shape: &ConvShape, threads: &Threads) -> usize {
-    let empty = pass.dims(shape).iter().any(|dims| dims.contains(&0));
     match check(shape) {
-        Ok(()) if !empty => (choose::<T>(pass, shape).scratch)(pass, shape, threads.count()),
-        _ => 0,
+        Ok(()) => chosen::<T>(pass, shape).scratch_of(pass, shape, threads.count()),
+        Err(_) => 0,
     }
 }
 
@@ -329,7 +431,18 @@ pub fn run<T: Element>(
     threads: &Threads,
 ) -> Result<(), KernelError> {
     check(shape)?;
-    choose(pass, shape).run(set, pass, shape, a, b, out, scratch, threads)
+    chosen(pass, shape).call(Call {
+        set,
+        threads,
+        pass,
+        shape,
+        a,
+        b,
+        packed: None,
+        out,
+        scratch,
+        epilogue: &Epilogue::new(&[]),
+    })
 }
 
 #[cfg(test)]

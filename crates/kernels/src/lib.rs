@@ -13,6 +13,7 @@ mod peak;
 pub mod pool;
 pub mod reduce;
 pub mod simd;
+pub mod stage;
 mod threads;
 
 pub use error::{KernelError, check_len};

@@ -1,4 +1,5 @@
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::simd::{InstructionSet, Sealed, Vectors, Work};
@@ -8,35 +9,48 @@ use crate::{KernelError, Threads};
 const CHAINS: usize = 12;
 /// The length of each chain in one task.
 const STEPS: usize = 20_000;
-/// How often the best is sought, at most and in seconds.
-const ROUNDS: usize = 100;
-const PATIENCE: f64 = 0.02;
+/// How many seconds the best is sought on one thread, and how many it may take until several are about as many
+/// times as fast: at first a system may leave them all on one processor.
+const ALONE: f64 = 0.02;
+const TOGETHER: f64 = 0.3;
 
 /// What these threads can compute at most, in operations of f32 a second: products and sums of numbers that
-/// never leave the registers. It takes some milliseconds, and is the best of several goes because a machine that
-/// does other work as well does not reach it each time.
+/// never leave the registers. It takes some hundredths of a second, and is the best of many goes because a machine
+/// that does other work as well does not reach it each time.
 ///
 /// # Errors
 /// `Unavailable` for an instruction set that this machine lacks.
 pub fn peak(set: InstructionSet, threads: &Threads) -> Result<f64, KernelError> {
     set.check()?;
+    let count = threads.count() as f64;
+    let alone = sought(set, &Threads::ONE, ALONE, f64::INFINITY);
+    Ok(match threads.count() {
+        1 => alone,
+        _ => sought(set, threads, TOGETHER, 0.9 * count * alone),
+    })
+}
+
+/// The best until `enough`, and a little longer, or until `patience` ends.
+fn sought(set: InstructionSet, threads: &Threads, patience: f64, enough: f64) -> f64 {
     // Several tasks a thread, so that one that starts late delays nothing.
     let tasks = threads.count() * 4;
-    let lanes = f32::dispatch(set, Chains);
-    let mut best = 0.0f64;
-    let begin = Instant::now();
-    for _ in 0..ROUNDS {
+    let (begin, mut best, mut end) = (Instant::now(), 0.0f64, patience);
+    loop {
         let start = Instant::now();
+        let lanes = AtomicUsize::new(0);
         threads.for_each(tasks, |_| {
-            f32::dispatch(set, Chains);
+            lanes.store(f32::dispatch(set, Chains), Ordering::Relaxed);
         });
-        let operations = 2 * tasks * STEPS * CHAINS * lanes;
+        let operations = 2 * tasks * STEPS * CHAINS * lanes.into_inner();
         best = best.max(operations as f64 / start.elapsed().as_secs_f64());
-        if begin.elapsed().as_secs_f64() > PATIENCE {
-            break;
+        let passed = begin.elapsed().as_secs_f64();
+        if best > enough {
+            end = end.min(passed + ALONE);
+        }
+        if passed > end {
+            return best;
         }
     }
-    Ok(best)
 }
 
 /// Computes the chains; returns the lanes of a vector.

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use crate::KernelError;
 
+mod forks;
 mod pool;
 
 use pool::Pool;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use numpy::ndarray::{ArrayViewMut, IxDyn};
 use numpy::{
     Element as NumpyElement, PyArray, PyArrayDyn, PyArrayMethods, PyUntypedArray,
     PyUntypedArrayMethods,
@@ -174,28 +175,44 @@ pub fn to_tensor(array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
 /// The most axes of all versions of NumPy; 2.0 and later have more.
 const AXES: usize = 32;
 
+/// What keeps an array's elements: when the array is gone their memory goes back to where it came from.
+#[pyclass(name = "Memory", module = "tconv._tconv", frozen)]
+struct Memory {
+    _tensor: Tensor,
+}
+
 /// The array of a tensor; it takes over the tensor's elements where nobody else has them. A tensor of rank 0
 /// is NumPy's scalar.
 pub fn from_tensor(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>> {
     fn own<T: Element + NumpyElement>(
         py: Python<'_>,
-        tensor: Tensor,
+        mut tensor: Tensor,
     ) -> PyResult<Bound<'_, PyAny>> {
-        let array = tensor.into_array::<T>().map_err(plain)?;
-        if array.ndim() <= AXES {
-            return Ok(PyArray::from_owned_array(py, array).into_any());
-        }
-        let shape = array.shape().to_vec();
-        let refused = |error: String| {
-            PyValueError::new_err(format!(
-                "a tensor of {} axes cannot become an array: {error}; reshape it to fewer axes before",
-                shape.len()
-            ))
+        let shape = tensor.shape().to_vec();
+        let sizes = match shape.len() <= AXES {
+            true => shape.clone(),
+            false => vec![tensor.len()],
         };
-        let flat = array.into_shape_with_order(shape.iter().product::<usize>());
-        let flat = PyArray::from_owned_array(py, flat.map_err(|error| refused(error.to_string()))?);
-        let array = flat.call_method1(intern!(py, "reshape"), (PyTuple::new(py, &shape)?,));
-        array.map_err(|error| refused(error.value(py).to_string()))
+        let start = tensor.make_mut::<T>().map_err(plain)?.as_mut_ptr();
+        let memory = Bound::new(py, Memory { _tensor: tensor })?.into_any();
+        // SAFETY: the tensor has so many elements there, and after `make_mut` it alone; they stay where they are
+        // when it moves, and `memory`, which the array keeps, has it and never looks at it.
+        let array = unsafe {
+            let elements = ArrayViewMut::from_shape_ptr(IxDyn(&sizes), start);
+            PyArray::borrow_from_array(&elements, memory).into_any()
+        };
+        if shape.len() <= AXES {
+            return Ok(array);
+        }
+        array
+            .call_method1(intern!(py, "reshape"), (PyTuple::new(py, &shape)?,))
+            .map_err(|error| {
+                PyValueError::new_err(format!(
+                    "a tensor of {} axes cannot become an array: {}; reshape it to fewer axes before",
+                    shape.len(),
+                    error.value(py)
+                ))
+            })
     }
     let scalar = tensor.rank() == 0;
     let array = match tensor.dtype() {

@@ -70,6 +70,16 @@ impl Shape {
         }
     }
 
+    /// [`Shape::is_compatible_with`] of known sizes.
+    pub fn allows(&self, sizes: &[usize]) -> bool {
+        self.dims().is_none_or(|dims| {
+            let fits = |(dim, &size): (&Dim, &usize)| {
+                i64::try_from(size).is_ok_and(|size| dim.is_compatible_with(&Dim::Known(size)))
+            };
+            dims.len() == sizes.len() && dims.iter().zip(sizes).all(fits)
+        })
+    }
+
     /// What is known of a shape that is both: where an unknown meets a known size the known one
     /// stands, where two unknowns meet the first stands.
     ///

@@ -7,7 +7,7 @@ use half::{bf16, f16};
 
 use crate::dtype::storage::{Storage, for_each_type};
 use crate::owner::Elements;
-use crate::{DType, Element, Handle, Owner, TensorError};
+use crate::{DType, Element, Handle, Mark, Owner, TensorError};
 
 /// Below this many bytes an allocation is not checked against the memory that can be had.
 const ALWAYS_ALLOWED: usize = 64 << 20;
@@ -45,9 +45,14 @@ impl Tensor {
     /// A tensor whose `data` is known to fill `shape`.
     pub(crate) fn from_parts<T: Element>(shape: &[usize], data: Vec<T>) -> Tensor {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len());
+        Tensor::from_elements(shape, Elements::own(data, None))
+    }
+
+    /// A tensor whose `elements` are known to fill `shape`.
+    pub(crate) fn from_elements<T: Element>(shape: &[usize], elements: Elements<T>) -> Tensor {
         Tensor {
             shape: shape.into(),
-            storage: T::store(Elements::Own(Arc::new(data))),
+            storage: T::store(elements),
         }
     }
 
@@ -180,6 +185,16 @@ impl Tensor {
         self.storage.is_borrowed()
     }
 
+    /// A mark by which these elements are known again; `None` for borrowed ones, which their owner may change.
+    pub fn mark(&self) -> Option<Mark> {
+        for_each_type!(&self.storage, data => data.mark())
+    }
+
+    /// Whether the elements are those of `mark`, unchanged since.
+    pub fn is_marked(&self, mark: &Mark) -> bool {
+        for_each_type!(&self.storage, data => data.is_marked(mark))
+    }
+
     /// The same tensor with elements of its own: copied when they are borrowed.
     ///
     /// # Errors
@@ -226,7 +241,7 @@ impl Tensor {
             if let Some(last) = all.last().cloned() {
                 all.resize(wanted, last);
             }
-            *data = Elements::Own(Arc::new(all));
+            *data = Elements::own(all, None);
         });
         filled.shape = shape.into();
         Ok(filled)

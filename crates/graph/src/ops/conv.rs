@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use tconv_kernels::conv::{self as kernels, Pass};
+use tconv_kernels::conv::Pass;
+use tconv_kernels::stage::Stage;
 
 use tconv_tensor::{DType, Tensor};
 
@@ -22,8 +23,10 @@ mod compute;
 mod explain;
 mod geometry;
 mod groups;
+mod kept;
 mod needs;
 mod one_axis;
+mod repeated;
 
 pub use build::{
     ConvBuilder, Sizes, conv1d, conv1d_backprop_filter, conv1d_backprop_input, conv1d_transpose,
@@ -32,6 +35,8 @@ pub use build::{
 };
 pub use compute::Convolved;
 pub(crate) use geometry::Geometry;
+pub(crate) use kept::Kept;
+use kept::Plan;
 
 const DTYPES: &[DType] = &[
     DType::Float16,
@@ -174,19 +179,21 @@ impl Conv {
         }
     }
 
-    fn eval_into<T: Convolved>(
-        &self,
-        run: &mut Run,
-        inputs: &[Tensor],
-        shape: &ConvShape,
-        out: &mut [T],
-    ) -> Result<()> {
-        let (set, threads) = (run.instruction_set(), run.threads());
-        let [a, b] = self.operands(inputs);
-        let (a, b) = (a.as_slice()?, b.as_slice()?);
-        let scratch = run.scratch::<T>(kernels::scratch::<T>(self.pass, shape, threads))?;
-        kernels::run::<T>(set, self.pass, shape, a, b, out, scratch, threads)?;
-        Ok(())
+    /// Which input holds sizes.
+    fn sizes_at(&self) -> Option<usize> {
+        match self.pass {
+            Pass::Forward => None,
+            Pass::BackpropInput => Some(0),
+            Pass::BackpropFilter => Some(1),
+        }
+    }
+
+    /// The plan for these inputs: the one that is kept, where something is.
+    fn plan<T: Convolved>(&self, run: &Run, inputs: &[Tensor]) -> Result<Arc<Plan<T>>> {
+        match run.kept() {
+            Some(kept) => kept.plan(self, run, inputs),
+            None => Ok(Arc::new(Plan::new(self, run, inputs)?)),
+        }
     }
 }
 
@@ -241,15 +248,35 @@ impl Op for Conv {
         }
     }
 
-    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        let shape = self.shape_of(&inputs)?;
-        let [.., dims] = self.pass.dims(&shape);
-        let dtype = self.operands(&inputs)[0].dtype();
-        let mut out = Tensor::zeros(dtype, &dims)?;
-        dispatch!(dtype, T in [f32, f64, i32], {
-            self.eval_into::<T>(run, &inputs, &shape, out.make_mut()?)?;
-        });
+    fn keeps(&self) -> bool {
+        true
+    }
+
+    fn is_followed(&self) -> bool {
+        self.pass != Pass::BackpropFilter
+    }
+
+    fn eval_then<'s>(
+        &self,
+        run: &mut Run,
+        inputs: Vec<Tensor>,
+        stages: &mut dyn FnMut(&[usize]) -> Result<Vec<Stage<'s, f32>>>,
+    ) -> Result<Vec<Tensor>> {
+        let plan = self.plan::<f32>(run, &inputs)?;
+        let mut out = run.output(DType::Float32, &plan.dims)?;
+        let stages = stages(&plan.dims)?;
+        plan.run(self, run, &inputs, out.make_mut()?, &stages)?;
         Ok(vec![out])
+    }
+
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let dtype = self.operands(&inputs)[0].dtype();
+        dispatch!(dtype, T in [f32, f64, i32], {
+            let plan = self.plan::<T>(run, &inputs)?;
+            let mut out = run.output(dtype, &plan.dims)?;
+            plan.run(self, run, &inputs, out.make_mut()?, &[])?;
+            Ok(vec![out])
+        })
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {

@@ -106,7 +106,7 @@ impl Op for Random {
             dtype if dtype.is_half() && !uniform => DType::Float32,
             dtype => dtype,
         };
-        let mut values = Tensor::zeros(drawn, &dims)?;
+        let mut values = run.output(drawn, &dims)?;
         let start = || self.start();
         match drawn {
             DType::Float64 => {

@@ -73,8 +73,10 @@ pub(super) fn padding(
 
 /// A shape of so many axes, each unknown where it is not known.
 pub(super) fn ranked(what: &str, shape: &Shape, axes: usize) -> Result<Vec<Dim>> {
-    let unknown = Shape::of_rank(axes, what);
-    let dims = shape.dims().or(unknown.dims()).unwrap_or_default();
+    let Some(dims) = shape.dims() else {
+        let unknown = Shape::of_rank(axes, what);
+        return Ok(unknown.dims().unwrap_or_default().to_vec());
+    };
     match dims.len() {
         rank if rank == axes => Ok(dims.to_vec()),
         rank => Err(Error::value(format!(

@@ -2,14 +2,19 @@ use std::sync::Mutex;
 
 use tconv_kernels::Threads;
 use tconv_kernels::simd::InstructionSet;
+use tconv_tensor::{Element, Pool};
 
 use super::lock;
-use super::run::Rooms;
+
+/// The most bytes of outputs that nobody holds that are kept for the next ones.
+const MOST_KEPT: usize = 256 << 20;
 
 /// What ops compute with, in a session or without one. Threads may share it.
 pub(crate) struct Context {
     pub threads: Threads,
     pub instruction_set: InstructionSet,
+    /// What outputs are made in.
+    pub pool: Pool,
     /// Kernels' scratch that nothing uses now.
     scratch: Mutex<Vec<Rooms>>,
 }
@@ -19,6 +24,7 @@ impl Context {
         Context {
             threads,
             instruction_set,
+            pool: Pool::new(MOST_KEPT),
             scratch: Mutex::default(),
         }
     }
@@ -28,7 +34,31 @@ impl Context {
         lock(&self.scratch).pop().unwrap_or_default()
     }
 
+    /// Takes it back at the end of a run.
     pub fn give_back(&self, scratch: Rooms) {
         lock(&self.scratch).push(scratch);
+        self.pool.tick();
     }
 }
+
+/// Scratch of each element type that kernels want it of.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Rooms(Vec<f32>, Vec<f64>, Vec<i32>);
+
+/// An element type that kernels want scratch of.
+pub trait Scratch: Element + Copy {
+    #[doc(hidden)]
+    fn room(scratch: &mut Rooms) -> &mut Vec<Self>;
+}
+
+macro_rules! scratch {
+    ($($type:ty: $field:tt),*) => {
+        $(impl Scratch for $type {
+            fn room(scratch: &mut Rooms) -> &mut Vec<$type> {
+                &mut scratch.$field
+            }
+        })*
+    };
+}
+scratch!(f32: 0, f64: 1, i32: 2);

@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::Graph;
 use crate::attrs::AttrValue;
 use crate::node::Node;
 
 /// Reads that see the value from before the run: the node and the variable's name.
 pub(super) type Snapshots = Vec<(usize, Arc<str>)>;
 
-/// The variable that a node reads or writes, where the graph says it plainly: the `shared_name` of the
-/// `VarHandleOp` at its first input.
-fn variable_of(node: &Node, nodes: &HashMap<usize, Arc<Node>>) -> Vec<Arc<str>> {
-    let name = |&(id, _): &(usize, usize)| match nodes.get(&id)?.attrs.get("shared_name")? {
+/// The variables that a node reads or writes, where the graph says it plainly: the `shared_name` of each
+/// `VarHandleOp` among its inputs.
+fn variable_of(node: &Node, graph: &Graph) -> Vec<Arc<str>> {
+    let name = |&(id, _): &(usize, usize)| match graph.node(id).attrs.get("shared_name")? {
         AttrValue::String(name) => Some(Arc::from(name.as_str())),
         _ => None,
     };
@@ -23,7 +24,7 @@ fn variable_of(node: &Node, nodes: &HashMap<usize, Arc<Node>>) -> Vec<Arc<str>> 
 ///
 /// A read that no update of its variable precedes takes a snapshot before the first step. One that
 /// follows an update runs before each other update that does not precede it.
-pub(super) fn order_variables(order: Vec<Arc<Node>>) -> (Vec<Arc<Node>>, Snapshots) {
+pub(super) fn order_variables(graph: &Graph, order: Vec<Arc<Node>>) -> (Vec<Arc<Node>>, Snapshots) {
     let nodes: HashMap<usize, Arc<Node>> =
         order.iter().map(|node| (node.id, node.clone())).collect();
     let is_read = |node: &Node| node.def.name == "ReadVariableOp";
@@ -35,12 +36,12 @@ pub(super) fn order_variables(order: Vec<Arc<Node>>) -> (Vec<Arc<Node>>, Snapsho
     let updates: Vec<(usize, Vec<Arc<str>>)> = order
         .iter()
         .filter(|n| is_update(n))
-        .map(|n| (n.id, variable_of(n, &nodes)))
+        .map(|n| (n.id, variable_of(n, graph)))
         .collect();
     let mut snapshots = Vec::new();
     let mut before: HashMap<usize, Vec<usize>> = HashMap::new();
     for read in order.iter().filter(|node| is_read(node)) {
-        let Some(name) = variable_of(read, &nodes).pop() else {
+        let Some(name) = variable_of(read, graph).pop() else {
             continue;
         };
         let of_it: Vec<usize> = updates

@@ -3,12 +3,14 @@ use std::sync::Arc;
 
 use tconv_tensor::Tensor;
 
-use super::order::{Snapshots, order_variables};
+use super::fuse::fuse;
+use super::order::order_variables;
 use super::run::Run;
 use super::sizes::Sizes;
-use super::{PlanKey, Session};
+use super::{PlanKey, Session, Slot};
 use crate::node::Node;
 use crate::op::{Fact, brackets};
+use crate::ops::conv::Kept;
 use crate::{Error, Result, Shape};
 
 /// Folded constants above this many elements are made anew in each run instead of being kept.
@@ -19,14 +21,12 @@ pub(super) struct Plan {
     pub steps: Vec<Step>,
     /// How many values a run keeps at most: one place for each.
     pub places: usize,
-    /// Values known before the run, with their places.
-    pub constants: HashMap<usize, Tensor>,
     /// The places of the fed values, in the order of the key's feeds.
     pub feeds: Vec<usize>,
-    /// The places of the fetched values.
-    pub fetches: Vec<usize>,
-    /// Reads that see the value from before the run: the step's node and the variable's name.
-    pub snapshots: Snapshots,
+    /// The fetched values.
+    pub fetches: Vec<Input>,
+    /// The variables that steps read as they are before the run.
+    pub snapshots: Vec<Slot>,
     /// What the fed sizes must be.
     pub sizes: Sizes,
 }
@@ -35,16 +35,33 @@ pub(super) struct Plan {
 pub(super) struct Step {
     pub node: Arc<Node>,
     pub inputs: Vec<Input>,
-    /// The first of the places of its outputs, which stand side by side.
-    pub outputs: usize,
-    /// The places of outputs that nobody reads.
-    pub unread: Vec<usize>,
+    /// The places of its outputs; `None` for one that nobody reads, or that is fed.
+    pub outputs: Vec<Option<usize>>,
+    /// Which snapshot it reads.
+    pub snapshot: Option<usize>,
+    pub kept: Option<Arc<Kept>>,
+    /// What is done to its output in the same pass.
+    pub then: Vec<Follower>,
+    /// How many of the steps before it, none of which needs its output, were behind the node in the graph's order.
+    pub passed: usize,
 }
 
-pub(super) struct Input {
-    pub place: usize,
-    /// Nobody reads the value after this.
-    pub last: bool,
+/// A node that changes the output of the one before it, which nobody else reads.
+pub(super) struct Follower {
+    pub node: Arc<Node>,
+    /// Its inputs but the first.
+    pub others: Vec<Input>,
+}
+
+/// Where a value comes from.
+pub(super) enum Input {
+    /// It is the same in each run.
+    Constant(Tensor),
+    Place {
+        place: usize,
+        /// Nobody reads the value after this.
+        last: bool,
+    },
 }
 
 /// What a node needs before a run.
@@ -93,37 +110,38 @@ impl Plan {
                 planner.visit(node)?;
             }
         }
-        let (order, snapshots) = order_variables(std::mem::take(&mut planner.order));
+        let order = std::mem::take(&mut planner.order);
+        let (order, snapshots) = order_variables(&session.graph, order);
         let sizes = Sizes::new(session, key, planner.facts_hold);
+        let reads: HashMap<usize, usize> = (snapshots.iter().enumerate())
+            .map(|(i, (node, _))| (*node, i))
+            .collect();
         let mut steps: Vec<Step> = order
             .into_iter()
             .map(|node| Step {
-                inputs: node
-                    .inputs
-                    .iter()
-                    .map(|&output| Input {
-                        place: planner.place(output),
-                        last: false,
-                    })
+                inputs: node.inputs.iter().map(|&o| planner.input(o)).collect(),
+                outputs: (0..node.facts.len())
+                    .map(|slot| planner.output((node.id, slot)))
                     .collect(),
-                outputs: planner.places[&(node.id, 0)],
-                unread: Vec::new(),
+                snapshot: reads.get(&node.id).copied(),
+                kept: node.op.keeps().then(|| session.kept(node.id)),
+                then: Vec::new(),
+                passed: 0,
                 node,
             })
             .collect();
-        let fetches: Vec<usize> = key
-            .values
-            .iter()
-            .map(|&output| planner.place(output))
-            .collect();
-        mark_last_reads(&mut steps, &fetches, &planner.constants);
+        let mut fetches: Vec<Input> = key.values.iter().map(|&o| planner.input(o)).collect();
+        fuse(&mut steps, &fetches);
+        mark_last_reads(&mut steps, &mut fetches);
         Ok(Plan {
             steps,
             places: planner.next_place,
-            constants: planner.constants,
             feeds,
             fetches,
-            snapshots,
+            snapshots: snapshots
+                .iter()
+                .map(|(_, name)| session.variable(name))
+                .collect(),
             sizes,
         })
     }
@@ -142,6 +160,20 @@ impl Planner<'_> {
         }
         self.next_place += count;
         self.places[&(node, slot)]
+    }
+
+    /// Where an output's value comes from.
+    fn input(&mut self, output: (usize, usize)) -> Input {
+        let place = self.place(output);
+        match self.constants.get(&place) {
+            Some(constant) => Input::Constant(constant.clone()),
+            None => Input::Place { place, last: false },
+        }
+    }
+
+    /// Where the value goes that a step makes.
+    fn output(&mut self, output: (usize, usize)) -> Option<usize> {
+        (!self.fed.contains(&output)).then(|| self.place(output))
     }
 
     /// Adds what `root` needs, inputs first. Iterative: graphs may be deeper than a stack.
@@ -181,6 +213,11 @@ impl Planner<'_> {
 
     /// Whether inference already knew all that the node makes, so that its inputs need not run.
     fn known_before(&mut self, node: &Arc<Node>) -> Result<bool> {
+        if node.def.name == "VarHandleOp" && node.control.is_empty() {
+            let handle = Run::new(self.session).evaluate(node, Vec::new())?;
+            self.keep(node.id, handle);
+            return Ok(true);
+        }
         let [fact] = node.facts.as_slice() else {
             return Ok(false);
         };
@@ -262,21 +299,25 @@ fn unfed(node: &Node) -> Error {
     .located(node.location)
 }
 
-/// Marks where each value is read for the last time; fetched values and constants stay.
-fn mark_last_reads(steps: &mut [Step], fetches: &[usize], constants: &HashMap<usize, Tensor>) {
-    let mut read: HashSet<usize> = fetches
-        .iter()
-        .copied()
-        .chain(constants.keys().copied())
-        .collect();
-    for step in steps.iter_mut().rev() {
-        step.unread = (0..step.node.facts.len())
-            .map(|slot| step.outputs + slot)
-            .filter(|p| !read.contains(p))
-            .collect();
-        for input in step.inputs.iter_mut().rev() {
-            input.last = read.insert(input.place);
+/// Marks where each value is read for the last time, and forgets outputs that nobody reads.
+fn mark_last_reads(steps: &mut [Step], fetches: &mut [Input]) {
+    let mut read: HashSet<usize> = HashSet::new();
+    let mark = |read: &mut HashSet<usize>, inputs: &mut [Input]| {
+        for input in inputs.iter_mut().rev() {
+            if let Input::Place { place, last } = input {
+                *last = read.insert(*place);
+            }
         }
+    };
+    mark(&mut read, fetches);
+    for step in steps.iter_mut().rev() {
+        for output in &mut step.outputs {
+            *output = output.filter(|place| read.contains(place));
+        }
+        for follower in step.then.iter_mut().rev() {
+            mark(&mut read, &mut follower.others);
+        }
+        mark(&mut read, &mut step.inputs);
     }
 }
 

@@ -1,15 +1,18 @@
-use std::collections::HashMap;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tconv_kernels::Threads;
 use tconv_kernels::simd::InstructionSet;
+use tconv_kernels::stage::Stage;
 use tconv_shape::Shape;
-use tconv_tensor::{DType, Element, Handle, Tensor};
+use tconv_tensor::{DType, Handle, Mark, Tensor};
 
-use super::plan::{Plan, describe};
-use super::{Context, Session, lock};
+use super::context::Rooms;
+use super::plan::{Input, Plan, Step, describe};
+use super::{Context, Scratch, Session, lock};
 use crate::node::Node;
+use crate::ops::conv::Kept;
 use crate::ops::state::check_assigned;
 use crate::random::Philox;
 use crate::{Code, Error, Result, halves};
@@ -22,7 +25,11 @@ pub struct Run<'s> {
     session: Option<&'s Session>,
     /// The node that runs now.
     node: usize,
-    snapshots: HashMap<usize, Option<Tensor>>,
+    /// What it reads as it was before the run.
+    snapshot: Option<Option<Tensor>>,
+    kept: Option<Arc<Kept>>,
+    /// What variables had that were given another value.
+    changed: RefCell<Vec<Mark>>,
     scratch: Rooms,
 }
 
@@ -42,7 +49,9 @@ impl<'s> Run<'s> {
             context,
             session: None,
             node: 0,
-            snapshots: HashMap::new(),
+            snapshot: None,
+            kept: None,
+            changed: RefCell::default(),
             scratch: context.take_scratch(),
         }
     }
@@ -60,56 +69,75 @@ impl<'s> Run<'s> {
 
     pub(super) fn execute(mut self, plan: &Plan, feeds: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let mut places: Vec<Option<Tensor>> = vec![None; plan.places];
-        for (place, constant) in &plan.constants {
-            places[*place] = Some(constant.clone());
+        for (&place, value) in plan.feeds.iter().zip(feeds) {
+            places[place] = Some(value);
         }
-        for (place, value) in plan.feeds.iter().zip(&feeds) {
-            places[*place] = Some(value.clone());
-        }
-        let fed: HashMap<usize, &Tensor> = plan.feeds.iter().copied().zip(&feeds).collect();
-        for (node, name) in &plan.snapshots {
-            let value = lock(&self.session()?.variable(name)).clone();
-            self.snapshots.insert(*node, value);
-        }
-        let (session, mut asked) = (self.session()?, Instant::now());
-        for step in &plan.steps {
-            if let Some(interrupt) = &session.interrupt
+        let snapshots = plan.snapshots.iter().map(|slot| Some(lock(slot).clone()));
+        let mut snapshots: Vec<Option<Option<Tensor>>> = snapshots.collect();
+        let session = self.session()?;
+        let mut ask = session.interrupt.as_ref().map(|ask| (ask, Instant::now()));
+        for (i, step) in plan.steps.iter().enumerate() {
+            if let Some((interrupt, asked)) = &mut ask
                 && asked.elapsed() > ASK_EVERY
             {
                 interrupt()?;
-                asked = Instant::now();
+                *asked = Instant::now();
             }
-            let mut inputs = Vec::with_capacity(step.inputs.len());
-            for input in &step.inputs {
-                let place = &mut places[input.place];
-                let value = if input.last {
-                    place.take()
-                } else {
-                    place.clone()
-                };
-                inputs.push(value.ok_or_else(|| internal(&step.node, "an input has no value"))?);
-            }
-            let outputs = self.evaluate(&step.node, inputs)?;
-            for (slot, output) in outputs.into_iter().enumerate() {
-                let place = step.outputs + slot;
-                places[place] = match fed.get(&place) {
-                    Some(&fed) => Some(fed.clone()),
-                    None => Some(output),
-                };
-            }
-            for &place in &step.unread {
-                places[place] = None;
+            self.snapshot = step.snapshot.and_then(|i| snapshots[i].take());
+            self.kept.clone_from(&step.kept);
+            let inputs = take(&step.inputs, &mut places);
+            let inputs = inputs.ok_or_else(|| internal(&step.node, "an input has no value"))?;
+            let outputs = match step.then.as_slice() {
+                [] => self.evaluate(&step.node, inputs),
+                _ => self.evaluate_then(step, inputs, &mut places),
+            };
+            let outputs = match outputs {
+                Ok(outputs) => outputs,
+                Err(error) => {
+                    return Err(self.earlier(&plan.steps[i..], &mut places).unwrap_or(error));
+                }
+            };
+            for (place, output) in step.outputs.iter().zip(outputs) {
+                if let Some(place) = *place {
+                    places[place] = Some(output);
+                }
             }
         }
-        plan.fetches
-            .iter()
-            .map(|&place| {
-                let value = places[place].clone();
-                let value =
-                    value.ok_or_else(|| Error::new(Code::Internal, "a fetch has no value"))?;
-                Ok(value.into_owned()?)
-            })
-            .collect()
+        let values = take(&plan.fetches, &mut places);
+        let values = values.ok_or_else(|| Error::new(Code::Internal, "a fetch has no value"))?;
+        let owned = values.into_iter().map(|value| Ok(value.into_owned()?));
+        owned.collect()
+    }
+
+    /// Runs a node and what follows it in one pass; an error says at which.
+    fn evaluate_then(
+        &mut self,
+        step: &Step,
+        inputs: Vec<Tensor>,
+        places: &mut [Option<Tensor>],
+    ) -> Result<Vec<Tensor>> {
+        let session = self.session()?;
+        let others = step.then.iter().map(|next| take(&next.others, places));
+        let others: Option<Vec<Vec<Tensor>>> = others.collect();
+        let others = others.ok_or_else(|| internal(&step.node, "an input has no value"))?;
+        let mut stages = |sizes: &[usize]| {
+            let pairs = step.then.iter().zip(&others);
+            let stages = pairs.map(|(next, others)| stage(session, &next.node, sizes, others));
+            stages.collect()
+        };
+        self.located(&step.node, inputs, |run, inputs| {
+            step.node.op.eval_then(run, inputs, &mut stages)
+        })
+    }
+
+    /// The error of a node that in the graph's order comes before one that failed, the first of `steps`, and was
+    /// put behind it.
+    fn earlier(&mut self, steps: &[Step], places: &mut [Option<Tensor>]) -> Option<Error> {
+        let later = steps.iter().enumerate().skip(1);
+        let (_, step) = later.into_iter().find(|(i, step)| step.passed >= *i)?;
+        let inputs = take(&step.inputs, places)?;
+        self.kept.clone_from(&step.kept);
+        self.evaluate(&step.node, inputs).err()
     }
 
     /// Runs one node; an error says at which.
@@ -118,16 +146,27 @@ impl<'s> Run<'s> {
         node: &Arc<Node>,
         inputs: Vec<Tensor>,
     ) -> Result<Vec<Tensor>> {
+        self.located(node, inputs, |run, inputs| {
+            halves::eval(node.def, &*node.op, &node.facts, run, inputs)
+        })
+    }
+
+    /// The outputs of a node by `eval`, whose errors are the node's unless they say another.
+    fn located(
+        &mut self,
+        node: &Node,
+        inputs: Vec<Tensor>,
+        eval: impl FnOnce(&mut Self, Vec<Tensor>) -> Result<Vec<Tensor>>,
+    ) -> Result<Vec<Tensor>> {
         self.node = node.id;
         let shapes: Vec<_> = inputs.iter().map(Tensor::shared_shape).collect();
         let session = self.session()?;
-        let outputs =
-            halves::eval(node.def, &*node.op, &node.facts, self, inputs).map_err(|error| {
-                let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
-                error
-                    .at(&node.name, node.def.name, describe(session, node, &shapes))
-                    .located(node.location)
-            })?;
+        let outputs = eval(self, inputs).map_err(|error| {
+            let shapes: Vec<Shape> = shapes.iter().map(|shape| Shape::from(&**shape)).collect();
+            error
+                .at(&node.name, node.def.name, describe(session, node, &shapes))
+                .located(node.location)
+        })?;
         if outputs.len() != node.facts.len() {
             return Err(internal(
                 node,
@@ -145,6 +184,20 @@ impl<'s> Run<'s> {
     /// The instruction set that kernels use.
     pub fn instruction_set(&self) -> InstructionSet {
         self.context.instruction_set
+    }
+
+    /// What the node keeps between runs, where there is a session.
+    pub(crate) fn kept(&self) -> Option<&Arc<Kept>> {
+        self.kept.as_ref()
+    }
+
+    /// A tensor for an op that writes every element of it: of whatever value, in memory of an output that nobody
+    /// holds any more where there is one of this size.
+    ///
+    /// # Errors
+    /// `ResourceExhausted`.
+    pub fn output(&self, dtype: DType, shape: &[usize]) -> Result<Tensor> {
+        Ok(self.context.pool.tensor(dtype, shape)?)
     }
 
     /// Room for a kernel: `len` elements, of whatever value. Kept for the next op.
@@ -165,24 +218,22 @@ impl<'s> Run<'s> {
     /// # Errors
     /// `FailedPrecondition` when it has none, or there is no session.
     pub fn read_variable(&mut self, handle: &Handle) -> Result<Tensor> {
-        let value = match self.snapshots.remove(&self.node) {
+        let value = match self.snapshot.take() {
             Some(snapshot) => snapshot,
             None => lock(&self.session()?.variable(&handle.0)).clone(),
         };
         let value = value.ok_or_else(|| uninitialized(handle))?;
-        match self.declared() {
-            // Two handles of one name may disagree.
-            Some((dtype, shape))
-                if dtype != value.dtype() || !shape.is_compatible_with(&value.shape().into()) =>
-            {
-                Err(Error::invalid(format!(
+        // Two handles of one name may disagree.
+        let wrong = self.declared(|dtype, shape| {
+            (dtype != value.dtype() || !shape.allows(value.shape())).then(|| {
+                Error::invalid(format!(
                     "Trying to read variable with wrong dtype or shape. Expected {dtype} {shape} got {} {}",
                     value.dtype(),
                     Shape::from(value.shape())
-                )))
-            }
-            _ => Ok(value),
-        }
+                ))
+            })
+        });
+        wrong.flatten().map_or(Ok(value), Err)
     }
 
     /// Whether a variable has a value now.
@@ -199,9 +250,8 @@ impl<'s> Run<'s> {
     /// `InvalidArgument` for a value of another shape than the handle at the node's first input says;
     /// `ResourceExhausted` when a borrowed value cannot be copied.
     pub fn assign_variable(&self, handle: &Handle, value: Tensor) -> Result<()> {
-        if let Some((_, shape)) = self.declared() {
-            check_assigned(&shape, value.shape())?;
-        }
+        self.declared(|_, shape| check_assigned(shape, value.shape()))
+            .transpose()?;
         let slot = self.session()?.variable(&handle.0);
         let mut slot = lock(&slot);
         if let Some(old) = slot.as_ref().filter(|old| old.dtype() != value.dtype()) {
@@ -211,15 +261,19 @@ impl<'s> Run<'s> {
                 value.dtype()
             )));
         }
-        *slot = Some(value.into_owned()?);
+        let old = slot.replace(value.into_owned()?);
+        let mark = old.and_then(|old| old.mark());
+        self.changed.borrow_mut().extend(mark);
         Ok(())
     }
 
-    /// What the handle at the node's first input says of its variable.
-    fn declared(&self) -> Option<(DType, Shape)> {
+    /// `f` of what the handle at the node's first input says of its variable.
+    fn declared<A>(&self, f: impl FnOnce(DType, &Shape) -> A) -> Option<A> {
         let graph = &self.session?.graph;
         let (id, slot) = *graph.node(self.node).inputs.first()?;
-        graph.node(id).facts[slot].handle.clone()
+        let node = graph.node(id);
+        let (dtype, shape) = node.facts[slot].handle.as_ref()?;
+        Some(f(*dtype, shape))
     }
 
     /// Changes the values of variables, all at once for every other run: `update` gets them in the order
@@ -258,6 +312,8 @@ impl<'s> Run<'s> {
         for (guard, &i) in guards.iter_mut().zip(&order) {
             values[i] = guard.take().unwrap_or_default();
         }
+        let marks = values.iter().filter_map(Tensor::mark);
+        self.changed.borrow_mut().extend(marks);
         let result = update(&mut values);
         for (guard, &i) in guards.iter_mut().zip(&order) {
             **guard = Some(std::mem::take(&mut values[i]));
@@ -285,33 +341,47 @@ impl<'s> Run<'s> {
 }
 
 impl Drop for Run<'_> {
-    /// Leaves the scratch to the next run.
+    /// Leaves the scratch to the next run, and nothing that was made of values that are gone.
     fn drop(&mut self) {
         self.context.give_back(std::mem::take(&mut self.scratch));
+        let changed = self.changed.take();
+        if let (false, Some(session)) = (changed.is_empty(), self.session) {
+            let kept: Vec<Arc<Kept>> = lock(&session.kept).values().cloned().collect();
+            kept.iter().for_each(|kept| kept.forget(&changed));
+        }
     }
 }
 
-/// Scratch of each element type that kernels want it of.
-#[doc(hidden)]
-#[derive(Default)]
-pub struct Rooms(Vec<f32>, Vec<f64>, Vec<i32>);
-
-/// An element type that kernels want scratch of.
-pub trait Scratch: Element + Copy {
-    #[doc(hidden)]
-    fn room(scratch: &mut Rooms) -> &mut Vec<Self>;
+/// What a node does to its first input, which has these sizes; an error is the node's.
+fn stage<'s>(
+    session: &Session,
+    node: &'s Node,
+    sizes: &[usize],
+    others: &'s [Tensor],
+) -> Result<Stage<'s, f32>> {
+    let following = node.op.following();
+    let following = following.ok_or_else(|| internal(node, "the op follows none"))?;
+    following.stage(sizes, others).map_err(|error| {
+        let others = others.iter().map(|other| Shape::from(other.shape()));
+        let shapes: Vec<Shape> = [sizes.into()].into_iter().chain(others).collect();
+        error
+            .at(&node.name, node.def.name, describe(session, node, &shapes))
+            .located(node.location)
+    })
 }
 
-macro_rules! scratch {
-    ($($type:ty: $field:tt),*) => {
-        $(impl Scratch for $type {
-            fn room(scratch: &mut Rooms) -> &mut Vec<$type> {
-                &mut scratch.$field
-            }
-        })*
-    };
+/// The inputs' values, taken from their places where nobody reads them later.
+fn take(inputs: &[Input], places: &mut [Option<Tensor>]) -> Option<Vec<Tensor>> {
+    let mut values = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        values.push(match input {
+            Input::Constant(value) => value.clone(),
+            Input::Place { place, last: true } => places[*place].take()?,
+            Input::Place { place, last: false } => places[*place].clone()?,
+        });
+    }
+    Some(values)
 }
-scratch!(f32: 0, f64: 1, i32: 2);
 
 fn uninitialized(handle: &Handle) -> Error {
     Error::new(

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use tconv_shape::{Dim, Shape, SizeSet, Unknown};
 use tconv_tensor::Tensor;
 
-use super::order::Snapshots;
 use super::plan::describe;
-use super::{PlanKey, Session, lock};
+use super::{PlanKey, Session, Slot, lock};
 use crate::node::Node;
 use crate::op::Fact;
 use crate::proof::Vocabulary;
@@ -77,7 +76,7 @@ impl Sizes {
     ///
     /// # Errors
     /// `Value` for sizes that one name does not allow together; what the first failing op would say.
-    pub fn check(&self, session: &Session, feeds: &[Tensor], reads: &Snapshots) -> Result<bool> {
+    pub fn check(&self, session: &Session, feeds: &[Tensor], reads: &[Slot]) -> Result<bool> {
         if self.fed.is_empty() {
             return Ok(true);
         }
@@ -91,8 +90,7 @@ impl Sizes {
             proved = false;
             if let Some(error) = self.refuse(session, node, *i, &bound) {
                 // What runs before it fails first where a variable has no value.
-                let has_value = |name| lock(&session.variable(name)).is_some();
-                return match reads.iter().all(|(_, name)| has_value(name)) {
+                return match reads.iter().all(|slot| lock(slot).is_some()) {
                     true => Err(error),
                     false => Ok(false),
                 };

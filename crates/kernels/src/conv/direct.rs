@@ -71,6 +71,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         packed,
         out,
         scratch,
+        ..
     } = call;
     let mut layout = Layout::new::<T>(pass, shape);
     let threads = if layout.serial {

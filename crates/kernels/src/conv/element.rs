@@ -2,8 +2,9 @@ use super::{ALGORITHMS_F32, ALGORITHMS_F64, ALGORITHMS_I32, Algorithm};
 
 mod sealed {
     use super::Algorithm;
+    use crate::reduce::Number;
 
-    pub trait Sealed: Copy + Send + Sync + Default + 'static {
+    pub trait Sealed: Number + Default + 'static {
         /// What the definition sums in.
         type Sum: Copy + Default;
         /// `sum + x * y`.

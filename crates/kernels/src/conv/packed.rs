@@ -2,6 +2,7 @@ use tconv_shape::ConvShape;
 
 use super::{Algorithm, Call, Element, Pack, Pass, check};
 use crate::simd::InstructionSet;
+use crate::stage::Epilogue;
 use crate::{KernelError, Threads, check_len};
 
 /// A filter laid out as an algorithm reads it, made once for many convolutions of one shape.
@@ -13,6 +14,8 @@ pub struct PackedFilter<T: 'static> {
     pass: Pass,
     shape: ConvShape,
     data: Vec<T>,
+    /// How many elements of `data` the algorithm reads.
+    used: usize,
 }
 
 impl<T: Element> PackedFilter<T> {
@@ -38,8 +41,9 @@ impl<T: Element> PackedFilter<T> {
                 algorithm.name
             )));
         }
-        let [a, b, out] = pass.dims(shape).map(|dims| dims.iter().product::<usize>());
+        let [a, b, out] = pass.lens(shape);
         check_len("filter", b, filter.len())?;
+        let mut used = 0;
         if a > 0 && b > 0 && out > 0 {
             let needed = (algorithm.packed_len)(pass, shape);
             if room.len() < needed {
@@ -53,6 +57,7 @@ impl<T: Element> PackedFilter<T> {
                 filter,
                 out: &mut room[..needed],
             });
+            used = needed;
         }
         Ok(PackedFilter {
             algorithm,
@@ -60,6 +65,7 @@ impl<T: Element> PackedFilter<T> {
             pass,
             shape: shape.clone(),
             data: room,
+            used,
         })
     }
 
@@ -100,7 +106,6 @@ impl<T: Element> PackedFilter<T> {
         scratch: &mut [T],
         threads: &Threads,
     ) -> Result<(), KernelError> {
-        let needed = (self.algorithm.packed_len)(self.pass, &self.shape);
         self.algorithm.call(Call {
             set: self.set,
             threads,
@@ -108,9 +113,25 @@ impl<T: Element> PackedFilter<T> {
             shape: &self.shape,
             a,
             b,
-            packed: self.data.get(..needed).filter(|data| !data.is_empty()),
+            packed: self.used(),
             out,
             scratch,
+            epilogue: &Epilogue::new(&[]),
         })
+    }
+
+    /// What the algorithm reads, where that is something.
+    pub(super) fn used(&self) -> Option<&[T]> {
+        Some(&self.data[..self.used]).filter(|data| !data.is_empty())
+    }
+
+    /// Whether it was packed for this.
+    pub(super) fn is_for(
+        &self,
+        algorithm: &'static Algorithm<T>,
+        set: InstructionSet,
+        what: (Pass, &ConvShape),
+    ) -> bool {
+        std::ptr::eq(self.algorithm, algorithm) && self.set == set && self.shape() == what
     }
 }

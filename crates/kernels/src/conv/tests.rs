@@ -4,6 +4,7 @@ use tconv_shape::DataFormat;
 use super::*;
 use crate::gemm::tests::numbers;
 use crate::simd::Float;
+use crate::stage::{Each, Stage};
 
 mod recorded;
 
@@ -71,9 +72,11 @@ fn any_shape() -> impl Strategy<Value = ConvShape> {
         Just(DataFormat::ChannelsFirst)
     ];
     let channels = prop_oneof![4 => 0usize..6, 1 => 15usize..36];
+    let grouped = (channels.clone(), channels, 1usize..4);
+    let depthwise = (Just(1usize), Just(1usize), 1usize..40);
     (
         0usize..4,
-        (channels.clone(), channels, 1usize..4),
+        prop_oneof![6 => grouped, 1 => depthwise],
         format,
         prop::collection::vec(axis(), 1..=3),
     )
@@ -112,7 +115,10 @@ fn large_shapes() -> Vec<ConvShape> {
             (2, 3, 40, 1, square(33, 5, 2)),
             (1, 64, 6, 2, square(40, 3, 1)),
             (8, 8, 8, 1, square(32, 3, 1)),
-            (3, 48, 96, 1, square(13, 5, 2)),
+            (1, 1, 20, 1, square(150, 9, 3)),
+            (1, 21, 21, 1, square(70, 16, 8)),
+            (2, 36, 36, 36, square(45, 5, 2)),
+            (6, 48, 160, 1, square(17, 5, 2)),
         ] {
             all.push(ConvShape {
                 batch,
@@ -178,6 +184,54 @@ fn apply_packed<T: Element>(
     out
 }
 
+/// The output that `first` is, with a bias and a function behind it: as stages of the convolution, with the filter
+/// packed before and not, and all at once.
+fn check_stages<T: Float + Element>(
+    algorithm: &'static Algorithm<T>,
+    set: InstructionSet,
+    threads: &Threads,
+    (pass, shape): (Pass, &ConvShape),
+    (a, b): (&[T], &[T]),
+    first: &[T],
+) {
+    struct Positive;
+    impl<T: Float> Each<T> for Positive {
+        fn apply(&self, piece: &mut [T]) {
+            let zero = T::from_f64(0.0);
+            piece
+                .iter_mut()
+                .for_each(|x| *x = if *x <= zero { zero } else { *x });
+        }
+    }
+    let (channels, sizes) = match pass {
+        Pass::Forward => (shape.out_channels, shape.output_dims()),
+        _ => (shape.in_channels, shape.input_dims()),
+    };
+    let axis = shape.format.channel_axis(shape.axes.len());
+    let (bias, inner) = (numbers(5, channels), sizes[axis + 1..].iter().product());
+    let bias = Stage::Bias { bias: &bias, inner };
+    let stages = [bias, Stage::Each(&Positive)];
+    let mut expected = first.to_vec();
+    stage::apply(&stages, 0, &mut expected);
+    let conv = Prepared::of(algorithm, set, pass, shape.clone(), threads).unwrap();
+    let room = match a.is_empty() || b.is_empty() || first.is_empty() {
+        true => 0,
+        false => (algorithm.packed_len)(pass, shape),
+    };
+    let nan = T::from_f64(f64::NAN);
+    let packed = conv.pack(b, vec![nan; room], threads).unwrap();
+    for packed in [None, Some(&packed)] {
+        let (mut out, mut scratch) = (vec![nan; first.len()], vec![nan; conv.scratch()]);
+        conv.run(a, b, packed, &mut out, &mut scratch, threads, &stages)
+            .unwrap();
+        assert!(
+            out == expected,
+            "{} with stages {pass:?} {shape:?}",
+            algorithm.name
+        );
+    }
+}
+
 /// Every algorithm on every instruction set against the definition in f64, within the error that sums of
 /// so many terms can have; the same bits for any number of threads.
 fn check_all<T: Float + Element>(
@@ -225,6 +279,8 @@ fn check_all<T: Float + Element>(
                             "{} packed {pass:?} {shape:?}",
                             algorithm.name
                         );
+                        let what = (pass, shape);
+                        check_stages(algorithm, set, threads, what, (&a, &b), first);
                     }
                 }
             }

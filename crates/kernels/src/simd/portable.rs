@@ -4,12 +4,30 @@ use super::{Vectors, Work};
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
+/// Turns a square.
+///
+/// # Safety
+/// As [`Vectors::turn`].
+#[inline(always)]
+unsafe fn turn<T: Copy, const SIDE: usize>(from: (*const T, usize), to: (*mut T, usize)) {
+    // SAFETY: the caller's; an array has its elements' alignment.
+    unsafe {
+        let rows: [[T; SIDE]; SIDE] =
+            std::array::from_fn(|i| from.0.add(i * from.1).cast::<[T; SIDE]>().read());
+        (0..SIDE).for_each(|i| {
+            let turned: [T; SIDE] = std::array::from_fn(|j| rows[j][i]);
+            to.0.add(i * to.1).cast::<[T; SIDE]>().write(turned);
+        });
+    }
+}
+
 macro_rules! vectors {
     ($type:ty, $lanes:literal) => {
         impl Vectors<$type> for Portable {
             type Vector = [$type; $lanes];
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 4;
+            const SIDE: usize = 4;
 
             #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
@@ -24,6 +42,16 @@ macro_rules! vectors {
             unsafe fn store(self, to: *mut $type, x: Self::Vector) {
                 // SAFETY: as above.
                 unsafe { to.cast::<Self::Vector>().write(x) }
+            }
+            #[inline(always)]
+            unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: the caller's.
+                unsafe { turn::<$type, 4>(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: the caller's.
+                unsafe { turn::<$type, 2>(from, to) }
             }
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use super::forks;
+
 /// How long a thread looks for work before it sleeps.
 const SPIN: Duration = Duration::from_micros(100);
 
@@ -17,8 +19,9 @@ const SPIN: Duration = Duration::from_micros(100);
 pub(super) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    /// The process that has them. One that was forked from it has not, and would wait for them without end.
-    process: u32,
+    /// [`forks::count`] in the process that has them. One that was forked from it has not, and would wait for them
+    /// without end.
+    forks: usize,
 }
 
 /// `job` is open in the lowest bit of `state`; above it stands how many threads are at it.
@@ -93,11 +96,12 @@ impl Pool {
             }),
             turn: Mutex::new(()),
         });
+        forks::watch()?;
         // When one cannot be started, dropping the pool ends the others.
         let mut pool = Pool {
             shared,
             workers: Vec::with_capacity(workers),
-            process: std::process::id(),
+            forks: forks::count(),
         };
         for _ in 0..workers {
             let shared = pool.shared.clone();
@@ -113,7 +117,7 @@ impl Pool {
 
     /// Whether this process has the threads.
     pub(super) fn is_here(&self) -> bool {
-        self.process == std::process::id()
+        self.forks == forks::count()
     }
 
     /// Calls `task(i)` for each `i` below `tasks`.

@@ -26,6 +26,28 @@ fn a_unique_tensor_is_written_in_place() {
     assert_eq!(tensor.to_i64_vec().unwrap(), [1, 2, 7]);
 }
 
+#[test]
+fn a_mark_knows_unchanged_elements_and_holds_nobody_up() {
+    let mut tensor = Tensor::new(&[3], vec![1f32, 2.0, 3.0]).unwrap();
+    let mark = tensor.mark().unwrap();
+    let start = tensor.as_slice::<f32>().unwrap().as_ptr();
+    assert!(tensor.clone().reshape(&[3, 1]).unwrap().is_marked(&mark));
+    assert!(
+        !Tensor::new(&[3], vec![1f32, 2.0, 3.0])
+            .unwrap()
+            .is_marked(&mark)
+    );
+    assert!(tensor.is_unique() && !mark.is_gone());
+    // Written in place, they are others.
+    tensor.make_mut::<f32>().unwrap()[0] = 9.0;
+    assert_eq!(tensor.as_slice::<f32>().unwrap().as_ptr(), start);
+    assert!(!tensor.is_marked(&mark) && mark.is_gone());
+    let mark = tensor.mark().unwrap();
+    let data = tensor.into_vec::<f32>().unwrap();
+    assert_eq!(data.as_ptr(), start);
+    assert!(mark.is_gone());
+}
+
 /// Elements that a tensor may read and never write.
 struct Lent(Vec<f32>);
 
@@ -42,6 +64,7 @@ fn a_borrowed_tensor_is_read_in_place_and_copied_to_be_written() {
     let tensor = Tensor::from_owner(&[2, 2], lent.clone()).unwrap();
     assert_eq!(tensor.as_slice::<f32>().unwrap().as_ptr(), start);
     assert!(tensor.is_borrowed() && !tensor.is_unique());
+    assert!(tensor.mark().is_none());
     assert_eq!(
         tensor,
         Tensor::new(&[2, 2], vec![1f32, 2.0, 3.0, 4.0]).unwrap()

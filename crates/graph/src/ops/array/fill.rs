@@ -95,7 +95,7 @@ impl Op for Fill {
             .map_or(Ok(()), |dims| to_sizes(&dims).map(drop))
     }
 
-    fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [dims, value] = take(inputs)?;
         if dims.rank() != 1 {
             return Err(Error::invalid(format!(
@@ -111,7 +111,9 @@ impl Op for Fill {
         }
         let sizes = to_sizes(&dims.to_i64_vec()?)?;
         let filled = dispatch!(value.dtype(), T in [f16, bf16, f32, f64, i32, i64, u8, bool], {
-            Tensor::full(&sizes, value.item::<T>()?)?
+            let mut filled = run.output(value.dtype(), &sizes)?;
+            filled.make_mut::<T>()?.fill(value.item()?);
+            filled
         });
         Ok(vec![filled])
     }

@@ -23,7 +23,7 @@ pub(super) fn gather(
     strides: &[isize],
     sizes: &[usize],
 ) -> Result<Tensor> {
-    let mut out = Tensor::zeros(from.dtype(), sizes)?;
+    let mut out = run.output(from.dtype(), sizes)?;
     dispatch!(from.dtype(), T in [f16, bf16, f32, f64, i32, i64, u8, bool], {
         copy_strided::<T>(run.threads(), from.as_slice()?, offset, strides, out.make_mut()?, sizes)?;
     });

@@ -155,7 +155,7 @@ impl Op for Pack {
         let axis = run_axis(self.axis, each.len() + 1)?;
         let mut sizes = each;
         sizes.insert(axis, inputs.len());
-        let mut out = Tensor::zeros(first.dtype(), &sizes)?;
+        let mut out = run.output(first.dtype(), &sizes)?;
         let (outer, inner) = around(&sizes, axis);
         for (i, input) in inputs
             .iter()

@@ -39,24 +39,25 @@ impl ConvBuilder<'_> {
     /// as it was.
     pub fn compute_into<T: Convolved>(self, eager: &Eager, out: &mut [T]) -> Result<()> {
         self.evaluate(eager, |conv, run, inputs| {
-            let shape = conv.shape_of(&inputs)?;
-            let [.., dims] = conv.pass.dims(&shape);
             let dtype = conv.operands(&inputs)[0].dtype();
             if dtype != T::DTYPE {
+                // The sizes are refused first.
+                conv.shape_of(&inputs)?;
                 return Err(Error::invalid(format!(
                     "the output is {dtype}, but the memory for it is {}",
                     T::DTYPE
                 )));
             }
-            let len = tconv_tensor::checked_len(dtype, &dims)?;
+            let plan = conv.plan::<T>(run, &inputs)?;
+            let len = tconv_tensor::checked_len(dtype, &plan.dims)?;
             if len != out.len() {
                 return Err(Error::invalid(format!(
                     "the output is {:?}, {len} elements, but the memory for it holds {}",
-                    self.narrowed(dims),
+                    self.narrowed(plan.dims.clone()),
                     out.len()
                 )));
             }
-            conv.eval_into(run, &inputs, &shape, out)
+            plan.run(conv, run, &inputs, out, &[])
         })
     }
 

@@ -156,7 +156,7 @@ pub(super) fn zip_to<A: Element + Copy, B: Element + Copy, C: Element>(
     f: impl Fn(A, B) -> C + Sync + Send,
 ) -> Result<Tensor> {
     let sizes = broadcast_sizes(x.shape(), y.shape())?;
-    let mut out = Tensor::zeros(C::DTYPE, &sizes)?;
+    let mut out = run.output(C::DTYPE, &sizes)?;
     elementwise::zip_broadcast(
         run.threads(),
         x.as_slice()?,
@@ -195,7 +195,7 @@ pub(super) fn select<T: Element + Copy>(
         |condition, x| (condition, x),
     )?;
     let out_sizes = broadcast_sizes(&sizes, y.shape())?;
-    let mut out = Tensor::zeros(T::DTYPE, &out_sizes)?;
+    let mut out = run.output(T::DTYPE, &out_sizes)?;
     elementwise::zip_broadcast(
         run.threads(),
         &chosen,

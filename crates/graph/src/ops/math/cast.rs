@@ -150,7 +150,7 @@ pub(super) fn convert<A: Element + Copy, B: Element>(
     x: &Tensor,
     f: impl Fn(A) -> B + Sync + Send,
 ) -> Result<Tensor> {
-    let mut out = Tensor::zeros(B::DTYPE, x.shape())?;
+    let mut out = run.output(B::DTYPE, x.shape())?;
     elementwise::map(run.threads(), x.as_slice()?, out.make_mut()?, f)?;
     Ok(out)
 }

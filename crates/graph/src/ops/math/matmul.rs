@@ -99,6 +99,7 @@ fn integers<T: Number>(run: &Run, matrices: Matrices<T>, out: &mut [T]) {
         transpose_b,
     } = matrices;
     run.threads().for_each_piece(out, n, |row, out| {
+        out.fill(T::ZERO);
         for step in 0..k {
             let a = if transpose_a {
                 a[step * m + row]
@@ -191,7 +192,7 @@ impl MatMul {
 
     fn eval_as<T: Product>(&self, run: &mut Run, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         let dims @ (m, _, n) = self.dims(a.shape(), b.shape())?;
-        let mut out = Tensor::zeros(<T as Element>::DTYPE, &[m, n])?;
+        let mut out = run.output(<T as Element>::DTYPE, &[m, n])?;
         let (transpose_a, transpose_b) = (self.transpose_a, self.transpose_b);
         let matrices = Matrices {
             dims,

@@ -120,7 +120,7 @@ impl Op for Range {
         }
     }
 
-    fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let mut scalars = Vec::with_capacity(3);
         for (input, name) in inputs.iter().zip(["start", "limit", "delta"]) {
             match input.to_i64_vec()?.as_slice() {
@@ -138,7 +138,7 @@ impl Op for Range {
         };
         let dtype = inputs[0].dtype();
         let count = count(start, limit, delta)?;
-        let mut values = Tensor::zeros(dtype, &[count])?;
+        let mut values = run.output(dtype, &[count])?;
         dispatch!(dtype, T in [i32, i64], {
             // Every one of them lies between start and limit.
             for (i, value) in values.make_mut::<T>()?.iter_mut().enumerate() {

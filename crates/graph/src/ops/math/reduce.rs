@@ -204,7 +204,7 @@ fn join<T: Number>(
         .zip(reduced)
         .filter(|(_, reduced)| !**reduced);
     let sizes: Vec<usize> = kept.map(|(&size, _)| size).collect();
-    let mut out = Tensor::zeros(T::DTYPE, &sizes)?;
+    let mut out = run.output(T::DTYPE, &sizes)?;
     reduce::reduce(
         run.threads(),
         input.as_slice()?,

@@ -83,7 +83,7 @@ fn map<T: Number>(run: &Run, mut x: Tensor, f: impl Fn(T) -> T + Sync + Send) ->
         elementwise::map_in_place(run.threads(), x.make_mut()?, f);
         return Ok(x);
     }
-    let mut out = Tensor::zeros(T::DTYPE, x.shape())?;
+    let mut out = run.output(T::DTYPE, x.shape())?;
     elementwise::map(run.threads(), x.as_slice()?, out.make_mut()?, f)?;
     Ok(out)
 }

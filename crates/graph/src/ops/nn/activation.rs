@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tconv_kernels::elementwise::map_in_place;
+use tconv_kernels::stage::{self, Each, Stage};
 use tconv_tensor::{DType, Tensor};
 
 use crate::op::{FLOATS, Fact, Op, OpDef, take};
 use crate::operand::apply;
-use crate::{Operand, Operation, Output, Result, Run, dispatch};
+use crate::{Following, Operand, Operation, Output, Result, Run, dispatch};
 
 pub(crate) static RELU: OpDef = OpDef {
     name: "Relu",
@@ -114,6 +115,49 @@ pub fn softplus(features: impl Operand) -> Result<Output> {
     Ok(apply("Softplus", "Softplus", &[&features], |node| node)?.output(0))
 }
 
+macro_rules! each {
+    ($($type:ident),*) => {$(
+        impl Each<$type> for Activation {
+            fn apply(&self, piece: &mut [$type]) {
+                fn map(piece: &mut [$type], f: impl Fn($type) -> $type) {
+                    piece.iter_mut().for_each(|x| *x = f(*x));
+                }
+                match *self {
+                    // NaN stays.
+                    Activation::Relu => map(piece, |x| if x <= 0.0 { 0.0 } else { x }),
+                    Activation::LeakyRelu(alpha) => {
+                        let alpha = $type::from(alpha);
+                        map(piece, |x| if x > 0.0 { x } else { x * alpha });
+                    }
+                    // What is near 1 is taken from 1, so that it is rounded once.
+                    Activation::Sigmoid => map(piece, |x| {
+                        let small = (-x.abs()).exp();
+                        let small = small / (1.0 + small);
+                        if x < 0.0 { small } else { 1.0 - small }
+                    }),
+                    Activation::Tanh => map(piece, $type::tanh),
+                    // Beyond the threshold x and exp(x) are the nearest numbers, as in TensorFlow.
+                    Activation::Softplus => {
+                        let threshold = $type::EPSILON.ln() + 2.0;
+                        map(piece, |x| match x {
+                            x if x > -threshold => x,
+                            x if x < threshold => x.exp(),
+                            x => x.exp().ln_1p(),
+                        });
+                    }
+                }
+            }
+        }
+    )*};
+}
+each!(f32, f64);
+
+impl Following for Activation {
+    fn stage<'s>(&'s self, _: &[usize], _: &'s [Tensor]) -> Result<Stage<'s, f32>> {
+        Ok(Stage::Each(self))
+    }
+}
+
 enum Activation {
     Relu,
     LeakyRelu(f32),
@@ -127,42 +171,21 @@ impl Op for Activation {
         Ok(vec![Fact::new(inputs[0].dtype, &inputs[0].shape)])
     }
 
+    fn following(&self) -> Option<&dyn Following> {
+        Some(self)
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [mut x] = take(inputs)?;
         let threads = run.threads();
-        if let Activation::Relu = self {
-            dispatch!(x.dtype(), T in [f32, f64, i32, i64, u8], {
-                // NaN stays.
-                let zero = T::default();
-                map_in_place(threads, x.make_mut::<T>()?, |x| if x <= zero { zero } else { x });
+        if let (Activation::Relu, false) = (self, x.dtype().is_floating()) {
+            dispatch!(x.dtype(), T in [i32, i64, u8], {
+                map_in_place(threads, x.make_mut::<T>()?, |x| x.max(0));
             });
             return Ok(vec![x]);
         }
         dispatch!(x.dtype(), T in [f32, f64], {
-            let values = x.make_mut::<T>()?;
-            match *self {
-                Activation::Relu => {}
-                Activation::LeakyRelu(alpha) => {
-                    let alpha = T::from(alpha);
-                    map_in_place(threads, values, |x| if x > 0.0 { x } else { x * alpha });
-                }
-                // What is near 1 is taken from 1, so that it is rounded once.
-                Activation::Sigmoid => map_in_place(threads, values, |x| {
-                    let small = (-x.abs()).exp();
-                    let small = small / (1.0 + small);
-                    if x < 0.0 { small } else { 1.0 - small }
-                }),
-                Activation::Tanh => map_in_place(threads, values, T::tanh),
-                // Beyond the threshold x and exp(x) are the nearest numbers, as in TensorFlow.
-                Activation::Softplus => {
-                    let threshold = T::EPSILON.ln() + 2.0;
-                    map_in_place(threads, values, |x| match x {
-                        x if x > -threshold => x,
-                        x if x < threshold => x.exp(),
-                        x => x.exp().ln_1p(),
-                    });
-                }
-            }
+            stage::apply_all::<T>(threads, &[Stage::Each(self)], x.make_mut()?);
         });
         Ok(vec![x])
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tconv_kernels::Threads;
-use tconv_kernels::reduce::{self, Number};
+use tconv_kernels::reduce;
+use tconv_kernels::stage::{self, Stage};
 use tconv_shape::{DataFormat, Dim, Shape};
 use tconv_tensor::Tensor;
 
@@ -12,10 +12,9 @@ use crate::op::brackets;
 use crate::op::{Fact, NUMBERS, Op, OpDef, take};
 use crate::operand::apply;
 use crate::ops::sizes::{self, Place};
-use crate::{Error, Need, Operand, Operation, Output, Result, Run, array, dispatch};
-
-/// Elements that a thread adds to at a time.
-const PIECE: usize = 1 << 14;
+use crate::{
+    Code, Error, Following, Need, Operand, Operation, Output, Result, Run, array, dispatch,
+};
 
 pub(crate) static BIAS_ADD: OpDef = OpDef {
     name: "BiasAdd",
@@ -174,12 +173,17 @@ impl Op for BiasAdd {
         self.0.fitting_axis(&value, &bias).map(drop)
     }
 
+    fn following(&self) -> Option<&dyn Following> {
+        Some(self)
+    }
+
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [mut value, bias] = take(inputs)?;
         let axis = self.0.fitting_axis(value.shape(), bias.shape())?;
         let inner = value.shape()[axis + 1..].iter().product();
         dispatch!(value.dtype(), T in [f32, f64, i32, i64], {
-            add_bias::<T>(run.threads(), value.make_mut()?, bias.as_slice()?, inner);
+            let bias = Stage::Bias { bias: bias.as_slice::<T>()?, inner };
+            stage::apply_all(run.threads(), &[bias], value.make_mut()?);
         });
         Ok(vec![value])
     }
@@ -198,28 +202,15 @@ impl Op for BiasAdd {
     }
 }
 
-/// `values`, whose channels are runs of `inner` elements in turn, plus the bias.
-fn add_bias<T: Number>(threads: &Threads, values: &mut [T], bias: &[T], inner: usize) {
-    if values.is_empty() {
-        return;
-    }
-    if inner == 1 {
-        let piece = (PIECE / bias.len()).max(1) * bias.len();
-        threads.for_each_piece(values, piece, |_, piece| {
-            for values in piece.chunks_exact_mut(bias.len()) {
-                values
-                    .iter_mut()
-                    .zip(bias)
-                    .for_each(|(value, &bias)| *value = value.plus(bias));
-            }
-        });
-    } else {
-        threads.for_each_piece(values, inner, |run, values| {
-            let bias = bias[run % bias.len()];
-            values
-                .iter_mut()
-                .for_each(|value| *value = value.plus(bias));
-        });
+impl Following for BiasAdd {
+    fn stage<'s>(&'s self, sizes: &[usize], others: &'s [Tensor]) -> Result<Stage<'s, f32>> {
+        let [bias] = others else {
+            return Err(Error::new(Code::Internal, "BiasAdd adds one bias"));
+        };
+        let axis = self.0.fitting_axis(sizes, bias.shape())?;
+        let inner = sizes[axis + 1..].iter().product();
+        let bias = bias.as_slice()?;
+        Ok(Stage::Bias { bias, inner })
     }
 }
 
@@ -238,7 +229,7 @@ impl Op for BiasAddGrad {
         let [dy] = take(inputs)?;
         let axis = self.0.axis_of(dy.shape())?;
         let reduced: Vec<bool> = (0..dy.rank()).map(|other| other != axis).collect();
-        let mut sum = Tensor::zeros(dy.dtype(), &[dy.shape()[axis]])?;
+        let mut sum = run.output(dy.dtype(), &[dy.shape()[axis]])?;
         dispatch!(dy.dtype(), T in [f32, f64, i32, i64], {
             let out = sum.make_mut::<T>()?;
             reduce::sum(run.threads(), dy.as_slice::<T>()?, dy.shape(), &reduced, out)?;

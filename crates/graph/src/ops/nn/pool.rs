@@ -273,7 +273,7 @@ impl Op for Pool {
             Kind::Max | Kind::Avg => {
                 let [x] = take(inputs)?;
                 let pool = self.sizes(x.shape())?;
-                let mut y = Tensor::zeros(x.dtype(), &pooled_dims(&pool))?;
+                let mut y = run.output(x.dtype(), &pooled_dims(&pool))?;
                 if self.kind == Kind::Max {
                     dispatch!(x.dtype(), T in [f32, f64, i32, i64], {
                         kernels::max_pool::<T>(threads, &pool, x.as_slice()?, y.make_mut()?)?;
@@ -291,7 +291,7 @@ impl Op for Pool {
                 for (what, tensor) in self.kind.given().iter().zip([&y, &dy]) {
                     expect(what, &pool, tensor.shape())?;
                 }
-                let mut dx = Tensor::zeros(x.dtype(), x.shape())?;
+                let mut dx = run.output(x.dtype(), x.shape())?;
                 dispatch!(x.dtype(), T in [f32, f64, i32, i64], {
                     let (x, dy) = (x.as_slice()?, dy.as_slice()?);
                     kernels::max_pool_grad::<T>(threads, &pool, x, dy, dx.make_mut()?)?;
@@ -303,7 +303,7 @@ impl Op for Pool {
                 let dims = sizes::from_values(&shape.to_i64_vec()?)?;
                 let pool = self.sizes(&dims)?;
                 expect("grad", &pool, dy.shape())?;
-                let mut dx = Tensor::zeros(dy.dtype(), &dims)?;
+                let mut dx = run.output(dy.dtype(), &dims)?;
                 dispatch!(dy.dtype(), T in [f32, f64], {
                     kernels::avg_pool_grad::<T>(threads, &pool, dy.as_slice()?, dx.make_mut()?)?;
                 });
