@@ -7,8 +7,10 @@
 //! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
 //! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
 
+mod depthwise;
 mod direct;
 mod element;
+mod filter_gradient;
 mod grid;
 mod implicit;
 mod packed;
@@ -17,6 +19,8 @@ mod phase;
 mod prepared;
 mod reference;
 mod sides;
+mod thin;
+mod tiny;
 mod winograd;
 
 use tconv_shape::{ConvAxis, ConvShape};
@@ -57,9 +61,17 @@ impl Pass {
         }
     }
 
-    /// The numbers of elements of what [`Pass::dims`] gives the sizes of, for a shape that is sound.
-    fn lens(self, shape: &ConvShape) -> [usize; 3] {
-        let [input, filter, output] = shape.elements();
+    /// How many elements these have, for a shape that was checked.
+    pub(crate) fn lens(self, shape: &ConvShape) -> [usize; 3] {
+        // The results fit; what is on the way to a zero may not.
+        let product = |[outer, channels]: [usize; 2], size: fn(&ConvAxis) -> usize| {
+            let sizes = shape.axes.iter().map(size).chain([channels]);
+            sizes.fold(outer, usize::wrapping_mul)
+        };
+        let (inputs, outputs) = (shape.in_channels, shape.out_channels);
+        let input = product([shape.batch, inputs], |axis| axis.input);
+        let output = product([shape.batch, outputs], |axis| axis.output);
+        let filter = product([inputs / shape.groups, outputs], |axis| axis.kernel);
         match self {
             Pass::Forward => [input, filter, output],
             Pass::BackpropInput => [output, filter, input],
@@ -250,6 +262,20 @@ const fn direct<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
+/// The filter's gradient from the tensors as they are.
+const fn filter_gradient<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "filter-gradient",
+        purpose: "the filter's gradient, channels last: tiles summed over the windows",
+        supports: filter_gradient::supports,
+        pays: filter_gradient::pays::<T>,
+        scratch: filter_gradient::scratch::<T>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: filter_gradient::compute,
+    }
+}
+
 /// Products of gathered blocks.
 const fn gemm<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
@@ -264,7 +290,52 @@ const fn gemm<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 4] = [
+/// Few numbers.
+const fn tiny<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "tiny",
+        purpose: "so few numbers that any preparation would take longer",
+        supports: |_, _| true,
+        pays: tiny::pays,
+        scratch: |_, _, _| 0,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: tiny::compute,
+    }
+}
+
+/// Channels of their own.
+const fn depthwise<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "depthwise",
+        purpose: "a group for each channel: channels in vector lanes",
+        supports: depthwise::supports,
+        pays: depthwise::pays::<T>,
+        scratch: depthwise::scratch::<T>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: depthwise::compute,
+    }
+}
+
+/// Few channels.
+const fn thin<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "thin",
+        purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
+        supports: thin::supports::<T>,
+        pays: thin::pays::<T>,
+        scratch: thin::scratch::<T>,
+        packed_len: thin::packed_len,
+        pack: thin::pack,
+        compute: thin::compute,
+    }
+}
+
+static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
+    tiny(),
+    depthwise(),
+    thin(),
     Algorithm {
         name: "winograd",
         purpose: "fewer multiplications for two or three taps an axis of each stride phase",
@@ -275,12 +346,31 @@ static ALGORITHMS_F32: [Algorithm<f32>; 4] = [
         pack: winograd::pack,
         compute: winograd::compute,
     },
+    Algorithm {
+        name: "winograd-filter-gradient",
+        purpose: "the filter's gradient with fewer multiplications for two or three taps an axis of each stride phase",
+        supports: filter_gradient::winograd::supports,
+        pays: filter_gradient::winograd::pays::<f32>,
+        scratch: filter_gradient::winograd::scratch::<f32>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: filter_gradient::winograd::compute,
+    },
     direct(),
+    filter_gradient(),
     gemm(),
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 3] = [direct(), gemm(), reference::algorithm()];
+static ALGORITHMS_F64: [Algorithm<f64>; 7] = [
+    tiny(),
+    depthwise(),
+    thin(),
+    direct(),
+    filter_gradient(),
+    gemm(),
+    reference::algorithm(),
+];
 
 static ALGORITHMS_I32: [Algorithm<i32>; 1] = [reference::algorithm()];
 
@@ -290,19 +380,32 @@ pub fn algorithms<T: Element>() -> &'static [Algorithm<T>] {
 }
 
 /// The algorithm that [`run`] takes: the first that can compute the kernel and pays. Only the geometry decides.
+/// For a shape that [`run`] refuses, and where nothing is to be computed, the last.
 pub fn choose<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
+    match check(shape) {
+        Ok(()) => chosen(pass, shape),
+        Err(_) => &T::algorithms()[T::algorithms().len() - 1],
+    }
+}
+
+/// [`choose`] for a shape that was checked.
+fn chosen<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
     let all = T::algorithms();
+    let last = &all[all.len() - 1];
+    if pass.lens(shape).contains(&0) {
+        return last;
+    }
     let mut found = all
         .iter()
         .filter(|one| (one.supports)(pass, shape) && (one.pays)(pass, shape));
-    found.next().unwrap_or(&all[all.len() - 1])
+    found.next().unwrap_or(last)
 }
 
 /// How many elements of scratch [`run`] needs; 0 for a shape that it refuses or
 /// that has nothing to compute.
 pub fn scratch<T: Element>(pass: Pass, shape: &ConvShape, threads: &Threads) -> usize {
     match check(shape) {
-        Ok(()) => choose::<T>(pass, shape).scratch_of(pass, shape, threads.count()),
+        Ok(()) => chosen::<T>(pass, shape).scratch_of(pass, shape, threads.count()),
         Err(_) => 0,
     }
 }
@@ -336,7 +439,18 @@ pub fn run<T: Element>(
     threads: &Threads,
 ) -> Result<(), KernelError> {
     check(shape)?;
-    choose(pass, shape).run(set, pass, shape, a, b, out, scratch, threads)
+    chosen(pass, shape).call(Call {
+        set,
+        threads,
+        pass,
+        shape,
+        a,
+        b,
+        packed: None,
+        out,
+        scratch,
+        epilogue: &Epilogue::new(&[]),
+    })
 }
 
 #[cfg(test)]

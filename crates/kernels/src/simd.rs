@@ -130,6 +130,8 @@ pub(crate) trait Vectors<T>: Copy {
     /// The rows of the matrix product's tile: its accumulators, [`TILE_VECTORS`] for each row, and their
     /// operands fill the registers.
     const TILE_ROWS: usize;
+    /// The side of the squares that [`Vectors::turn`] turns.
+    const SIDE: usize;
 
     /// The same number in every lane.
     fn splat(self, x: T) -> Self::Vector;
@@ -143,14 +145,38 @@ pub(crate) trait Vectors<T>: Copy {
     /// # Safety
     /// They must be writable; no alignment is asked for.
     unsafe fn store(self, to: *mut T, x: Self::Vector);
+    /// Reads a square by its rows, so many numbers apart, and writes it by its columns.
+    ///
+    /// # Safety
+    /// All of it must be readable and writable; no alignment is asked for.
+    unsafe fn turn(self, from: (*const T, usize), to: (*mut T, usize));
+    /// [`Vectors::turn`] for a square of half the side.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn turn_half(self, from: (*const T, usize), to: (*mut T, usize));
     /// `a * b + c`, rounded once where the instruction set can.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// `a + b`.
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a - b`.
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Asks for the cache line at an address, which may be any, before it is wanted.
+    fn prefetch(self, at: *const T);
     /// Runs `work`, compiled for the instruction set.
     fn run<W: Work<T>>(self, work: W) -> W::Output;
+}
+
+/// Asks for the cache line at an address, which need not be readable.
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which every processor of this kind has and which never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+    let _ = at;
 }
 
 /// How many vectors wide the matrix product's tile is, on every instruction set.
@@ -282,6 +308,52 @@ mod tests {
             }
             S::LANES
         }
+    }
+
+    struct Turn<'a, T>(bool, &'a [T], &'a mut [T]);
+
+    impl<T: Float> Work<T> for Turn<'_, T> {
+        type Output = usize;
+        #[inline(always)]
+        fn run<S: Vectors<T>>(self, simd: S) -> usize {
+            let Turn(half, x, y) = self;
+            assert!(x.len() >= 20 * S::SIDE && y.len() >= 30 * S::SIDE);
+            // SAFETY: there are as many rows and columns, these apart.
+            unsafe {
+                let (from, to) = ((x.as_ptr(), 20), (y.as_mut_ptr(), 30));
+                if half {
+                    simd.turn_half(from, to);
+                    S::SIDE / 2
+                } else {
+                    simd.turn(from, to);
+                    S::SIDE
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn squares_are_turned() {
+        fn check<T: Float>() {
+            let sets = InstructionSet::available().into_iter();
+            for (set, half) in sets.flat_map(|set| [(set, false), (set, true)]) {
+                let x: Vec<T> = (1..=400).map(|i| T::from_f64(i.into())).collect();
+                let mut y = vec![T::default(); 600];
+                let side = T::dispatch(set, Turn(half, &x, &mut y));
+                for (i, y) in y.iter().enumerate() {
+                    let (row, column) = (i / 30, i % 30);
+                    let inside = row < side && column < side;
+                    let expected = if inside {
+                        x[column * 20 + row]
+                    } else {
+                        T::default()
+                    };
+                    assert_eq!(*y, expected, "{set} {row} {column}");
+                }
+            }
+        }
+        check::<f32>();
+        check::<f64>();
     }
 
     #[test]

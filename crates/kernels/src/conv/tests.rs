@@ -35,15 +35,48 @@ fn axis() -> impl Strategy<Value = ConvAxis> {
         )
 }
 
+/// Convolutions of whole vectors of channels, with two or three taps for each step of the stride.
+fn short() -> impl Strategy<Value = ConvShape> {
+    let axis = (1usize..4).prop_flat_map(|stride| {
+        let sizes = (2 * stride..=3 * stride, 2 * stride..16);
+        let pads = (0..=stride, 0..=stride);
+        (sizes, pads).prop_map(move |((kernel, input), (pad_before, pad_after))| ConvAxis {
+            input,
+            kernel,
+            output: (input + pad_before + pad_after).saturating_sub(kernel) / stride + 1,
+            stride,
+            dilation: 1,
+            pad_before,
+            pad_after,
+        })
+    });
+    (1usize..4, 1usize..4, 1usize..3, [axis.clone(), axis]).prop_map(
+        |(batch, inputs, outputs, axes)| ConvShape {
+            batch,
+            in_channels: 16 * inputs,
+            out_channels: 32 * outputs,
+            groups: 1,
+            format: DataFormat::ChannelsLast,
+            axes: axes.to_vec(),
+        },
+    )
+}
+
 fn shape() -> impl Strategy<Value = ConvShape> {
+    prop_oneof![11 => any_shape(), 1 => short()]
+}
+
+fn any_shape() -> impl Strategy<Value = ConvShape> {
     let format = prop_oneof![
         Just(DataFormat::ChannelsLast),
         Just(DataFormat::ChannelsFirst)
     ];
     let channels = prop_oneof![4 => 0usize..6, 1 => 15usize..36];
+    let grouped = (channels.clone(), channels, 1usize..4);
+    let depthwise = (Just(1usize), Just(1usize), 1usize..40);
     (
         0usize..4,
-        (channels.clone(), channels, 1usize..4),
+        prop_oneof![6 => grouped, 1 => depthwise],
         format,
         prop::collection::vec(axis(), 1..=3),
     )
@@ -82,6 +115,10 @@ fn large_shapes() -> Vec<ConvShape> {
             (2, 3, 40, 1, square(33, 5, 2)),
             (1, 64, 6, 2, square(40, 3, 1)),
             (8, 8, 8, 1, square(32, 3, 1)),
+            (1, 1, 20, 1, square(150, 9, 3)),
+            (1, 21, 21, 1, square(70, 16, 8)),
+            (2, 36, 36, 36, square(45, 5, 2)),
+            (6, 48, 160, 1, square(17, 5, 2)),
         ] {
             all.push(ConvShape {
                 batch,

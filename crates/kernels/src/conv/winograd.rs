@@ -10,7 +10,8 @@ mod plan;
 mod tiles;
 mod transform;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tconv_shape::ConvShape;
 
@@ -22,13 +23,11 @@ use super::implicit::clear;
 use super::phase::Phase;
 use super::{Call, Pack, Pass};
 use crate::Threads;
-use crate::gemm::{DEPTH, DEPTH_PITCH, Piece, ROWS_UNIT, Strip, aligned, alignment, strip_width};
+use crate::gemm::{DEPTH, DEPTH_PITCH, Piece, Strip, aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
 
 /// The most pieces of depth that are multiplied in one go.
 const MOST_PIECES: usize = 8;
-/// Tiles that are transformed by one task.
-const TILES: usize = ROWS_UNIT;
 
 pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     let layout = Layout::new::<T>(pass, shape, true);
@@ -40,10 +39,10 @@ pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
     let layouts = [false, true].map(|packed| Layout::new::<T>(pass, shape, packed));
     let needed = layouts.map(|layout| {
-        let [tiles, panel, products] = layout.rooms();
-        products
+        let [panel, tiles, products] = layout.rooms();
+        (tiles + products)
             .saturating_mul(threads)
-            .saturating_add(tiles + panel + 3 * alignment::<T>())
+            .saturating_add(panel + 2 * alignment::<T>())
     });
     needed[0]
         .max(needed[1])
@@ -82,8 +81,8 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     if pass == Pass::BackpropInput && shape.axes.iter().any(Phase::leaves_gaps) {
         clear(threads, out);
     }
-    let [tiles, panel, products] = layout.rooms();
-    let [tiles, panel, rooms] = split(scratch, [tiles, panel, products * threads.count()]);
+    let [panel, tiles, products] = layout.rooms();
+    let [panel, rooms] = split(scratch, [panel, (tiles + products) * threads.count()]);
     let crew = Crew {
         set,
         threads,
@@ -93,47 +92,18 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         finite: AtomicBool::new(true),
     };
     for set in layout.sets().filter(|set| set.rows > 0) {
-        let chunks = (0..set.rows).step_by(set.chunk);
         let (strips, len) = (layout.strips(&set), layout.strip_len(&set));
-        if let Some(packed) = packed {
-            let filters = &packed[aligned(packed) + set.packed..][..strips * len];
-            for first in chunks {
-                crew.transform(&set, first, tiles);
-                crew.multiply(&set, first, 0..strips, (tiles, filters, rooms));
+        match packed {
+            Some(packed) => {
+                let filters = &packed[aligned(packed) + set.packed..][..strips * len];
+                crew.work(&set, 0..strips, filters, rooms);
             }
-            continue;
-        }
-        let panels = (0..strips).step_by(set.panel);
-        let pack = |start: usize, panel: &mut [T]| {
-            let some = start..strips.min(start + set.panel);
-            filter::strips(
-                crew.set,
-                threads,
-                (&layout, &set, start),
-                b,
-                &mut panel[..some.len() * len],
-            );
-            some
-        };
-        // Either the tiles or the filters are transformed again: whatever is less.
-        let again = [
-            (panels.len() - 1) * set.rows,
-            (chunks.len() - 1) * strips * strip_width::<T>(),
-        ];
-        if again[0] < again[1] {
-            for start in panels {
-                let some = pack(start, panel);
-                for first in chunks.clone() {
-                    crew.transform(&set, first, tiles);
-                    crew.multiply(&set, first, some.clone(), (tiles, panel, rooms));
-                }
-            }
-        } else {
-            for first in chunks {
-                crew.transform(&set, first, tiles);
-                for start in panels.clone() {
-                    let some = pack(start, panel);
-                    crew.multiply(&set, first, some, (tiles, panel, rooms));
+            None => {
+                for start in (0..strips).step_by(set.panel) {
+                    let some = start..strips.min(start + set.panel);
+                    let panel = &mut panel[..some.len() * len];
+                    filter::strips(crew.set, threads, (&layout, &set, start), b, panel);
+                    crew.work(&set, some, panel, rooms);
                 }
             }
         }
@@ -175,88 +145,89 @@ struct Crew<'a, T> {
 }
 
 impl<T: Float> Crew<'_, T> {
-    /// Transforms a chunk of tiles, the one that starts with tile `first`.
-    fn transform(&self, set: &Set, first: usize, tiles: &mut [T]) {
-        let rows = set.chunk.min(set.rows - first);
-        let target = Shared(tiles.as_mut_ptr(), tiles.len());
-        let target = &target;
-        let [y, x] = &set.lines;
-        self.threads.for_each(rows.div_ceil(TILES), |task| {
-            let start = task * TILES;
-            for phase in y.sources().flat_map(|y| x.sources().map(move |x| [y, x])) {
-                let tiles = Tiles {
-                    layout: self.layout,
-                    set,
-                    source: self.source,
-                    phase,
-                    first,
-                    rows: start..rows.min(start + TILES),
-                    target: target.0,
-                    target_len: target.1,
-                };
-                T::dispatch(self.set, tiles);
+    /// Multiplies all tiles with some strips. Each thread transforms its own tiles: what another one has just written
+    /// may be far away.
+    fn work(&self, set: &Set, strips: Range<usize>, filters: &[T], rooms: &mut [T]) {
+        let chunks = set.rows.div_ceil(set.chunk);
+        let parts = self.layout.parts(set, strips.len());
+        let part = strips.len().div_ceil(parts);
+        let next = AtomicUsize::new(0);
+        let each = rooms.len() / self.threads.count();
+        let [_, tiles, _] = self.layout.rooms();
+        self.threads.for_each_piece(rooms, each, |_, room| {
+            let (tiles, products) = room.split_at_mut(tiles);
+            let mut transformed = None;
+            loop {
+                let task = next.fetch_add(1, Ordering::Relaxed);
+                let (chunk, start) = (task % chunks, task / chunks * part);
+                if start >= strips.len() {
+                    return;
+                }
+                let first = chunk * set.chunk;
+                let rows = set.chunk.min(set.rows - first);
+                if transformed != Some(chunk) {
+                    self.transform(set, first, rows, tiles);
+                    transformed = Some(chunk);
+                }
+                let len = self.layout.strip_len(set);
+                for strip in start..strips.len().min(start + part) {
+                    let filter = &filters[strip * len..][..len];
+                    for block in (0..rows).step_by(MOST_ROWS) {
+                        let some = block..rows.min(block + MOST_ROWS);
+                        self.products(set, some.clone(), (tiles, filter), products);
+                        let outputs = Outputs {
+                            layout: self.layout,
+                            set,
+                            strip: strips.start + strip,
+                            first: first + block,
+                            rows: some.len(),
+                            products,
+                            target: self.target.0,
+                            target_len: self.target.1,
+                        };
+                        if !T::dispatch(self.set, outputs) {
+                            self.finite.store(false, Ordering::Relaxed);
+                        }
+                    }
+                }
             }
         });
     }
 
-    /// Multiplies a chunk of tiles with some strips, and writes the outputs.
-    fn multiply(
-        &self,
-        set: &Set,
-        first: usize,
-        strips: std::ops::Range<usize>,
-        (tiles, filters, rooms): (&[T], &[T], &mut [T]),
-    ) {
-        let rows = set.chunk.min(set.rows - first);
-        let blocks = rows.div_ceil(MOST_ROWS);
-        let block = rows.div_ceil(blocks).next_multiple_of(ROWS_UNIT);
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        let each = rooms.len() / self.threads.count();
-        self.threads.for_each_piece(rooms, each, |_, products| {
-            loop {
-                let task = next.fetch_add(1, Ordering::Relaxed);
-                if task >= strips.len() * blocks {
-                    return;
-                }
-                let (strip, start) = (task / blocks, task % blocks * block);
-                let some = start..rows.min(start + block);
-                let len = self.layout.strip_len(set);
-                let filter = &filters[strip * len..][..len];
-                self.products(set, some.clone(), (tiles, filter), products);
-                let outputs = Outputs {
-                    layout: self.layout,
-                    set,
-                    strip: strips.start + strip,
-                    first: first + start,
-                    rows: some.len(),
-                    products,
-                    target: self.target.0,
-                    target_len: self.target.1,
-                };
-                if !T::dispatch(self.set, outputs) {
-                    self.finite.store(false, Ordering::Relaxed);
-                }
-            }
-        });
+    /// Transforms a chunk of tiles.
+    fn transform(&self, set: &Set, first: usize, rows: usize, target: &mut [T]) {
+        let [y, x] = &set.lines;
+        for phase in y.sources().flat_map(|y| x.sources().map(move |x| [y, x])) {
+            let tiles = Tiles {
+                layout: self.layout,
+                set,
+                source: self.source,
+                phase,
+                first,
+                rows,
+                target,
+            };
+            T::dispatch(self.set, tiles);
+        }
     }
 
     /// The products of some rows of a chunk with a strip, point by point.
     fn products(
         &self,
         set: &Set,
-        rows: std::ops::Range<usize>,
+        rows: Range<usize>,
         (tiles, filter): (&[T], &[T]),
         products: &mut [T],
     ) {
         let width = strip_width::<T>();
         let places: [usize; MOST_ROWS] = std::array::from_fn(|row| row * width);
-        let left_step = set.chunk * DEPTH_PITCH;
+        let left_step = set.room * DEPTH_PITCH;
         let mut right = filter;
         for point in 0..set.points() {
             let depth = set.sharing(point) * self.layout.depth;
             let (strip, rest) = right.split_at(depth * width);
             right = rest;
-            let left = &tiles[self.layout.row_plane(set, point) * set.chunk..];
+            let left = &tiles[self.layout.row_plane(set, point) * set.room..];
             let target = &mut products[point * MOST_ROWS * width..][..MOST_ROWS * width];
             for start in (0..depth).step_by(MOST_PIECES * DEPTH) {
                 let mut pieces = [Piece::default(); MOST_PIECES];

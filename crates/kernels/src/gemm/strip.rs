@@ -1,7 +1,7 @@
 //! The product of gathered rows with a strip: a few columns of the right matrix, packed ahead.
 
 use super::plan::{COLUMNS_UNIT_BYTES, DEPTH_PITCH};
-use crate::simd::{Float, TILE_VECTORS, Vectors, Work};
+use crate::simd::{Float, TILE_VECTORS, Vectors, Work, prefetch};
 
 /// How many columns a strip has: those of the widest instruction set's tile.
 pub(crate) const fn strip_width<T>() -> usize {
@@ -140,6 +140,12 @@ impl<T: Float> Operands<'_, T> {
         first: bool,
     ) {
         let mut sums = [[simd.splat(T::default()); VECTORS]; ROWS];
+        // What is written at the end is fetched meanwhile.
+        for &row in rows {
+            for v in 0..VECTORS {
+                prefetch(target.wrapping_add(row + v * S::LANES));
+            }
+        }
         // SAFETY: the caller vouches for all that is read and written.
         unsafe {
             let mut block = self.left;

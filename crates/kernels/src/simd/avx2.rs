@@ -14,11 +14,12 @@ impl Avx2 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path) => {
         impl Vectors<$type> for Avx2 {
             type Vector = $vector;
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 6;
+            const SIDE: usize = $side;
 
             #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
@@ -36,6 +37,16 @@ macro_rules! vectors {
                 unsafe { $store(to, x) }
             }
             #[inline(always)]
+            unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: as above.
+                unsafe { $turn(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: as above.
+                unsafe { $turn_half(from, to) }
+            }
+            #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
                 // SAFETY: the token proves the instructions.
                 unsafe { $fma(a, b, c) }
@@ -49,6 +60,11 @@ macro_rules! vectors {
             fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
                 // SAFETY: the token proves the instructions.
                 unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
+            fn prefetch(self, at: *const $type) {
+                // SAFETY: a hint reads nothing.
+                unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) }
             }
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 #[target_feature(enable = "avx2,fma")]
@@ -70,7 +86,10 @@ vectors!(
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
     _mm256_add_ps,
-    _mm256_sub_ps
+    _mm256_sub_ps,
+    8,
+    turn_f32,
+    turn_half_f32
 );
 vectors!(
     f64,
@@ -81,5 +100,95 @@ vectors!(
     _mm256_storeu_pd,
     _mm256_fmadd_pd,
     _mm256_add_pd,
-    _mm256_sub_pd
+    _mm256_sub_pd,
+    4,
+    turn_f64,
+    turn_half_f64
 );
+
+/// Turns a square of eight by eight.
+///
+/// # Safety
+/// The machine has AVX2; the rest as [`Vectors::turn`].
+#[inline(always)]
+pub(super) unsafe fn turn_f32(from: (*const f32, usize), to: (*mut f32, usize)) {
+    // SAFETY: the caller's.
+    unsafe {
+        for half in 0..2 {
+            // Of rows i and i + 4 four elements each.
+            let rows: [__m256; 4] = std::array::from_fn(|i| {
+                let row = from.0.add(i * from.1 + 4 * half);
+                let low = _mm256_castps128_ps256(_mm_loadu_ps(row));
+                _mm256_insertf128_ps::<1>(low, _mm_loadu_ps(row.add(4 * from.1)))
+            });
+            let pairs = |x, y| {
+                let (low, high) = (_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y));
+                [low, high].map(|x| _mm256_castps_pd(x))
+            };
+            let (first, second) = (pairs(rows[0], rows[1]), pairs(rows[2], rows[3]));
+            for i in 0..2 {
+                let turned = [
+                    _mm256_unpacklo_pd(first[i], second[i]),
+                    _mm256_unpackhi_pd(first[i], second[i]),
+                ];
+                for (j, &turned) in turned.iter().enumerate() {
+                    let to = to.0.add((4 * half + 2 * i + j) * to.1);
+                    _mm256_storeu_ps(to, _mm256_castpd_ps(turned));
+                }
+            }
+        }
+    }
+}
+
+/// Turns a square of four by four.
+///
+/// # Safety
+/// As [`turn_f32`].
+#[inline(always)]
+pub(super) unsafe fn turn_f64(from: (*const f64, usize), to: (*mut f64, usize)) {
+    // SAFETY: the caller's.
+    unsafe {
+        for half in 0..2 {
+            // Of rows i and i + 2 two elements each.
+            let rows: [__m256d; 2] = std::array::from_fn(|i| {
+                let row = from.0.add(i * from.1 + 2 * half);
+                let low = _mm256_castpd128_pd256(_mm_loadu_pd(row));
+                _mm256_insertf128_pd::<1>(low, _mm_loadu_pd(row.add(2 * from.1)))
+            });
+            let (to, pitch) = (to.0.add(2 * half * to.1), to.1);
+            _mm256_storeu_pd(to, _mm256_unpacklo_pd(rows[0], rows[1]));
+            _mm256_storeu_pd(to.add(pitch), _mm256_unpackhi_pd(rows[0], rows[1]));
+        }
+    }
+}
+
+/// Turns a square of four by four.
+///
+/// # Safety
+/// As [`turn_f32`].
+#[inline(always)]
+pub(super) unsafe fn turn_half_f32(from: (*const f32, usize), to: (*mut f32, usize)) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut rows: [__m128; 4] = std::array::from_fn(|i| _mm_loadu_ps(from.0.add(i * from.1)));
+        let [a, b, c, d] = &mut rows;
+        _MM_TRANSPOSE4_PS(a, b, c, d);
+        for (i, &row) in rows.iter().enumerate() {
+            _mm_storeu_ps(to.0.add(i * to.1), row);
+        }
+    }
+}
+
+/// Turns a square of two by two.
+///
+/// # Safety
+/// As [`turn_f32`].
+#[inline(always)]
+pub(super) unsafe fn turn_half_f64(from: (*const f64, usize), to: (*mut f64, usize)) {
+    // SAFETY: the caller's.
+    unsafe {
+        let (a, b) = (_mm_loadu_pd(from.0), _mm_loadu_pd(from.0.add(from.1)));
+        _mm_storeu_pd(to.0, _mm_unpacklo_pd(a, b));
+        _mm_storeu_pd(to.0.add(to.1), _mm_unpackhi_pd(a, b));
+    }
+}

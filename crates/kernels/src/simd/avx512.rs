@@ -1,6 +1,6 @@
 use std::arch::x86_64::*;
 
-use super::{Vectors, Work};
+use super::{Vectors, Work, avx2};
 
 /// Proof that the machine has AVX-512F, AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -17,11 +17,12 @@ impl Avx512 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 12;
+            const SIDE: usize = $side;
 
             #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
@@ -39,6 +40,16 @@ macro_rules! vectors {
                 unsafe { $store(to, x) }
             }
             #[inline(always)]
+            unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: as above.
+                unsafe { $turn(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: as above.
+                unsafe { $turn_half(from, to) }
+            }
+            #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
                 // SAFETY: the token proves the instructions.
                 unsafe { $fma(a, b, c) }
@@ -52,6 +63,11 @@ macro_rules! vectors {
             fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
                 // SAFETY: the token proves the instructions.
                 unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
+            fn prefetch(self, at: *const $type) {
+                // SAFETY: a hint reads nothing.
+                unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) }
             }
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 #[target_feature(enable = "avx512f,avx2,fma")]
@@ -73,7 +89,10 @@ vectors!(
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
     _mm512_add_ps,
-    _mm512_sub_ps
+    _mm512_sub_ps,
+    8,
+    avx2::turn_f32,
+    avx2::turn_half_f32
 );
 vectors!(
     f64,
@@ -84,5 +103,8 @@ vectors!(
     _mm512_storeu_pd,
     _mm512_fmadd_pd,
     _mm512_add_pd,
-    _mm512_sub_pd
+    _mm512_sub_pd,
+    4,
+    avx2::turn_f64,
+    avx2::turn_half_f64
 );

@@ -4,12 +4,30 @@ use super::{Vectors, Work};
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
+/// Turns a square.
+///
+/// # Safety
+/// As [`Vectors::turn`].
+#[inline(always)]
+unsafe fn turn<T: Copy, const SIDE: usize>(from: (*const T, usize), to: (*mut T, usize)) {
+    // SAFETY: the caller's; an array has its elements' alignment.
+    unsafe {
+        let rows: [[T; SIDE]; SIDE] =
+            std::array::from_fn(|i| from.0.add(i * from.1).cast::<[T; SIDE]>().read());
+        for i in 0..SIDE {
+            let turned: [T; SIDE] = std::array::from_fn(|j| rows[j][i]);
+            to.0.add(i * to.1).cast::<[T; SIDE]>().write(turned);
+        }
+    }
+}
+
 macro_rules! vectors {
     ($type:ty, $lanes:literal) => {
         impl Vectors<$type> for Portable {
             type Vector = [$type; $lanes];
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 4;
+            const SIDE: usize = 4;
 
             #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
@@ -26,6 +44,16 @@ macro_rules! vectors {
                 unsafe { to.cast::<Self::Vector>().write(x) }
             }
             #[inline(always)]
+            unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: the caller's.
+                unsafe { turn::<$type, 4>(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: the caller's.
+                unsafe { turn::<$type, 2>(from, to) }
+            }
+            #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
                 // Not `f32::mul_add`, which is a library call where there is no such instruction.
                 std::array::from_fn(|i| a[i] * b[i] + c[i])
@@ -38,6 +66,8 @@ macro_rules! vectors {
             fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
                 std::array::from_fn(|i| a[i] - b[i])
             }
+            #[inline(always)]
+            fn prefetch(self, _: *const $type) {}
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 work.run(self)
             }

@@ -17,7 +17,7 @@ const MOST_GATHERED: usize = 2 * MOST_ROWS;
 /// The most bytes of a unit's strips that are packed on the way.
 const PANEL_BYTES: usize = 3 << 20;
 /// The most strips of a unit, so that there are units enough for many threads.
-const MOST_STRIPS: usize = 8;
+const MOST_STRIPS: usize = 16;
 /// A task smaller than this many multiplications is not worth another thread.
 const LEAST_WORK: usize = 1 << 20;
 /// As many tasks as keep many threads busy to the end.

@@ -15,8 +15,15 @@ pub(super) const MOST_TAPS: usize = 3;
 pub(super) const MOST_POINTS: usize = 4;
 /// The most rows that a task multiplies: their products with a strip stay in the second-level cache.
 pub(super) const MOST_ROWS: usize = 8 * ROWS_UNIT;
-/// What the transformed tiles and a panel of filters that is packed on the way may take together.
-const WORKING_BYTES: usize = 6 << 20;
+/// What a thread's transformed tiles may take: about the second-level cache ...
+const TILES_BYTES: usize = 850 << 10;
+/// ... or more, where the filters are so many that they come from memory each time.
+const MANY_TILES_BYTES: usize = 2600 << 10;
+const MANY_FILTERS_BYTES: usize = 12 << 20;
+/// What a panel of filters that is packed on the way may take.
+const PANEL_BYTES: usize = 2 << 20;
+/// As many tasks as keep many threads busy to the end.
+const ENOUGH_TASKS: usize = 12;
 
 /// How many outputs of an axis a tile makes from phases of so many taps and fewer.
 fn outputs(taps: usize) -> usize {
@@ -211,8 +218,10 @@ pub(super) struct Set {
     pub(super) lines: [Line; 2],
     /// All tiles of all images.
     pub(super) rows: usize,
-    /// Rows of a chunk, which is transformed at once.
+    /// Rows of a chunk, which one thread transforms at once.
     pub(super) chunk: usize,
+    /// Room for a chunk's rows: whole tiles of the products.
+    pub(super) room: usize,
     /// Strips of a panel of filters that is packed on the way.
     pub(super) panel: usize,
     /// Its place in the packed filter.
@@ -249,7 +258,7 @@ pub(super) struct Layout {
     pub(super) depth: usize,
     strip: usize,
     bytes: usize,
-    /// Whether the filter was packed ahead, which leaves more room for tiles.
+    /// Whether the filter was packed ahead.
     pub(super) packed: bool,
 }
 
@@ -320,23 +329,37 @@ impl Layout {
                 rows: self.batch * lines[0].tiles * lines[1].tiles,
                 lines,
                 chunk: 0,
+                room: 0,
                 panel: 0,
                 packed,
             };
             packed += self.strips(&set) * self.strip_len(&set);
-            let tiles = match self.packed {
-                true => WORKING_BYTES,
-                false => WORKING_BYTES / 2,
+            let filters = self.strips(&set) * self.strip_len(&set) * self.bytes;
+            let tiles = match filters > MANY_FILTERS_BYTES {
+                true => MANY_TILES_BYTES,
+                false => TILES_BYTES,
             };
-            let most = tiles / (self.row_len(&set) * self.bytes).max(1);
-            let chunks = set
-                .rows
-                .div_ceil((most / ROWS_UNIT).max(1) * ROWS_UNIT)
-                .max(1);
-            set.chunk = set.rows.div_ceil(chunks).max(1).next_multiple_of(ROWS_UNIT);
-            set.panel = (WORKING_BYTES / 2 / (self.strip_len(&set) * self.bytes).max(1)).max(1);
+            let most = tiles / (self.row_len(&set) * self.bytes).max(1) / ROWS_UNIT * ROWS_UNIT;
+            let chunks = set.rows.div_ceil(most.max(2 * ROWS_UNIT)).max(1);
+            // Two threads or four should be done at the same time.
+            let chunks = if chunks > 2 {
+                chunks.next_multiple_of(4)
+            } else {
+                chunks
+            };
+            set.chunk = set.rows.div_ceil(chunks).max(1).next_multiple_of(2);
+            set.room = set.chunk.next_multiple_of(ROWS_UNIT);
+            set.panel = (PANEL_BYTES / (self.strip_len(&set) * self.bytes).max(1)).max(1);
             set
         })
+    }
+
+    /// How many parts so many strips are cut into, so that there are tasks enough.
+    pub(super) fn parts(&self, set: &Set, strips: usize) -> usize {
+        let chunks = set.rows.div_ceil(set.chunk);
+        ENOUGH_TASKS
+            .div_ceil(chunks)
+            .min(if chunks < ENOUGH_TASKS / 2 { strips } else { 1 })
     }
 
     /// How many strips a set's filters have.
@@ -386,16 +409,16 @@ impl Layout {
             .sum()
     }
 
-    /// Room for the transformed tiles of a chunk, for a panel of filters, and for each thread's products.
+    /// Room for a panel of filters, and for each thread's transformed tiles and their products with a strip.
     pub(super) fn rooms(&self) -> [usize; 3] {
         let most =
             |size: &dyn Fn(&Set) -> usize| self.sets().map(|set| size(&set)).max().unwrap_or(0);
         [
-            most(&|set| self.row_len(set) * set.chunk),
             match self.packed {
                 true => 0,
                 false => most(&|set| set.panel.min(self.strips(set)) * self.strip_len(set)),
             },
+            most(&|set| self.row_len(set) * set.room).next_multiple_of(CHANNELS_UNIT),
             most(&|set| set.points()) * MOST_ROWS * self.strip,
         ]
     }
@@ -403,16 +426,14 @@ impl Layout {
     /// Multiplications of the transformed tiles, and those that the transforms are worth.
     pub(super) fn cost(&self) -> [f64; 2] {
         /// What an element of a transform takes, counted in multiplications of the products.
-        const TRANSFORM: f64 = 4.0;
+        const TRANSFORM: f64 = 6.0;
         let mut cost = [0.0; 2];
         for set in self.sets() {
             let columns = (self.strips(&set) * self.strip) as f64;
             let plane = self.plane(&set, set.points()) as f64;
             let rows = set.rows as f64;
             cost[0] += rows * plane * columns;
-            cost[1] +=
-                rows * TRANSFORM * (plane + columns * set.points() as f64) * CHANNELS_UNIT as f64
-                    / 4.0;
+            cost[1] += rows * TRANSFORM * (plane + columns * set.points() as f64);
         }
         cost
     }

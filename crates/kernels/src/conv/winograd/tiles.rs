@@ -11,11 +11,10 @@ pub(super) struct Tiles<'a, T> {
     pub(super) set: &'a Set,
     pub(super) source: &'a [T],
     pub(super) phase: [usize; 2],
-    /// The chunk's first row, and the rows of it.
+    /// The chunk's first tile, and how many it has.
     pub(super) first: usize,
-    pub(super) rows: std::ops::Range<usize>,
-    pub(super) target: *mut T,
-    pub(super) target_len: usize,
+    pub(super) rows: usize,
+    pub(super) target: &'a mut [T],
 }
 
 impl<T: Float> Work<T> for Tiles<'_, T> {
@@ -44,19 +43,20 @@ impl<T: Float> Tiles<'_, T> {
         let [y, x] = &set.lines;
         let strides = &layout.source;
         // Where each point's depth of this phase begins, and how far its pieces are apart.
-        let piece = set.chunk * DEPTH_PITCH;
+        let piece = set.room * DEPTH_PITCH;
         let mut planes = [[(0, 0); X]; Y];
         for (row, planes) in planes.iter_mut().enumerate() {
             for (column, plane) in planes.iter_mut().enumerate() {
                 let point = y.point(Y, row) * x.points + x.point(X, column);
                 *plane = (
-                    layout.row_plane(set, point) * set.chunk,
+                    layout.row_plane(set, point) * set.room,
                     set.share(point, self.phase) * layout.depth,
                 );
             }
         }
-        assert!(layout.row_len(set) * set.chunk <= self.target_len && self.rows.end <= set.chunk);
-        for row in self.rows.clone() {
+        assert!(layout.row_len(set) * set.room <= self.target.len() && self.rows <= set.room);
+        let target = self.target.as_mut_ptr();
+        for row in 0..self.rows {
             let (batch, tile) = layout.tile(set, self.first + row);
             let image = layout.image(strides, batch);
             let starts = [
@@ -105,8 +105,8 @@ impl<T: Float> Tiles<'_, T> {
                         let place =
                             plane + depth / DEPTH * piece + row * DEPTH_PITCH + depth % DEPTH;
                         // SAFETY: inside the chunk's room, which was checked: the plane's pieces hold its depth, and a
-                        // piece's depth is a multiple of every vector's. Rows have one writer.
-                        unsafe { simd.store(self.target.add(place), *point) };
+                        // piece's depth is a multiple of every vector's.
+                        unsafe { simd.store(target.add(place), *point) };
                     }
                 }
                 channel += S::LANES;

@@ -1,0 +1,230 @@
+//! A channel in each lane, where every channel is a group of its own and the channels come last.
+
+use tconv_shape::{ConvAxis, ConvShape, DataFormat};
+
+use super::grid::{Strides, Walk, axes};
+use super::phase::{Part, Phase};
+use super::{Call, Pass, implicit};
+use crate::Threads;
+use crate::simd::{Float, Vectors, Work};
+
+/// Below this many multiplications the caller's thread is done before another has woken up.
+const SERIAL_WORK: usize = 1 << 17;
+
+pub(super) fn supports(pass: Pass, shape: &ConvShape) -> bool {
+    pass != Pass::BackpropFilter
+        && shape.format == DataFormat::ChannelsLast
+        && [shape.in_channels, shape.out_channels] == [shape.groups; 2]
+}
+
+pub(super) fn pays<T>(_: Pass, shape: &ConvShape) -> bool {
+    shape.groups >= 64 / size_of::<T>()
+}
+
+pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
+    match pass {
+        Pass::Forward => implicit::scratch::<T>(pass, shape, threads),
+        _ => 0,
+    }
+}
+
+pub(super) fn compute<T: Float>(call: Call<'_, T>) {
+    if call.pass == Pass::Forward && !implicit::finite(call.b) {
+        // The padding's zeros, which are left out here, make NaN.
+        return implicit::compute(call);
+    }
+    let Call {
+        set,
+        threads,
+        pass,
+        shape,
+        a,
+        b,
+        out,
+        ..
+    } = call;
+    let [source, result] = match pass {
+        Pass::Forward => [|axis: &ConvAxis| axis.input, |axis: &ConvAxis| axis.output],
+        _ => [|axis: &ConvAxis| axis.output, |axis: &ConvAxis| axis.input],
+    };
+    let axes = axes(shape);
+    let rows = Rows {
+        axes,
+        pass,
+        sizes: axes.each_ref().map(result),
+        source: Strides::new(shape, shape.in_channels, source),
+        input: a,
+        filter: b,
+    };
+    let row = rows.sizes[2] * shape.groups;
+    let taps: usize = axes.iter().map(|axis| axis.kernel).product();
+    let serial = out.len().saturating_mul(taps) < SERIAL_WORK;
+    let threads = if serial { &Threads::ONE } else { threads };
+    threads.for_each_piece(out, row, |index, out| {
+        let rows = &rows;
+        T::dispatch(set, Row { rows, index, out });
+    });
+}
+
+/// The result, row by row.
+struct Rows<'a, T> {
+    axes: [ConvAxis; 3],
+    pass: Pass,
+    /// The result's.
+    sizes: [usize; 3],
+    source: Strides,
+    input: &'a [T],
+    filter: &'a [T],
+}
+
+impl<T> Rows<'_, T> {
+    fn phases(&self, axis: usize) -> impl Iterator<Item = Phase> {
+        let axis = &self.axes[axis];
+        let count = match self.pass {
+            Pass::Forward => 1,
+            _ => Phase::count(axis),
+        };
+        (0..count).map(|index| match self.pass {
+            Pass::Forward => Phase::forward(axis),
+            _ => Phase::new(axis, index),
+        })
+    }
+
+    /// The taps that lead to one position of an axis, if any do.
+    fn part(&self, axis: usize, position: usize) -> Option<Part> {
+        let mut phases = self.phases(axis);
+        let reaches = |phase: &Phase| position % phase.step == phase.first;
+        let phase = phases.find(reaches)?;
+        Some(phase.part(position / phase.step))
+    }
+
+    fn leaves_gaps(&self) -> bool {
+        self.pass != Pass::Forward && Phase::leaves_gaps(&self.axes[2])
+    }
+}
+
+/// A row of the result to be computed.
+struct Row<'a, T> {
+    rows: &'a Rows<'a, T>,
+    index: usize,
+    out: &'a mut [T],
+}
+
+/// As many neighbouring positions as share what they read of the filter.
+const PIXELS: usize = 8;
+
+impl<T: Float> Work<T> for Row<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<T>>(self, simd: S) {
+        let Row { rows, index, out } = self;
+        let [deep, tall, _] = rows.sizes;
+        let walk = Walk::new([1, deep, tall], index);
+        let (z, y) = (rows.part(0, walk.at[1]), rows.part(1, walk.at[2]));
+        let (Some(z), Some(y)) = (z, y) else {
+            return out.fill(T::default());
+        };
+        if rows.leaves_gaps() {
+            out.fill(T::default());
+        }
+        for phase in rows.phases(2) {
+            let mut start = 0;
+            while start < phase.patch.windows {
+                let part = phase.part(start);
+                start = part.end;
+                let phases = [z.phase, y.phase, part.phase];
+                let stretch = Stretch {
+                    rows,
+                    phases,
+                    batch: walk.batch,
+                };
+                let count = part.phase.patch.windows;
+                for first in (0..count).step_by(PIXELS) {
+                    if count - first >= PIXELS {
+                        stretch.run::<S, PIXELS>(simd, first, out);
+                    } else {
+                        (first..count).for_each(|first| stretch.run::<S, 1>(simd, first, out));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Neighbours in a phase of a row that have the same taps, all of which exist.
+struct Stretch<'a, T> {
+    rows: &'a Rows<'a, T>,
+    phases: [Phase; 3],
+    batch: usize,
+}
+
+impl<T: Float> Stretch<'_, T> {
+    /// Computes so many neighbours from the one at `first` on.
+    #[inline(always)]
+    fn run<S: Vectors<T>, const COUNT: usize>(&self, simd: S, first: usize, out: &mut [T]) {
+        let rows = self.rows;
+        let channels = rows.source.channels;
+        let x = self.phases[2];
+        let steps = [x.patch.step * channels, x.step * channels];
+        let place = (x.first + first * x.step) * channels;
+        let mut channel = 0;
+        while channel < channels {
+            // The last vector overlaps the one before; fewer channels than a vector has are computed one by one.
+            let lanes = if channels < S::LANES { 1 } else { S::LANES };
+            let at = channel.min(channels - lanes);
+            let mut sums = [simd.splat(T::default()); COUNT];
+            self.for_each_tap(first, |source, tap| {
+                let source = &rows.input[source + at..][..(COUNT - 1) * steps[0] + lanes];
+                let filter = &rows.filter[tap * channels + at..][..lanes];
+                // SAFETY: both have so many elements; a splat reads one.
+                unsafe {
+                    let load = |from: *const T| match lanes {
+                        1 => simd.splat(*from),
+                        _ => simd.load(from),
+                    };
+                    let scale = load(filter.as_ptr());
+                    for (i, sum) in sums.iter_mut().enumerate() {
+                        let x = load(source.as_ptr().add(i * steps[0]));
+                        *sum = simd.mul_add(x, scale, *sum);
+                    }
+                }
+            });
+            let out = &mut out[place + at..][..(COUNT - 1) * steps[1] + lanes];
+            for (i, &sum) in sums.iter().enumerate() {
+                let out = &mut out[i * steps[1]..][..lanes];
+                if lanes == S::LANES {
+                    // SAFETY: there are as many elements.
+                    unsafe { simd.store(out.as_mut_ptr(), sum) };
+                } else {
+                    let mut all = [T::default(); 16];
+                    // SAFETY: no vector has more elements.
+                    unsafe { simd.store(all.as_mut_ptr(), sum) };
+                    out[0] = all[0];
+                }
+            }
+            channel += lanes;
+        }
+    }
+
+    /// Calls `term` with the place of the source's channels and the kernel's element of each tap.
+    #[inline(always)]
+    fn for_each_tap(&self, first: usize, mut term: impl FnMut(usize, usize)) {
+        let [deep, tall, wide] = self.phases;
+        let [_, kernel_tall, kernel_wide] = self.rows.axes.map(|axis| axis.kernel);
+        let strides = &self.rows.source;
+        let at = |phase: &Phase, tap: usize| {
+            (phase.patch.base + (tap * phase.patch.tap_step) as isize) as usize
+        };
+        for z in 0..deep.patch.taps {
+            for y in 0..tall.patch.taps {
+                let tap = (deep.tap(z) * kernel_tall + tall.tap(y)) * kernel_wide;
+                let row = strides.place(self.batch, [at(&deep, z), at(&tall, y), 0], 0);
+                for x in 0..wide.patch.taps {
+                    let from = wide.patch.base
+                        + (first * wide.patch.step + x * wide.patch.tap_step) as isize;
+                    term(row + from as usize * strides.axes[2], tap + wide.tap(x));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,556 @@
+//! Pixels in vector lanes, for few channels.
+//!
+//! A block of the source is gathered once, into planes of one channel each (where the convolution strides over the
+//! source, of one channel and one position in a cell each), so that what neighbouring results see at a tap are
+//! neighbours, whatever the tap. The results' rows are channels and stride phases: phases that see the same share what
+//! they read, and no lane is wasted, however few channels there are. The filter's elements are broadcast.
+
+mod lanes;
+mod lattice;
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tconv_shape::ConvShape;
+
+use self::lanes::{Clear, Multiply, Turn};
+use self::lattice::{Class, Lattice, Run, TILE, pieces};
+use super::{Call, Pack, Pass, grid, implicit};
+use crate::Threads;
+use crate::simd::{Float, InstructionSet};
+
+/// Below this many multiplications the caller's thread is done before another has woken up.
+const SERIAL_WORK: usize = 1 << 18;
+
+/// The most channels that are few: as many lanes would be wasted otherwise.
+const FEW: usize = 31;
+/// The most bytes of a filter: packing it takes as many of the scratch.
+const FILTER_BYTES: usize = 6 << 20;
+/// Fewer pixels than this do not fill the lanes.
+const PIXELS: usize = 24;
+
+pub(super) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
+    pass != Pass::BackpropFilter
+        && [shape.in_channels, shape.out_channels, shape.batch]
+            .iter()
+            .all(|&n| n > 0)
+        && shape
+            .axes
+            .iter()
+            .all(|axis| axis.input > 0 && axis.output > 0)
+        && Lattice::new::<T>(pass, shape).fits()
+}
+
+pub(super) fn pays<T>(pass: Pass, shape: &ConvShape) -> bool {
+    let inputs = shape.in_channels / shape.groups;
+    let outputs = shape.out_channels / shape.groups;
+    let pixels: usize = shape.axes.iter().map(|axis| axis.output).product();
+    let few = match pass {
+        Pass::Forward => inputs.min(outputs),
+        _ => inputs,
+    };
+    few <= FEW && pixels >= PIXELS && packed_len(pass, shape) * size_of::<T>() <= FILTER_BYTES
+}
+
+pub(super) fn packed_len(_: Pass, shape: &ConvShape) -> usize {
+    shape.filter_dims().iter().product()
+}
+
+pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
+    let lattice = Lattice::new::<T>(pass, shape);
+    let crew = if lattice.work() < SERIAL_WORK {
+        1
+    } else {
+        threads
+    };
+    let own = (lattice.panel_len() + lattice.sums_len()) * crew;
+    let all = packed_len(pass, shape) + offsets_len(&lattice) + own;
+    match pass {
+        Pass::BackpropInput => all.max(implicit::scratch::<T>(pass, shape, threads)),
+        _ => all,
+    }
+}
+
+/// How many terms all classes have.
+fn offsets_len(lattice: &Lattice) -> usize {
+    let classes = lattice.bands().flat_map(|band| lattice.classes(band));
+    classes.map(|class| class.depth).sum()
+}
+
+pub(super) fn pack<T: Float>(pack: Pack<'_, T>) {
+    let Pack {
+        threads,
+        pass,
+        shape,
+        filter,
+        out,
+        ..
+    } = pack;
+    let lattice = Lattice::new::<T>(pass, shape);
+    pack_into(&lattice, threads, (pass, shape), filter, out);
+}
+
+/// The rows of the tile that starts at `start`.
+fn tile_rows(class: &Class, start: usize) -> usize {
+    let rest = class.rows - start;
+    rest.div_ceil(rest.div_ceil(TILE))
+}
+
+/// A tile of the filter: a group, a class and the class' rows.
+type Tile = (usize, Class, Range<usize>);
+
+fn tiles(lattice: &Lattice) -> impl Iterator<Item = Tile> {
+    let bands =
+        (0..lattice.groups).flat_map(|group| lattice.bands().map(move |band| (group, band)));
+    let classes = bands.flat_map(|(group, band)| {
+        let classes = lattice.classes(band);
+        classes.map(move |class| (group, class))
+    });
+    classes.flat_map(|(group, class)| {
+        let mut end = 0;
+        std::iter::from_fn(move || {
+            let start = end;
+            end += if start < class.rows {
+                tile_rows(&class, start)
+            } else {
+                0
+            };
+            (start < end).then_some((group, class, start..end))
+        })
+    })
+}
+
+/// Writes the filter in the order in which the tiles read it: for each tile and term a row of the tile's elements.
+fn pack_into<T: Float>(
+    lattice: &Lattice,
+    threads: &Threads,
+    (pass, shape): (Pass, &ConvShape),
+    filter: &[T],
+    out: &mut [T],
+) {
+    /// As many tasks as keep many threads busy to the end.
+    const TASKS: usize = 32;
+    assert!(out.len() == filter.len());
+    let count = tiles(lattice).count();
+    let each = count.div_ceil(TASKS);
+    let threads = if out.len() < SERIAL_WORK {
+        &Threads::ONE
+    } else {
+        threads
+    };
+    let target = Target(out.as_mut_ptr(), out.len());
+    let target = &target;
+    threads.for_each(count.div_ceil(each), |task| {
+        let mut place = 0;
+        for (i, tile) in tiles(lattice).take((task + 1) * each).enumerate() {
+            let len = tile.2.len() * tile.1.depth;
+            if i >= task * each {
+                assert!(place + len <= target.1);
+                // SAFETY: inside, and no other tile has these elements.
+                let out = unsafe { std::slice::from_raw_parts_mut(target.0.add(place), len) };
+                pack_tile(lattice, (pass, shape), filter, tile, out);
+            }
+            place += len;
+        }
+    });
+}
+
+fn pack_tile<T: Float>(
+    lattice: &Lattice,
+    (pass, shape): (Pass, &ConvShape),
+    filter: &[T],
+    (group, class, rows): Tile,
+    out: &mut [T],
+) {
+    let kernel = grid::axes(shape).map(|axis| axis.kernel);
+    let inputs = shape.in_channels / shape.groups;
+    // An element's place is the sum of what its row and its term say.
+    let place = |[z, y, x]: [usize; 3], input: usize, output: usize| {
+        let tap = (z * kernel[1] + y) * kernel[2] + x;
+        (tap * inputs + input) * shape.out_channels + output
+    };
+    let mut parts = [0; TILE];
+    for (part, row) in parts.iter_mut().zip(rows.clone()) {
+        let (phase, channel) = row_of(lattice, &class, row);
+        *part = match pass {
+            Pass::Forward => place(phase, 0, group * lattice.result_channels + channel),
+            _ => place(phase, channel, group * lattice.source_channels),
+        };
+    }
+    let parts = &parts[..rows.len()];
+    for ((taps, channel), out) in lattice.terms(class).zip(out.chunks_exact_mut(rows.len())) {
+        let first = std::array::from_fn(|i| class.runs[i].element(taps[i]));
+        let part = match pass {
+            Pass::Forward => place(first, channel, 0),
+            _ => place(first, 0, channel),
+        };
+        for (out, row) in out.iter_mut().zip(parts) {
+            *out = filter[part + row];
+        }
+    }
+}
+
+/// The phases, within the class' runs, and the group's channel that a row is.
+fn row_of(lattice: &Lattice, class: &Class, row: usize) -> ([usize; 3], usize) {
+    let (phase, channel) = (row / lattice.result_channels, row % lattice.result_channels);
+    let [_, tall, wide] = class.runs.map(|run| run.len);
+    (
+        [phase / wide / tall, phase / wide % tall, phase % wide],
+        channel,
+    )
+}
+
+pub(super) fn compute<T: Float>(call: Call<'_, T>) {
+    if call.pass == Pass::BackpropInput && !implicit::finite(call.b) {
+        // Zeros around the source would make NaN of windows that do not exist.
+        return implicit::compute(Call {
+            packed: None,
+            ..call
+        });
+    }
+    let Call {
+        set,
+        threads,
+        pass,
+        shape,
+        a,
+        b,
+        packed,
+        out,
+        scratch,
+        ..
+    } = call;
+    let lattice = &Lattice::new::<T>(pass, shape);
+    let (filter, scratch) = scratch.split_at_mut(packed_len(pass, shape));
+    let filter = match packed {
+        Some(packed) => packed,
+        None => {
+            pack_into(lattice, threads, (pass, shape), b, filter);
+            filter
+        }
+    };
+    let (offsets, scratch) = scratch.split_at_mut(offsets_len(lattice));
+    let offsets = write_offsets(lattice, offsets);
+    let serial = lattice.work() < SERIAL_WORK;
+    let threads = if serial { &Threads::ONE } else { threads };
+    let crew = Crew {
+        set,
+        lattice,
+        source: a,
+        filter,
+        offsets,
+        target: Target(out.as_mut_ptr(), out.len()),
+        next: AtomicUsize::new(0),
+    };
+    let own = lattice.panel_len() + lattice.sums_len();
+    let scratch = &mut scratch[..own * threads.count()];
+    threads.for_each_piece(scratch, own, |_, own| crew.work(own));
+}
+
+/// Writes where the terms of all classes are into `room`.
+fn write_offsets<'a, T: Float>(lattice: &Lattice, room: &'a mut [T]) -> &'a [u32] {
+    const { assert!(align_of::<T>() >= align_of::<u32>() && size_of::<T>() >= size_of::<u32>()) }
+    // SAFETY: the elements are aligned and large enough, and any bits are numbers of both types.
+    let offsets =
+        unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u32>(), room.len()) };
+    let classes = lattice.bands().flat_map(|band| lattice.classes(band));
+    let terms = classes.flat_map(|class| {
+        let terms = lattice.terms(class);
+        terms.map(move |(taps, channel)| lattice.offset(&class, taps, channel))
+    });
+    for (to, offset) in offsets.iter_mut().zip(terms) {
+        *to = offset as u32;
+    }
+    offsets
+}
+
+/// The result's memory, which the threads share.
+struct Target<T>(*mut T, usize);
+
+// SAFETY: each element is written by one thread only: blocks have no cell in common.
+unsafe impl<T: Send> Sync for Target<T> {}
+
+/// What all threads work at.
+struct Crew<'a, T> {
+    set: InstructionSet,
+    lattice: &'a Lattice,
+    source: &'a [T],
+    filter: &'a [T],
+    offsets: &'a [u32],
+    target: Target<T>,
+    next: AtomicUsize,
+}
+
+/// A block of the result: its first cell, and how many cells it has along the two last axes.
+#[derive(Clone, Copy)]
+struct Block {
+    batch: usize,
+    group: usize,
+    start: [usize; 3],
+    cells: [usize; 2],
+}
+
+impl<T: Float> Crew<'_, T> {
+    /// Takes one block after the other until none is left.
+    fn work(&self, scratch: &mut [T]) {
+        let lattice = self.lattice;
+        let (panel, sums) = scratch.split_at_mut(lattice.panel_len());
+        if lattice.lines[2].leaves_gaps() {
+            // The rows of positions that no tap leads to.
+            sums.fill(T::default());
+        }
+        let [z, y, x] = lattice.blocks();
+        let tasks = lattice.batch * lattice.groups * z * y * x;
+        loop {
+            let task = self.next.fetch_add(1, Ordering::Relaxed);
+            if task >= tasks {
+                return;
+            }
+            let image = task / (z * y * x);
+            let starts = [
+                task / (y * x) % z,
+                task / x % y * lattice.block[0],
+                task % x * lattice.block[1],
+            ];
+            let cells = |axis: usize| {
+                let left = lattice.lines[axis].cells - starts[axis];
+                lattice.block[axis - 1].min(left)
+            };
+            let block = Block {
+                batch: image / lattice.groups,
+                group: image % lattice.groups,
+                start: starts,
+                cells: [cells(1), cells(2)],
+            };
+            self.gather(block, panel);
+            self.compute(block, panel, sums);
+            self.clear_gaps(block);
+        }
+    }
+
+    /// Fills the panel with what the block sees.
+    fn gather(&self, block: Block, panel: &mut [T]) {
+        let lattice = self.lattice;
+        let [deep, tall, wide] = lattice.lines;
+        let first: [isize; 3] =
+            std::array::from_fn(|i| block.start[i] as isize + lattice.lines[i].low);
+        let row_planes = wide.source.step * lattice.source_channels;
+        let channels = block.group * lattice.source_channels;
+        let channels = channels..channels + lattice.source_channels;
+        // The row's cells that are whole in the source, and whether one that is cut off follows.
+        let inside = |cell: usize| {
+            let cell = cell as isize - first[2];
+            cell.clamp(0, lattice.row as isize) as usize
+        };
+        let (size, step) = (wide.source.size, wide.source.step);
+        let (low, high) = (inside(0), inside(size / step));
+        let cut = size % step;
+        let has_cut =
+            cut > 0 && high < lattice.row && first[2] + high as isize == (size / step) as isize;
+        let rows = block.cells[0] + tall.span;
+        for (slice, places) in
+            (0..lattice.slices()).flat_map(|i| lattice.seen().map(move |p| (i, p)))
+        {
+            let plane = slice * lattice.planes() + lattice.plane_of(places);
+            let to = &mut panel[plane * lattice.plane..];
+            let z = (first[0] + slice as isize) * deep.source.step as isize + places[0] as isize;
+            let z = usize::try_from(z).ok().filter(|&z| z < deep.source.size);
+            // The rows that are inside the source: those with 0 <= y + row * step < size.
+            let y = first[1] * tall.source.step as isize + places[1] as isize;
+            let inside = |from: isize| {
+                let from = usize::try_from(from).unwrap_or(0);
+                from.div_ceil(tall.source.step).min(rows)
+            };
+            let (top, bottom) = match z {
+                Some(_) => (inside(-y), inside(tall.source.size as isize - y)),
+                None => (rows, rows),
+            };
+            let bottom = bottom.max(top);
+            // What this writes too much is written over, or is behind the last row.
+            for (rows, low) in [
+                (0..top, lattice.row),
+                (top..bottom, low),
+                (bottom..rows, lattice.row),
+            ] {
+                let clear = Clear {
+                    to: &mut *to,
+                    planes: row_planes,
+                    pitch: lattice.plane,
+                    rows,
+                    row: lattice.row,
+                    low,
+                    high,
+                };
+                T::dispatch(self.set, clear);
+            }
+            let (Some(z), true) = (z, top < bottom) else {
+                continue;
+            };
+            let y = (y + (top * tall.source.step) as isize) as usize;
+            let pitch = step * lattice.source.axes[2];
+            let start = lattice.source.place(block.batch, [z, y, 0], 0);
+            for piece in pieces(&lattice.source, (step, cut), channels.clone()) {
+                let mut turn = |cells: Range<usize>, len: usize| {
+                    if cells.is_empty() || len == 0 {
+                        return;
+                    }
+                    let cell = (first[2] + cells.start as isize) as usize;
+                    let place = piece.plane * lattice.plane + top * lattice.row + cells.start;
+                    let to = &mut to[place..];
+                    let turn = Turn {
+                        from: &self.source[start + cell * pitch + piece.place..],
+                        room: to.len(),
+                        to: to.as_mut_ptr(),
+                        pitches: [pitch, piece.plane_step * lattice.plane],
+                        rows: cells.len(),
+                        columns: len,
+                        count: bottom - top,
+                        steps: [tall.source.step * lattice.source.axes[1], lattice.row],
+                        far: true,
+                    };
+                    T::dispatch(self.set, turn);
+                };
+                turn(low..high, piece.len);
+                turn(high..high + usize::from(has_cut), piece.cut_len);
+            }
+        }
+    }
+
+    /// Computes the block's results from its panel.
+    fn compute(&self, block: Block, panel: &[T], sums: &mut [T]) {
+        let lattice = self.lattice;
+        let cells = (block.cells[0] - 1) * lattice.row + block.cells[1];
+        let group_len = self.filter.len() / lattice.groups;
+        let mut filter = &self.filter[block.group * group_len..];
+        let mut offsets = self.offsets;
+        for band in lattice.bands() {
+            for class in lattice.classes(band) {
+                let (terms, rest) = offsets.split_at(class.depth);
+                offsets = rest;
+                let mut start = 0;
+                while start < class.rows {
+                    let rows = tile_rows(&class, start);
+                    let (elements, rest) = filter.split_at(rows * class.depth);
+                    filter = rest;
+                    let mut places = [0; TILE];
+                    for (i, place) in places[..rows].iter_mut().enumerate() {
+                        let ([_, y, x], channel) = row_of(lattice, &class, start + i);
+                        let position = y * lattice.lines[2].result.step + class.runs[2].place(x);
+                        *place = (position * lattice.result_channels + channel) * lattice.sums;
+                    }
+                    let multiply = Multiply {
+                        panel,
+                        offsets: terms,
+                        filter: elements,
+                        rows,
+                        cells,
+                        sums,
+                        places,
+                    };
+                    // SAFETY: a term's offset leads at most the spans' rows and cells and the last plane further,
+                    // and the block's cells end before those of a plane do; behind the last
+                    // plane there is room for a vector.
+                    unsafe { multiply.compute(self.set) };
+                    start += rows;
+                }
+            }
+            self.scatter(block, band, sums);
+        }
+    }
+
+    /// Stores a band's sums where they belong.
+    fn scatter(&self, block: Block, [z, y]: [Run; 2], sums: &[T]) {
+        let lattice = self.lattice;
+        let [deep, tall, wide] = lattice.lines;
+        let z = block.start[0] * deep.result.step + z.place(0);
+        if z >= deep.result.size {
+            return;
+        }
+        let (size, step) = (wide.result.size, wide.result.step);
+        let whole =
+            (size / step).clamp(block.start[2], block.start[2] + block.cells[1]) - block.start[2];
+        let (cut, has_cut) = (size % step, whole < block.cells[1]);
+        let channels = block.group * lattice.result_channels;
+        let channels = channels..channels + lattice.result_channels;
+        let pitch = step * lattice.result.axes[2];
+        for phase in 0..y.len {
+            let at = block.start[1] * tall.result.step + y.place(phase);
+            let count = tall
+                .result
+                .size
+                .saturating_sub(at)
+                .div_ceil(tall.result.step);
+            let from = &sums[phase * lattice.row_planes() * lattice.sums..];
+            let place = lattice
+                .result
+                .place(block.batch, [z, at, block.start[2] * step], 0);
+            for piece in pieces(&lattice.result, (step, cut), channels.clone()) {
+                let turn = |cells: Range<usize>, len: usize| {
+                    let place = place + cells.start * pitch + piece.place;
+                    if cells.is_empty() || place >= self.target.1 {
+                        return;
+                    }
+                    let turn = Turn {
+                        from: &from[piece.plane * lattice.sums + cells.start..],
+                        // Inside, as checked.
+                        to: self.target.0.wrapping_add(place),
+                        room: self.target.1 - place,
+                        pitches: [piece.plane_step * lattice.sums, pitch],
+                        rows: len,
+                        columns: cells.len(),
+                        count: count.min(block.cells[0]),
+                        steps: [lattice.row, tall.result.step * lattice.result.axes[1]],
+                        far: false,
+                    };
+                    T::dispatch(self.set, turn);
+                };
+                turn(0..whole, piece.len);
+                turn(whole..whole + usize::from(has_cut), piece.cut_len);
+            }
+        }
+    }
+
+    /// Writes zeros where no tap leads to along the first two axes.
+    fn clear_gaps(&self, block: Block) {
+        let [deep, tall, wide] = self.lattice.lines;
+        let z = block.start[0] * deep.result.step;
+        let y = block.start[1] * tall.result.step;
+        let end = tall.result.size.min(y + block.cells[0] * tall.result.step);
+        let clear = |z: usize, y: usize| {
+            let start = block.start[2] * wide.result.step;
+            let end = start + block.cells[1] * wide.result.step;
+            self.clear(block, [z, y, start], wide.result.size.min(end) - start);
+        };
+        for place in deep.gaps().filter(|&place| z + place < deep.result.size) {
+            (y..end).for_each(|y| clear(z + place, y));
+        }
+        for place in tall.gaps() {
+            for y in (y + place..end).step_by(tall.result.step) {
+                for band in deep.runs(1) {
+                    let z = z + band.place(0);
+                    if z < deep.result.size {
+                        clear(z, y);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes zeros to so many neighbouring pixels of the block's group.
+    fn clear(&self, block: Block, at: [usize; 3], pixels: usize) {
+        let strides = &self.lattice.result;
+        let channels = self.lattice.result_channels;
+        let place = strides.place(block.batch, at, block.group * channels);
+        let (count, len, step) = match strides.channels_last {
+            true if channels == strides.channels => (1, pixels * channels, 0),
+            true => (pixels, channels, strides.axes[2]),
+            false => (channels, pixels, strides.channel),
+        };
+        for i in 0..count {
+            let place = place + i * step;
+            assert!(place + len <= self.target.1);
+            // SAFETY: inside the result, and no other block has these cells.
+            unsafe { self.target.0.add(place).write_bytes(0, len) };
+        }
+    }
+}
