@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use tconv_kernels::conv::Pass;
-use tconv_kernels::stage::Stage;
 
 use tconv_tensor::{DType, Tensor};
 
