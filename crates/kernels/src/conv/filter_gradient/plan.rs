@@ -73,6 +73,8 @@ pub(super) struct Plan {
     pub(super) together: usize,
     /// Columns of a block.
     pub(super) columns: usize,
+    /// Whether the output's gradient is copied into panels.
+    pub(super) packed: bool,
     /// Whether the rows of a block are copied, since they are read many times.
     pub(super) copied: bool,
 }
@@ -122,6 +124,7 @@ impl Plan {
             row_blocks,
             together,
             columns,
+            packed: !(turned || bands.joined && outputs.is_multiple_of(unit)),
             copied: !turned && !bands.joined && columns >= COPIED,
         };
         let windows = strips * strip;
@@ -242,10 +245,10 @@ impl Plan {
 
     /// The room for panels of the output's gradient.
     pub(super) fn panels(&self) -> usize {
-        if self.turned {
-            0
-        } else {
+        if self.packed {
             self.depth() * self.columns
+        } else {
+            0
         }
     }
 

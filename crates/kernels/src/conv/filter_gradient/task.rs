@@ -101,7 +101,7 @@ impl<T: Float> Task<'_, T> {
             if step % self.blocks.len() == 0 {
                 let more = step + self.blocks.len() < steps;
                 fetch.columns = if more { self.columns.clone() } else { 0..0 };
-                if !plan.turned {
+                if plan.packed {
                     self.pack(simd, self.chunk(step), panels);
                 }
             }
@@ -132,13 +132,18 @@ impl<T: Float> Task<'_, T> {
             if plan.turned {
                 self.turned(simd, place, segments, &mut fetch);
             } else {
-                let tile = tile_rows(rows.len(), S::TILE_ROWS);
+                let step = tile_rows(rows.len(), S::TILE_ROWS);
                 let (start, apart) = match plan.copied {
-                    true => (0, self.copy(simd, rows.clone(), tile, segments, copies)),
-                    false => (rows.start, tile),
+                    true => (0, self.copy(simd, rows.clone(), step, segments, copies)),
+                    false => (rows.start, step),
                 };
-                let left = |i: usize| start + i * apart;
-                self.straight(simd, place, rows, tile, left, segments, &mut fetch);
+                let rows = Rows {
+                    all: rows,
+                    step,
+                    start,
+                    apart,
+                };
+                self.straight(simd, place, rows, segments, &mut fetch);
             }
         }
     }
@@ -256,9 +261,10 @@ impl<T: Float> Task<'_, T> {
         for strip in strips {
             let (line, windows) = plan.windows(strip);
             let first = plan.first_window(strip);
-            let output = match plan.turned {
-                true => (gradient.wrapping_add(first * channels), channels),
-                false => (panels[at * unit..].as_ptr(), unit),
+            let here = gradient.wrapping_add(first * channels + self.columns.start);
+            let output = match plan.packed {
+                true => (panels[at * unit..].as_ptr(), unit),
+                false => (here, channels),
             };
             let follows = gradient.wrapping_add((first + chunk) * channels);
             let add = |(skip, mut segment): (usize, Segment<T>)| {
@@ -292,26 +298,30 @@ impl<T: Float> Task<'_, T> {
         &self,
         simd: S,
         place: Place,
-        rows: Range<usize>,
-        step: usize,
-        left: impl Fn(usize) -> usize,
+        rows: Rows,
         segments: &[Segment<T>],
         fetch: &mut Fetch,
     ) {
         let (plan, unit) = (&self.crew.plan, PANEL_BYTES / size_of::<T>());
         let (width, pitch) = (S::LANES * TILE_VECTORS, plan.bands.output.channels);
         let depth = plan.depth();
-        for (tile, row) in rows.clone().step_by(step).enumerate() {
+        for (tile, row) in rows.all.clone().step_by(rows.step).enumerate() {
             for column in self.columns.clone().step_by(width) {
                 let within = column - self.columns.start;
-                let right = within / unit * unit * depth + within % unit;
+                let right = match plan.packed {
+                    true => within / unit * unit * depth + within % unit,
+                    false => within,
+                };
                 let target = Target {
                     at: self.target(place.band * plan.bands.width() + row, pitch, column),
                     pitch,
                     columns: (0, width.min(self.columns.end - column)),
                     first: place.first,
                 };
-                let tile = (left(tile), step.min(rows.end - row));
+                let tile = (
+                    rows.start + tile * rows.apart,
+                    rows.step.min(rows.all.end - row),
+                );
                 // SAFETY: a window sees the rows of the band side by side, a panel has whole vectors; no other
                 // task has this block of this slice.
                 unsafe { multiply(simd, segments, tile, right, target, fetch.next()) };
@@ -361,6 +371,14 @@ impl<T: Float> Task<'_, T> {
 struct Place {
     band: usize,
     first: bool,
+}
+
+/// The rows of a block, so many in a tile; the left operand of the first tile is at `start`, the next `apart`.
+struct Rows {
+    all: Range<usize>,
+    step: usize,
+    start: usize,
+    apart: usize,
 }
 
 /// What is to be fetched while tiles are computed: the next block's rows, then the next chunk's columns.

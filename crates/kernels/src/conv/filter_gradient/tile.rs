@@ -172,6 +172,10 @@ impl<T: Float, const ROWS: usize, const VECTORS: usize> Work<T> for Tile<'_, T, 
                     for (v, &sum) in sums.iter().enumerate() {
                         simd.store(row.as_mut_ptr().add(v * S::LANES), sum);
                     }
+                    #[expect(
+                        clippy::needless_range_loop,
+                        reason = "as little as can be beside the sums"
+                    )]
                     for c in columns.0..columns.1 {
                         let (x, to) = (row[c], at.add(r * pitch + c));
                         *to = if first { x } else { *to + x };

@@ -89,7 +89,6 @@ impl Transform for Taps {
 
 /// The transform of both axes.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "rows and columns alike")]
 pub(super) fn both<
     A: Transform,
     T: Float,
