@@ -46,8 +46,11 @@ pub(super) const COPIED: usize = 48;
 /// How many tasks are wanted, if they are cut into slices of windows for it.
 pub(super) const TASKS: usize = 32;
 
-/// The fewest windows in a slice.
+/// The fewest windows in a slice, and in one of more slices than [`FEW_SLICES`]: what a task reads first is not
+/// fetched ahead.
 pub(super) const SLICE: usize = 128;
+pub(super) const LONG_SLICE: usize = 4 * DEPTH;
+pub(super) const FEW_SLICES: usize = 4;
 
 /// The most bytes of partial sums.
 pub(super) const PARTIAL_SUMS: usize = 4 << 20;
@@ -131,7 +134,7 @@ impl Plan {
         let slices = TASKS
             .div_ceil(plan.tasks().max(1))
             .min(PARTIAL_SUMS / size_of::<T>() / plan.result().max(1))
-            .min(windows / SLICE)
+            .min((windows / LONG_SLICE).max(FEW_SLICES.min(windows / SLICE)))
             .max(1);
         plan.slice = strips.div_ceil(slices).max(1);
         plan
