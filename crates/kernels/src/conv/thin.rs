@@ -19,7 +19,7 @@ use self::lanes::{Clear, Multiply, Turn};
 use self::lattice::{Lattice, TILE, pieces};
 use self::line::Run;
 use self::pack::{pack_into, row_of, tile_rows};
-use super::{Call, Pack, Pass, implicit};
+use super::{Call, Pack, Pass, direct, implicit};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
 
