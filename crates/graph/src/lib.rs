@@ -51,7 +51,7 @@ pub use initializer::{Distribution, Fan, InitialValue, Initializer, RandomInitia
 pub use location::{Location, located};
 pub use need::{Kind, Need, Says, Words};
 pub use node::NodeBuilder;
-pub use op::{Fact, Following, Op, OpDef};
+pub use op::{Fact, Following, Op, OpDef, Stages};
 pub use operand::{Operand, Size, apply};
 pub use ops::find as op_def;
 pub use ops::{array, math, nn};

@@ -198,7 +198,7 @@ pub trait Op: Send + Sync {
         &self,
         run: &mut Run,
         inputs: Vec<Tensor>,
-        stages: &mut dyn FnMut(&[usize]) -> Result<Vec<Stage<'s, f32>>>,
+        stages: &mut Stages<'_, 's>,
     ) -> Result<Vec<Tensor>> {
         let _ = (run, inputs, stages);
         Err(Error::new(Code::Internal, "nothing follows this op"))
@@ -219,6 +219,9 @@ pub trait Op: Send + Sync {
     /// `Lookup` for an op without a gradient.
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>>;
 }
+
+/// Gives the stages behind an output of these sizes.
+pub type Stages<'f, 's> = dyn FnMut(&[usize]) -> Result<Vec<Stage<'s, f32>>> + 'f;
 
 /// What an op does to its first input of float32, so that it can be done where that is made.
 pub trait Following {

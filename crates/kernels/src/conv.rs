@@ -61,9 +61,17 @@ impl Pass {
         }
     }
 
-    /// The numbers of elements of what [`Pass::dims`] gives the sizes of, for a shape that is sound.
-    fn lens(self, shape: &ConvShape) -> [usize; 3] {
-        let [input, filter, output] = shape.elements();
+    /// How many elements these have, for a shape that was checked.
+    pub(crate) fn lens(self, shape: &ConvShape) -> [usize; 3] {
+        // The results fit; what is on the way to a zero may not.
+        let product = |[outer, channels]: [usize; 2], size: fn(&ConvAxis) -> usize| {
+            let sizes = shape.axes.iter().map(size).chain([channels]);
+            sizes.fold(outer, usize::wrapping_mul)
+        };
+        let (inputs, outputs) = (shape.in_channels, shape.out_channels);
+        let input = product([shape.batch, inputs], |axis| axis.input);
+        let output = product([shape.batch, outputs], |axis| axis.output);
+        let filter = product([inputs / shape.groups, outputs], |axis| axis.kernel);
         match self {
             Pass::Forward => [input, filter, output],
             Pass::BackpropInput => [output, filter, input],

@@ -175,32 +175,6 @@ impl ConvShape {
         self.format.arrange(self.batch, self.out_channels, &spatial)
     }
 
-    /// The numbers of elements of the forward input, the filter and the forward output, for a shape that
-    /// [`ConvShape::check`] finds sound.
-    pub fn elements(&self) -> [usize; 3] {
-        self.counted().map(Option::unwrap_or_default)
-    }
-
-    /// The products of the sizes of the forward input, the filter and the forward output; `None` for one that
-    /// overflows.
-    fn counted(&self) -> [Option<usize>; 3] {
-        // In the order of the sizes: a size of 0 excuses those behind it.
-        let over = |before: [usize; 2], size: fn(&ConvAxis) -> usize, after: [usize; 2]| {
-            let sizes = before.into_iter().chain(self.axes.iter().map(size));
-            sizes.chain(after).try_fold(1usize, usize::checked_mul)
-        };
-        let image = |channels, size| match self.format {
-            DataFormat::ChannelsLast => over([self.batch, 1], size, [channels, 1]),
-            DataFormat::ChannelsFirst => over([self.batch, channels], size, [1, 1]),
-        };
-        let depth = self.in_channels / self.groups.max(1);
-        [
-            image(self.in_channels, |axis| axis.input),
-            over([1, 1], |axis| axis.kernel, [depth, self.out_channels]),
-            image(self.out_channels, |axis| axis.output),
-        ]
-    }
-
     /// Checks what the types do not: one to three axes, groups that divide both channel counts, and
     /// element counts of input, filter and output that fit into memory's address range.
     ///
@@ -222,13 +196,23 @@ impl ConvShape {
                 ),
             });
         }
-        for (i, elements) in self.counted().into_iter().enumerate() {
-            if elements.is_none_or(|n| n > isize::MAX as usize / 16) {
-                let dims = [self.input_dims(), self.filter_dims(), self.output_dims()];
-                return Err(ShapeError::Overflow {
-                    what: format!("{:?}", dims[i]),
-                });
-            }
+        let product = |[outer, channels]: [usize; 2], size: fn(&ConvAxis) -> usize| {
+            let sizes = self.axes.iter().map(size).chain([channels]);
+            let elements = sizes.clone().try_fold(outer, usize::checked_mul);
+            elements.or(sizes.clone().any(|n| n == 0).then_some(0))
+        };
+        let (inputs, outputs) = (self.in_channels, self.out_channels);
+        let all = [
+            product([self.batch, inputs], |axis| axis.input),
+            product([inputs / groups, outputs], |axis| axis.kernel),
+            product([self.batch, outputs], |axis| axis.output),
+        ];
+        let too_many = |n: &Option<usize>| n.is_none_or(|n| n > isize::MAX as usize / 16);
+        if let Some(index) = all.iter().position(too_many) {
+            let dims = [self.input_dims(), self.filter_dims(), self.output_dims()];
+            return Err(ShapeError::Overflow {
+                what: format!("{:?}", dims[index]),
+            });
         }
         Ok(())
     }

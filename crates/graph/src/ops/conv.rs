@@ -7,12 +7,11 @@
 use std::sync::Arc;
 
 use tconv_kernels::conv::Pass;
-use tconv_kernels::stage::Stage;
 
 use tconv_tensor::{DType, Tensor};
 
 use crate::attrs::AttrReader;
-use crate::op::{FLOATS, Fact, INDICES, Op, OpDef};
+use crate::op::{FLOATS, Fact, INDICES, Op, OpDef, Stages};
 use tconv_shape::ConvShape;
 
 use crate::need::Need;
@@ -260,7 +259,7 @@ impl Op for Conv {
         &self,
         run: &mut Run,
         inputs: Vec<Tensor>,
-        stages: &mut dyn FnMut(&[usize]) -> Result<Vec<Stage<'s, f32>>>,
+        stages: &mut Stages<'_, 's>,
     ) -> Result<Vec<Tensor>> {
         let plan = self.plan::<f32>(run, &inputs)?;
         let mut out = run.output(DType::Float32, &plan.dims)?;

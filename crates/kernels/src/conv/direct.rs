@@ -45,6 +45,11 @@ pub(super) fn work<T: Float>(pass: Pass, shape: &ConvShape) -> f64 {
     Layout::new::<T>(pass, shape).work as f64
 }
 
+/// Whether its tiles waste no lanes, few as the channels may be.
+pub(super) fn fills<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
+    supports(pass, shape) && Layout::new::<T>(pass, shape).fills()
+}
+
 pub(super) fn packed_len<T: Float>(pass: Pass, shape: &ConvShape) -> usize {
     Layout::new::<T>(pass, shape).packed() + FLAG + alignment::<T>()
 }
@@ -207,7 +212,7 @@ impl<T: Float> Crew<'_, T> {
                 return;
             }
             for index in 0..unit.strips.len() {
-                let (column, columns) = layout.columns(bundle, unit.strips.start + index, width);
+                let (column, columns) = layout.columns(bundle, unit.strips.start + index);
                 T::dispatch(
                     self.set,
                     Strip {

@@ -1,6 +1,6 @@
 use tconv_shape::ConvShape;
 
-use super::{Algorithm, Call, Element, PackedFilter, Pass, check, choose};
+use super::{Algorithm, Call, Element, PackedFilter, Pass, check, chosen};
 use crate::simd::InstructionSet;
 use crate::stage::{Epilogue, Stage};
 use crate::{KernelError, Threads};
@@ -28,7 +28,7 @@ impl<T: Element> Prepared<T> {
         threads: &Threads,
     ) -> Result<Prepared<T>, KernelError> {
         check(&shape)?;
-        Prepared::of(choose(pass, &shape), set, pass, shape, threads)
+        Prepared::of(chosen(pass, &shape), set, pass, shape, threads)
     }
 
     /// Of an algorithm that computes it, and a shape that was checked.

@@ -19,7 +19,7 @@ use self::lanes::{Clear, Multiply, Turn};
 use self::lattice::{Lattice, TILE, pieces};
 use self::line::Run;
 use self::pack::{pack_into, row_of, tile_rows};
-use super::{Call, Pack, Pass, implicit};
+use super::{Call, Pack, Pass, direct, implicit};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
 
@@ -45,7 +45,7 @@ pub(super) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
         && Lattice::new::<T>(pass, shape).fits()
 }
 
-pub(super) fn pays<T>(pass: Pass, shape: &ConvShape) -> bool {
+pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     let inputs = shape.in_channels / shape.groups;
     let outputs = shape.out_channels / shape.groups;
     let pixels: usize = shape.axes.iter().map(|axis| axis.output).product();
@@ -53,7 +53,10 @@ pub(super) fn pays<T>(pass: Pass, shape: &ConvShape) -> bool {
         Pass::Forward => inputs.min(outputs),
         _ => inputs,
     };
-    few <= FEW && pixels >= PIXELS && packed_len(pass, shape) * size_of::<T>() <= FILTER_BYTES
+    few <= FEW
+        && pixels >= PIXELS
+        && packed_len(pass, shape) * size_of::<T>() <= FILTER_BYTES
+        && !(pass == Pass::BackpropInput && direct::fills::<T>(pass, shape))
 }
 
 pub(super) fn packed_len(_: Pass, shape: &ConvShape) -> usize {

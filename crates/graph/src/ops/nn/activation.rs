@@ -180,7 +180,8 @@ impl Op for Activation {
         let threads = run.threads();
         if let (Activation::Relu, false) = (self, x.dtype().is_floating()) {
             dispatch!(x.dtype(), T in [i32, i64, u8], {
-                map_in_place(threads, x.make_mut::<T>()?, |x| x.max(0));
+                let zero = T::default();
+                map_in_place(threads, x.make_mut::<T>()?, |x| if x <= zero { zero } else { x });
             });
             return Ok(vec![x]);
         }

@@ -42,13 +42,13 @@ struct PackStrip<'a, T> {
 impl<T: Float> Work<T> for PackStrip<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Vectors<T>>(self, _: S) {
+    fn run<S: Vectors<T>>(self, simd: S) {
         let (layout, bundle) = (self.layout, &self.unit.bundle);
         let width = strip_width::<T>();
         let (phases, start) = layout.strip_at(bundle, self.index);
         let phase: [_; 3] = std::array::from_fn(|i| layout.phase(i, phases[i]));
         let taps = phase.map(|phase| phase.patch.taps);
-        let columns = width.min(layout.channels() - start);
+        let (_, columns) = layout.columns(bundle, self.index);
         let depth = layout.depth_channels();
         let kernel = layout.axes.map(|axis| axis.kernel);
         let mut strip = self.strip.chunks_exact_mut(depth * width);
@@ -70,40 +70,37 @@ impl<T: Float> Work<T> for PackStrip<'_, T> {
                     to[columns..].fill(T::default());
                 }
             } else {
+                // The next phase's tap is the next one of the kernel, so the columns go on at the same steps.
                 let step = layout.source.channels;
                 let from = (tap * layout.channels() + start) * step + bundle.group * depth;
-                turn(&self.filter[from..], step, columns, to, depth);
+                turn(simd, (&self.filter[from..], step), columns, to, depth);
             }
         }
     }
 }
 
-/// The side of the squares that are turned at once, by shuffles that the compiler finds.
-const SIDE: usize = 4;
-
 /// Turns `columns` rows of `depth` elements, `step` apart, into `depth` rows of a strip's width; the columns that
 /// are missing are zeros.
 #[inline(always)]
-pub(in crate::conv) fn turn<T: Float>(
-    from: &[T],
-    step: usize,
+pub(in crate::conv) fn turn<T: Float, S: Vectors<T>>(
+    simd: S,
+    (from, step): (&[T], usize),
     columns: usize,
     to: &mut [T],
     depth: usize,
 ) {
     let width = strip_width::<T>();
-    let whole = depth - depth % SIDE;
-    let squares = columns - columns % SIDE;
-    for k in (0..whole).step_by(SIDE) {
-        let to = &mut to[k * width..][..SIDE * width];
-        for column in (0..squares).step_by(SIDE) {
-            let rows: [[T; SIDE]; SIDE] = std::array::from_fn(|l| {
-                let row = &from[(column + l) * step + k..][..SIDE];
-                std::array::from_fn(|i| row[i])
-            });
-            for i in 0..SIDE {
-                let turned: [T; SIDE] = std::array::from_fn(|l| rows[l][i]);
-                to[i * width + column..][..SIDE].copy_from_slice(&turned);
+    let whole = depth - depth % S::SIDE;
+    let squares = columns - columns % S::SIDE;
+    assert!(columns <= width && whole * width <= to.len());
+    assert!(squares == 0 || (squares - 1) * step + whole <= from.len());
+    for k in (0..whole).step_by(S::SIDE) {
+        for column in (0..squares).step_by(S::SIDE) {
+            // SAFETY: the squares are inside both, which was checked.
+            unsafe {
+                let from = from.as_ptr().add(column * step + k);
+                let to = to.as_mut_ptr().add(k * width + column);
+                simd.turn((from, step), (to, width));
             }
         }
     }

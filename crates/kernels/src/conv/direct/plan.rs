@@ -21,7 +21,7 @@ const MOST_STRIPS: usize = 16;
 /// A task smaller than this many multiplications is not worth another thread.
 const LEAST_WORK: usize = 1 << 20;
 /// As many tasks as keep many threads busy to the end.
-const ENOUGH_TASKS: usize = 24;
+const ENOUGH_TASKS: usize = 12;
 /// Below this many multiplications the caller's thread is done before another has woken up.
 const SERIAL_WORK: usize = 1 << 18;
 
@@ -190,6 +190,13 @@ impl Layout {
 
     fn axis_runs(&self, i: usize) -> impl Iterator<Item = Run> {
         let mut phases = Phase::all(self.pass, &self.axes[i]).enumerate().peekable();
+        // Along the last axis phases side by side are columns side by side, as their channels are.
+        let side_by_side = i == 2;
+        let alone = side_by_side && self.groups > 1;
+        let joins = move |run: &Run, other: &Phase| {
+            let next = !side_by_side || other.first == run.phase.first + run.count;
+            !alone && next && other.patch == run.phase.patch
+        };
         std::iter::from_fn(move || {
             let (index, phase) = phases.next()?;
             let mut run = Run {
@@ -198,7 +205,7 @@ impl Layout {
                 count: 1,
                 least: phase.first,
             };
-            while let Some((_, other)) = phases.next_if(|(_, other)| other.patch == phase.patch) {
+            while let Some((_, other)) = phases.next_if(|(_, other)| joins(&run, other)) {
                 run.count += 1;
                 run.least = run.least.min(other.first);
             }
@@ -232,8 +239,13 @@ impl Layout {
 
     /// How many strips a bundle has.
     fn strips(&self, bundle: &Bundle) -> usize {
-        let phases: usize = bundle.runs.iter().map(|run| run.count).product();
-        phases * self.channels().div_ceil(self.strip)
+        let [z, y, _] = bundle.runs.map(|run| run.count);
+        z * y * self.width(bundle).div_ceil(self.strip)
+    }
+
+    /// The columns that are side by side: a group's channels, of all phases of the last axis.
+    fn width(&self, bundle: &Bundle) -> usize {
+        bundle.runs[2].count * self.channels()
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = Unit> {
@@ -249,6 +261,21 @@ impl Layout {
                 bundle: bundle.clone(),
             })
         })
+    }
+
+    /// Whether nearly all columns of all strips are used, and there are many: tiles waste nothing then.
+    pub(super) fn fills(&self) -> bool {
+        let (mut used, mut room) = (0, 0);
+        for bundle in self.bundles() {
+            let strips = self.strips(&bundle) * self.strip;
+            let [z, y, _] = bundle.runs.map(|run| run.count);
+            used += z * y * self.width(&bundle);
+            room += strips;
+            if self.width(&bundle) < 2 * self.strip {
+                return false;
+            }
+        }
+        used >= room - room / 16
     }
 
     /// The elements of the whole packed filter.
@@ -311,26 +338,22 @@ impl Layout {
     }
 
     /// Where a strip's columns are, seen from the least of its bundle's phases, and how many there are.
-    pub(super) fn columns(&self, bundle: &Bundle, strip: usize, width: usize) -> (usize, usize) {
+    pub(super) fn columns(&self, bundle: &Bundle, strip: usize) -> (usize, usize) {
         let (phase, start) = self.strip_at(bundle, strip);
         let mut place = bundle.group * self.channels() + start;
         for (i, &index) in phase.iter().enumerate() {
             let first = self.phase(i, index).first;
             place += (first - bundle.runs[i].least) * self.target.axes[i];
         }
-        (place, width.min(self.channels() - start))
+        (place, self.strip.min(self.width(bundle) - start))
     }
 
-    /// The phases and the first channel of a strip.
+    /// The phases of a strip, that of the last axis the first of its run, and its first column.
     pub(super) fn strip_at(&self, bundle: &Bundle, strip: usize) -> ([usize; 3], usize) {
-        let per_phase = self.channels().div_ceil(self.strip);
-        let mut rest = strip / per_phase;
-        let mut phase = [0; 3];
-        for i in [2, 1, 0] {
-            let run = &bundle.runs[i];
-            phase[i] = run.index + rest % run.count;
-            rest /= run.count;
-        }
+        let per_phase = self.width(bundle).div_ceil(self.strip);
+        let rest = strip / per_phase;
+        let [z, y, x] = &bundle.runs;
+        let phase = [z.index + rest / y.count, y.index + rest % y.count, x.index];
         (phase, strip % per_phase * self.strip)
     }
 }

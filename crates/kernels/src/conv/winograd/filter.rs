@@ -70,7 +70,7 @@ impl<T: Float> Work<T> for PackStrip<'_, T> {
                 }
             }
             for depth in (0..layout.depth).step_by(CHANNELS_UNIT) {
-                self.gather(&subs, (start, columns), depth, &mut block);
+                self.gather(simd, &subs, (start, columns), depth, &mut block);
                 let transformed = Transformed {
                     block: &block,
                     taps: subs.map(|sub| sub.taps),
@@ -86,8 +86,9 @@ impl<T: Float> Work<T> for PackStrip<'_, T> {
 impl<T: Float> PackStrip<'_, T> {
     /// For each tap, some steps of depth of the strip's columns; zeros where there is no channel.
     #[inline(always)]
-    fn gather(
+    fn gather<S: Vectors<T>>(
         &self,
+        simd: S,
         subs: &[Sub; 2],
         (start, columns): (usize, usize),
         depth: usize,
@@ -110,7 +111,7 @@ impl<T: Float> PackStrip<'_, T> {
                 }
             } else {
                 let from = (at * layout.target.channels + start) * inner + depth;
-                turn(&self.filter[from..], inner, columns, to, some);
+                turn(simd, (&self.filter[from..], inner), columns, to, some);
             }
             to[some * width..].fill(T::default());
         }
