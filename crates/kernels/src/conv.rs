@@ -335,7 +335,6 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
 static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
     tiny(),
     depthwise(),
-    thin(),
     Algorithm {
         name: "winograd",
         purpose: "fewer multiplications for two or three taps an axis of each stride phase",
@@ -346,6 +345,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
         pack: winograd::pack,
         compute: winograd::compute,
     },
+    thin(),
     Algorithm {
         name: "winograd-filter-gradient",
         purpose: "the filter's gradient with fewer multiplications for two or three taps an axis of each stride phase",

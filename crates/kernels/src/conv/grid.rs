@@ -14,10 +14,18 @@ const UNIT: ConvAxis = ConvAxis {
 };
 
 /// The spatial axes, filled up to three.
+///
+/// Where there is one window only, its stride says nothing: it is then the kernel's size, so that each of the
+/// input's positions is a stride phase of one tap.
 pub(super) fn axes(shape: &ConvShape) -> [ConvAxis; 3] {
     let mut all = [UNIT; 3];
     let missing = 3 - shape.axes.len();
     all[missing..].copy_from_slice(&shape.axes);
+    for axis in &mut all {
+        if axis.output == 1 && axis.dilation == 1 {
+            axis.stride = axis.stride.max(axis.kernel);
+        }
+    }
     all
 }
 

@@ -297,6 +297,107 @@ fn supporting<T>(
     table.iter().filter(move |one| (one.supports)(pass, shape))
 }
 
+/// Layers of middle size whose every number is compared, small images with many channels among them.
+fn measured_shapes() -> Vec<ConvShape> {
+    let layers = [
+        (2, 64, 96, 1, square(18, 4, 2)),
+        (2, 64, 64, 1, square(18, 5, 2)),
+        (2, 48, 64, 1, square(14, 3, 1)),
+        (6, 40, 128, 1, square(8, 4, 2)),
+        (1, 3, 64, 1, square(40, 5, 2)),
+        (1, 1, 40, 1, square(48, 9, 3)),
+        (2, 32, 32, 8, square(20, 3, 2)),
+        (2, 32, 32, 32, square(20, 3, 1)),
+        (3, 20, 70, 1, square(6, 6, 1)),
+    ];
+    let shape = |(batch, in_channels, out_channels, groups, axis)| ConvShape {
+        batch,
+        in_channels,
+        out_channels,
+        groups,
+        format: DataFormat::ChannelsLast,
+        axes: vec![axis; 2],
+    };
+    layers.map(shape).into()
+}
+
+/// The errors that are promised: of all elements together 1e-6 (more for sums of more than 1024 terms), of each
+/// 4e-6 of its terms' magnitudes, on numbers alike and on channels from 1e-3 to 1e3.
+#[test]
+fn errors_are_small() {
+    let reference = algorithms::<f64>().last().unwrap();
+    for (shape, scaled) in measured_shapes()
+        .iter()
+        .flat_map(|shape| [(shape, false), (shape, true)])
+    {
+        for pass in Pass::ALL {
+            let (mut a, b, out) = operands::<f32>(pass, shape);
+            if scaled {
+                // Windows are summed over in the filter's gradient, channels in the others.
+                let channels = match pass {
+                    Pass::BackpropInput => shape.out_channels,
+                    _ => shape.in_channels,
+                };
+                for pixel in a.chunks_mut(channels) {
+                    for (i, x) in pixel.iter_mut().enumerate() {
+                        *x *= 10f32.powi(i as i32 % 7 - 3);
+                    }
+                }
+            }
+            let define = |f: fn(f32) -> f64| {
+                let wide = |x: &[f32]| -> Vec<f64> { x.iter().map(|&x| f(x)).collect() };
+                let (a, b) = (wide(&a), wide(&b));
+                let one = &Threads::ONE;
+                let set = InstructionSet::Portable;
+                apply(reference, set, one, (pass, shape), (&a, &b), f64::NAN)
+            };
+            let expected = define(f64::from);
+            let magnitudes = define(|x| f64::from(x).abs());
+            let kernel: usize = shape.axes.iter().map(|axis| axis.kernel).product();
+            let outputs: usize = shape.axes.iter().map(|axis| axis.output).product();
+            let terms = match pass {
+                Pass::Forward => kernel * shape.in_channels / shape.groups,
+                Pass::BackpropInput => kernel * shape.out_channels / shape.groups,
+                Pass::BackpropFilter => shape.batch * outputs,
+            };
+            let allowed = 1e-6 * (terms as f64 / 1024.0).sqrt().max(1.0);
+            let root = |x: &mut dyn Iterator<Item = f64>| {
+                (x.map(|x| x * x).sum::<f64>() / out as f64).sqrt()
+            };
+            for algorithm in supporting(fast::<f32>(), pass, shape) {
+                for set in InstructionSet::available() {
+                    let found = apply(
+                        algorithm,
+                        set,
+                        &Threads::ONE,
+                        (pass, shape),
+                        (&a, &b),
+                        f32::NAN,
+                    );
+                    let errors: Vec<f64> = found
+                        .iter()
+                        .zip(&expected)
+                        .map(|(&x, y)| f64::from(x) - y)
+                        .collect();
+                    let what = format!(
+                        "{} {set} {pass:?} scaled {scaled} {shape:?}",
+                        algorithm.name
+                    );
+                    let rms =
+                        root(&mut errors.iter().copied()) / root(&mut expected.iter().copied());
+                    assert!(rms <= allowed, "{what}: rms {rms:e}, {allowed:e} allowed");
+                    for (error, magnitude) in errors.iter().zip(&magnitudes) {
+                        assert!(
+                            error.abs() <= 4e-6 * magnitude,
+                            "{what}: {error:e} of {magnitude:e}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn all_threads() -> &'static [Threads] {
     static ALL: std::sync::LazyLock<[Threads; 3]> =
         std::sync::LazyLock::new(|| [1, 2, 3].map(|n| Threads::new(n).unwrap()));

@@ -27,7 +27,7 @@ use crate::simd::{Float, InstructionSet};
 const SERIAL_WORK: usize = 1 << 18;
 
 /// The most channels that are few: as many lanes would be wasted otherwise.
-const FEW: usize = 31;
+const FEW: usize = 32;
 /// The most bytes of a filter: packing it takes as many of the scratch.
 const FILTER_BYTES: usize = 6 << 20;
 /// Fewer pixels than this do not fill the lanes.
