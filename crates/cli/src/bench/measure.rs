@@ -220,7 +220,7 @@ impl<'a> Timed<'a> {
             self.call()?;
             least = least.min(start.elapsed().as_secs_f64());
             let passed = begin.elapsed().as_secs_f64();
-            if passed >= limits.seconds.min(0.5) || calls >= 3 && passed >= 0.02 {
+            if passed >= limits.seconds.min(0.5) || calls >= 3 && passed >= 0.1 {
                 break;
             }
         }
