@@ -227,8 +227,12 @@ impl<T: Element> Algorithm<T> {
     }
 }
 
-/// Checks what [`ConvShape::check`] leaves open and the kernels rely on.
-fn check(shape: &ConvShape) -> Result<(), KernelError> {
+/// Checks that the kernels take the shape: what [`ConvShape::check`] asks, strides, dilations, and that no window
+/// leaves the address range. Whatever is asked of an [`Algorithm`] is asked of such a shape.
+///
+/// # Errors
+/// `Sizes`.
+pub fn check(shape: &ConvShape) -> Result<(), KernelError> {
     shape
         .check()
         .map_err(|e| KernelError::Sizes(e.to_string()))?;

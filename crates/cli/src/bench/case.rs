@@ -2,7 +2,7 @@
 
 use tconv::nn::{self, ConvBuilder};
 use tconv::{DataFormat, Error, Graph, Padding};
-use tconv_kernels::conv::Pass;
+use tconv_kernels::conv::{self, Pass};
 use tconv_shape::{ConvAxis, ConvShape, Window};
 
 use crate::Failure;
@@ -206,7 +206,7 @@ impl Flags {
             format: self.format,
             axes: all.map_err(Error::from)?,
         };
-        shape.check().map_err(Error::from)?;
+        conv::check(&shape)?;
         Ok(Case {
             op: self.op,
             layer: None,

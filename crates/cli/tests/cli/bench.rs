@@ -12,7 +12,7 @@ const DEEP: &str = "--input 1,2,3,4,2 --output-shape 1,4,6,8,4 --kernel 2 --stri
 /// The answer to `tconv bench --json` with few calls.
 #[track_caller]
 fn timed(flags: &str) -> Value {
-    let flags = format!("bench --json --repeat 3 {flags}");
+    let flags = format!("bench --json --repeat 3 --threads 1 {flags}");
     let args: Vec<&str> = flags.split_whitespace().collect();
     serde_json::from_str(&stdout(&succeeds(&args))).unwrap()
 }
@@ -106,6 +106,11 @@ fn the_geometry_is_the_library_s() {
         &format!("--input {sizes} --output-shape {sizes} --kernel 1"),
     );
     assert!(lost.contains("GiB are needed"), "{lost}");
+    let far = refused(
+        1,
+        &format!("{TINY} --kernel 1 --dilations 4000000000000000000 --list"),
+    );
+    assert!(far.contains("leaves the address range"), "{far}");
     assert!(refused(2, "--strides 2").contains("--input"));
     assert!(refused(2, "--format HWNC").contains("NCHW"));
 }
