@@ -16,7 +16,8 @@ const UNIT: ConvAxis = ConvAxis {
 /// The spatial axes, filled up to three.
 ///
 /// Where there is one window only, its stride says nothing: it is then the kernel's size, so that each of the
-/// input's positions is a stride phase of one tap.
+/// input's positions is a stride phase of one tap. Axes of one element come first, which changes no place, so that the
+/// last axis is one whose phases are side by side in memory.
 pub(super) fn axes(shape: &ConvShape) -> [ConvAxis; 3] {
     let mut all = [UNIT; 3];
     let missing = 3 - shape.axes.len();
@@ -26,6 +27,9 @@ pub(super) fn axes(shape: &ConvShape) -> [ConvAxis; 3] {
             axis.stride = axis.stride.max(axis.kernel);
         }
     }
+    let plain =
+        |axis: &ConvAxis| (axis.input, axis.kernel, axis.output, axis.pad_before) == (1, 1, 1, 0);
+    all.sort_by_key(|axis| !plain(axis));
     all
 }
 
