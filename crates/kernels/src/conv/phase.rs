@@ -182,10 +182,14 @@ impl Phase {
     /// The sum over its positions of the taps inside the tensor.
     pub(super) fn real_work(&self) -> usize {
         let mut start = 0;
-        let mut work = 0;
+        let mut work = 0usize;
         while start < self.patch.windows {
             let part = self.part(start);
-            work += part.phase.patch.windows * part.phase.patch.taps;
+            let patch = &part.phase.patch;
+            work = patch
+                .windows
+                .saturating_mul(patch.taps)
+                .saturating_add(work);
             start = part.end;
         }
         work

@@ -125,7 +125,9 @@ impl Layout {
                 let sizes = runs.map(|run| one(&run.phase).saturating_mul(run.count));
                 sizes.into_iter().fold(scale, usize::saturating_mul)
             };
-            all = all.saturating_add(work(|phase| phase.patch.windows * phase.patch.taps));
+            all = all.saturating_add(work(|phase| {
+                phase.patch.windows.saturating_mul(phase.patch.taps)
+            }));
             real = real.saturating_add(work(Phase::real_work));
         }
         // Short pieces of depth would cost more than the padding's products.
