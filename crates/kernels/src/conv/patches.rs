@@ -16,6 +16,14 @@ pub(super) struct PatchAxis {
     pub(super) size: usize,
 }
 
+impl PatchAxis {
+    /// The tensor's position that a window sees at a tap, or `None` in the padding.
+    pub(super) fn position(&self, window: usize, tap: usize) -> Option<usize> {
+        let at = (window * self.step + tap * self.tap_step) as isize + self.base;
+        usize::try_from(at).ok().filter(|&at| at < self.size)
+    }
+}
+
 /// The matrix of a tensor's patches: one side is the windows (batch, axes), the other what a window
 /// sees (taps, channels of a group). It is never stored; parts are gathered.
 pub(super) struct Patches<'a, T> {

@@ -22,7 +22,7 @@ pub(super) struct Phase {
 }
 
 /// Taps this far apart reach the same positions modulo the stride.
-fn tap_period(axis: &ConvAxis) -> usize {
+pub(super) fn tap_period(axis: &ConvAxis) -> usize {
     let (mut a, mut b) = (axis.stride, axis.dilation);
     while b != 0 {
         (a, b) = (b, a % b);

@@ -35,31 +35,44 @@ fn axis() -> impl Strategy<Value = ConvAxis> {
         )
 }
 
-/// Convolutions of whole vectors of channels, with two or three taps for each step of the stride.
+/// Convolutions of whole vectors of channels, with two or three taps for each step of the stride, some of them with
+/// holes or with any axis before the two.
 fn short() -> impl Strategy<Value = ConvShape> {
-    let axis = (1usize..4).prop_flat_map(|stride| {
-        let sizes = (2 * stride..=3 * stride, 2 * stride..12);
-        let pads = (0..=stride, 0..=stride);
-        (sizes, pads).prop_map(move |((kernel, input), (pad_before, pad_after))| ConvAxis {
-            input,
-            kernel,
-            output: (input + pad_before + pad_after).saturating_sub(kernel) / stride + 1,
-            stride,
-            dilation: 1,
-            pad_before,
-            pad_after,
-        })
-    });
-    (1usize..3, 1usize..4, 1usize..3, [axis.clone(), axis]).prop_map(
-        |(batch, inputs, outputs, axes)| ConvShape {
+    let short = (1usize..4, prop_oneof![2 => Just(1), 1 => 2usize..5]).prop_flat_map(
+        |(stride, dilation)| {
+            let sizes = (2 * stride..=3 * stride, 2 * stride..12 * dilation);
+            let pads = (0..=stride * dilation, 0..=stride * dilation);
+            (sizes, pads).prop_map(move |((kernel, input), (pad_before, pad_after))| {
+                let room =
+                    (input + pad_before + pad_after).checked_sub((kernel - 1) * dilation + 1);
+                ConvAxis {
+                    input,
+                    kernel,
+                    output: room.map_or(0, |room| room / stride + 1),
+                    stride,
+                    dilation,
+                    pad_before,
+                    pad_after,
+                }
+            })
+        },
+    );
+    let before = prop::option::weighted(0.3, axis());
+    (
+        1usize..3,
+        1usize..4,
+        1usize..3,
+        [short.clone(), short],
+        before,
+    )
+        .prop_map(|(batch, inputs, outputs, axes, before)| ConvShape {
             batch,
             in_channels: 16 * inputs,
             out_channels: 32 * outputs,
             groups: 1,
             format: DataFormat::ChannelsLast,
-            axes: axes.to_vec(),
-        },
-    )
+            axes: before.into_iter().chain(axes).collect(),
+        })
 }
 
 fn shape() -> impl Strategy<Value = ConvShape> {

@@ -196,13 +196,12 @@ impl<T: Float> Crew<'_, T> {
 
     /// Transforms a chunk of tiles.
     fn transform(&self, set: &Set, first: usize, rows: usize, target: &mut [T]) {
-        let [y, x] = &set.lines;
-        for phase in y.sources().flat_map(|y| x.sources().map(move |x| [y, x])) {
+        for from in set.sources() {
             let tiles = Tiles {
                 layout: self.layout,
                 set,
                 source: self.source,
-                phase,
+                from,
                 first,
                 rows,
                 target,

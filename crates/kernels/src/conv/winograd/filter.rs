@@ -54,10 +54,10 @@ impl<T: Float> Work<T> for PackStrip<'_, T> {
             *plane = layout.plane(set, point);
         }
         let mut block = [T::default(); BLOCK];
-        for source in y.sources().flat_map(|y| x.sources().map(move |x| [y, x])) {
+        for source in set.sources() {
             // A forward convolution's taps go by the phase that is read, its gradient's by the one that is written.
             let phase = match layout.pass {
-                Pass::Forward => source,
+                Pass::Forward => [source[1], source[2]],
                 _ => target,
             };
             let subs = [y.sub(phase[0]), x.sub(phase[1])];
@@ -70,7 +70,13 @@ impl<T: Float> Work<T> for PackStrip<'_, T> {
                 }
             }
             for depth in (0..layout.depth).step_by(CHANNELS_UNIT) {
-                self.gather(simd, &subs, (start, columns), depth, &mut block);
+                self.gather(
+                    simd,
+                    (source[0], &subs),
+                    (start, columns),
+                    depth,
+                    &mut block,
+                );
                 let transformed = Transformed {
                     block: &block,
                     taps: subs.map(|sub| sub.taps),
@@ -89,7 +95,7 @@ impl<T: Float> PackStrip<'_, T> {
     fn gather<S: Vectors<T>>(
         &self,
         simd: S,
-        subs: &[Sub; 2],
+        (deep, subs): (usize, &[Sub; 2]),
         (start, columns): (usize, usize),
         depth: usize,
         block: &mut [T],
@@ -100,8 +106,11 @@ impl<T: Float> PackStrip<'_, T> {
         let taps = subs[0].taps * subs[1].taps;
         let tiles = block.chunks_exact_mut(CHANNELS_UNIT * width);
         for (tap, to) in tiles.take(taps).enumerate() {
-            let at = subs[0].tap(tap / subs[1].taps) * layout.kernel()[1]
-                + subs[1].tap(tap % subs[1].taps);
+            let at = layout.tap([
+                self.set.deep.tap(deep),
+                subs[0].tap(tap / subs[1].taps),
+                subs[1].tap(tap % subs[1].taps),
+            ]);
             if layout.pass == Pass::Forward {
                 let outer = layout.target.channels;
                 let from = &self.filter[(at * inner + depth) * outer + start..];

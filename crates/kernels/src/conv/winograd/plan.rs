@@ -4,13 +4,15 @@ use tconv_shape::{ConvAxis, ConvShape, DataFormat};
 
 use super::super::Pass;
 use super::super::grid::{Strides, axes};
-use super::super::phase::Phase;
+use super::super::phase::{Phase, tap_period};
 use crate::gemm::{DEPTH, DEPTH_PITCH, ROWS_UNIT, strip_width};
 
 /// Channels are padded to a multiple of this, which every instruction set's vectors divide.
 pub(super) const CHANNELS_UNIT: usize = 16;
 /// The most taps of a phase that are transformed.
 pub(super) const MOST_TAPS: usize = 3;
+/// The most taps of a phase of the outermost axis.
+const MOST_DEEP: usize = 5;
 /// The most points of an axis.
 pub(super) const MOST_POINTS: usize = 4;
 /// The most rows that a task multiplies: their products with a strip stay in the second-level cache.
@@ -75,13 +77,14 @@ impl Sub {
                 target_size: phase.patch.windows,
             };
         }
-        // The taps that are equal modulo the stride see the input's positions that are.
-        let at = index as isize - axis.pad_before as isize;
+        // The taps that lead to equal positions modulo the stride see the input's positions that are.
+        let period = tap_period(axis);
+        let at = (index * axis.dilation) as isize - axis.pad_before as isize;
         let first = at.rem_euclid(axis.stride as isize) as usize;
         Sub {
             first_tap: index,
-            tap_step: axis.stride as isize,
-            taps: (axis.kernel - index).div_ceil(axis.stride),
+            tap_step: period as isize,
+            taps: (axis.kernel - index).div_ceil(period),
             base: at.div_euclid(axis.stride as isize),
             source_first: first,
             source_step: axis.stride,
@@ -102,6 +105,8 @@ pub(super) struct Line {
     /// Outputs and points of a tile.
     pub(super) outputs: usize,
     pub(super) points: usize,
+    /// How far the taps of a phase are apart, and the outputs of a tile: a tile's neighbours lie between them.
+    pub(super) step: usize,
     /// The source's position that the first tile of a phase that starts here begins with.
     origin: isize,
     pub(super) tiles: usize,
@@ -113,7 +118,7 @@ impl Line {
     /// The lines of an axis: for the input's gradient one for each number of taps, else one.
     fn all(pass: Pass, axis: &ConvAxis) -> impl Iterator<Item = Line> {
         let axis = *axis;
-        let count = axis.kernel.min(axis.stride);
+        let count = Phase::count(&axis);
         let mut next = 0;
         std::iter::from_fn(move || {
             let start = next;
@@ -135,18 +140,24 @@ impl Line {
                 phases: start..next,
                 outputs,
                 points: outputs + taps - 1,
+                step: tap_period(&axis) * axis.dilation / axis.stride,
                 origin: (start..next).map(|i| sub(i).base).min().unwrap_or(0),
                 tiles: 0,
                 full: (start..next).take_while(|&i| sub(i).taps == taps).count(),
             };
-            line.tiles = line
-                .phases
-                .clone()
-                .map(|i| (sub(i).target_size + line.shift(&sub(i))).div_ceil(outputs))
-                .max()
-                .unwrap_or(0);
+            let sizes = line.phases.clone().map(sub);
+            let sizes = sizes.map(|sub| sub.target_size + line.shift(&sub));
+            let (size, neighbours) = (sizes.max().unwrap_or(0), line.step);
+            let whole = size / (outputs * neighbours);
+            let rest = size % (outputs * neighbours);
+            line.tiles = whole * neighbours + rest.min(neighbours);
             Some(line)
         })
+    }
+
+    /// Where a tile's first output is, seen from that of the first tile.
+    pub(super) fn place(&self, tile: usize) -> usize {
+        tile / self.step * self.step * self.outputs + tile % self.step
     }
 
     pub(super) fn sub(&self, index: usize) -> Sub {
@@ -212,9 +223,11 @@ impl Line {
     }
 }
 
-/// What is computed together: lines of two axes, all their phases.
+/// What is computed together: lines of two axes, all their phases, and a phase of the outermost axis, whose taps are
+/// no more than depth.
 #[derive(Clone, Debug)]
 pub(super) struct Set {
+    pub(super) deep: Phase,
     pub(super) lines: [Line; 2],
     /// All tiles of all images.
     pub(super) rows: usize,
@@ -236,14 +249,25 @@ impl Set {
     /// What a point's product sums over, in channels' units of depth.
     pub(super) fn sharing(&self, point: usize) -> usize {
         let [y, x] = &self.lines;
-        y.sharing(point / x.points) * x.sharing(point % x.points)
+        self.deep.patch.taps * y.sharing(point / x.points) * x.sharing(point % x.points)
     }
 
-    /// The place among a point's depths of a phase that is read.
-    pub(super) fn share(&self, point: usize, phase: [usize; 2]) -> usize {
-        let [y, x] = &self.lines;
+    /// What is read: a tap of the outermost axis, and phases of the others.
+    pub(super) fn sources(&self) -> impl Iterator<Item = [usize; 3]> {
+        let [y, x] = self.lines.each_ref().map(Line::sources);
+        (0..self.deep.patch.taps).flat_map(move |z| {
+            let x = x.clone();
+            y.clone()
+                .flat_map(move |y| x.clone().map(move |x| [z, y, x]))
+        })
+    }
+
+    /// The place among a point's depths of what is read.
+    pub(super) fn share(&self, point: usize, [z, y, x]: [usize; 3]) -> usize {
+        let [tall, wide] = &self.lines;
         let before = |line: &Line, phase: usize| phase - line.sources().start;
-        before(y, phase[0]) * x.sharing(point % x.points) + before(x, phase[1])
+        let rows = z * tall.sharing(point / wide.points) + before(tall, y);
+        rows * wide.sharing(point % wide.points) + before(wide, x)
     }
 }
 
@@ -266,19 +290,21 @@ pub(super) struct Layout {
 /// padding, would not stay so.
 pub(in crate::conv) fn supports(pass: Pass, shape: &ConvShape) -> bool {
     let [z, y, x] = axes(shape);
+    let taps = |axis: &ConvAxis| axis.kernel.div_ceil(tap_period(axis));
     let plain = |axis: &ConvAxis| {
-        axis.dilation == 1
-            && axis.kernel > 0
-            && axis.kernel.div_ceil(axis.stride) <= MOST_TAPS
+        axis.kernel > 0
+            && taps(axis) <= MOST_TAPS
             && Phase::all(pass, axis).all(|phase| phase.sees_all())
     };
+    let few = |phase: Phase| phase.patch.taps <= MOST_DEEP;
     pass != Pass::BackpropFilter
         && shape.format == DataFormat::ChannelsLast
         && shape.groups == 1
-        && (z.kernel, z.stride, z.pad_before, z.input) == (1, 1, 0, z.output)
+        && z.kernel > 0
+        && Phase::all(pass, &z).all(few)
         && plain(&y)
         && plain(&x)
-        && y.kernel.div_ceil(y.stride).max(x.kernel.div_ceil(x.stride)) > 1
+        && taps(&y).max(taps(&x)) > 1
 }
 
 impl Layout {
@@ -295,38 +321,39 @@ impl Layout {
             depth: source.channels.next_multiple_of(CHANNELS_UNIT),
             source,
             target,
-            // The outermost of three axes only counts images.
-            batch: shape.batch * axes(shape)[0].output,
+            batch: shape.batch,
             strip: strip_width::<T>(),
             bytes: size_of::<T>(),
             packed,
         }
     }
 
-    pub(super) fn kernel(&self) -> [usize; 2] {
-        [self.axes[1].kernel, self.axes[2].kernel]
+    /// The place of a tap in the filter, seen in taps.
+    pub(super) fn tap(&self, [z, y, x]: [usize; 3]) -> usize {
+        (z * self.axes[1].kernel + y) * self.axes[2].kernel + x
     }
 
-    /// A tile's batch, which counts the outermost axis too, and its place.
-    pub(super) fn tile(&self, set: &Set, row: usize) -> (usize, [usize; 2]) {
+    /// A tile's batch, and its place: a position of the outermost axis' phase, and where its first output is.
+    pub(super) fn tile(&self, set: &Set, row: usize) -> (usize, [usize; 3]) {
         let [y, x] = &set.lines;
-        let (rest, column) = (row / x.tiles, row % x.tiles);
-        (rest / y.tiles, [rest % y.tiles, column])
-    }
-
-    /// Where an image begins.
-    pub(super) fn image(&self, of: &Strides, batch: usize) -> usize {
-        let planes = self.axes[0].output;
-        of.place(batch / planes, [batch % planes, 0, 0], 0)
+        let (rest, wide) = (row / x.tiles, row % x.tiles);
+        let (rest, tall) = (rest / y.tiles, rest % y.tiles);
+        let deep = set.deep.patch.windows;
+        (rest / deep, [rest % deep, y.place(tall), x.place(wide)])
     }
 
     pub(super) fn sets(&self) -> impl Iterator<Item = Set> {
         let mut packed = 0;
-        let lines = Line::all(self.pass, &self.axes[1])
-            .flat_map(move |y| Line::all(self.pass, &self.axes[2]).map(move |x| [y.clone(), x]));
-        lines.map(move |lines| {
+        let [z, y, x] = &self.axes;
+        let sets = Phase::all(self.pass, z).flat_map(move |deep| {
+            Line::all(self.pass, y).flat_map(move |tall| {
+                Line::all(self.pass, x).map(move |wide| (deep, [tall.clone(), wide]))
+            })
+        });
+        sets.map(move |(deep, lines)| {
             let mut set = Set {
-                rows: self.batch * lines[0].tiles * lines[1].tiles,
+                deep,
+                rows: self.batch * deep.patch.windows * lines[0].tiles * lines[1].tiles,
                 lines,
                 chunk: 0,
                 room: 0,

@@ -5,12 +5,12 @@ use super::transform;
 use crate::gemm::{DEPTH, DEPTH_PITCH, strip_width};
 use crate::simd::{Float, Vectors, Work};
 
-/// Transforms some tiles of one phase of the source.
+/// Transforms some tiles of one tap of the outermost axis and of one phase of the source.
 pub(super) struct Tiles<'a, T> {
     pub(super) layout: &'a Layout,
     pub(super) set: &'a Set,
     pub(super) source: &'a [T],
-    pub(super) phase: [usize; 2],
+    pub(super) from: [usize; 3],
     /// The chunk's first tile, and how many it has.
     pub(super) first: usize,
     pub(super) rows: usize,
@@ -22,7 +22,7 @@ impl<T: Float> Work<T> for Tiles<'_, T> {
     #[inline(always)]
     fn run<S: Vectors<T>>(self, simd: S) {
         let [y, x] = &self.set.lines;
-        let subs = [y.sub(self.phase[0]), x.sub(self.phase[1])];
+        let subs = [y.sub(self.from[1]), x.sub(self.from[2])];
         let points = (y.points_of(&subs[0]), x.points_of(&subs[1]));
         macro_rules! points {
             ($($y:literal $x:literal),*) => {
@@ -50,7 +50,7 @@ impl<T: Float> Tiles<'_, T> {
                 let point = y.point(Y, row) * x.points + x.point(X, column);
                 *plane = (
                     layout.row_plane(set, point) * set.room,
-                    set.share(point, self.phase) * layout.depth,
+                    set.share(point, self.from) * layout.depth,
                 );
             }
         }
@@ -58,17 +58,19 @@ impl<T: Float> Tiles<'_, T> {
         let target = self.target.as_mut_ptr();
         for row in 0..self.rows {
             let (batch, tile) = layout.tile(set, self.first + row);
-            let image = layout.image(strides, batch);
+            let deep = set.deep.patch.position(tile[0], self.from[0]);
+            let image = deep.map(|deep| strides.place(batch, [deep, 0, 0], 0));
             let starts = [
-                (tile[0] * y.outputs) as isize + y.start(&subs[0]),
-                (tile[1] * x.outputs) as isize + x.start(&subs[1]),
+                tile[1] as isize + y.start(&subs[0]),
+                tile[2] as isize + x.start(&subs[1]),
             ];
             // The place of each of the tile's pixels.
             let mut places = [[None; X]; Y];
             for (i, places) in places.iter_mut().enumerate() {
                 for (j, place) in places.iter_mut().enumerate() {
-                    let mut at = Some(image);
-                    for (k, (sub, step)) in subs.iter().zip([i, j]).enumerate() {
+                    let mut at = image;
+                    let steps = [i * y.step, j * x.step];
+                    for (k, (sub, step)) in subs.iter().zip(steps).enumerate() {
                         let index = usize::try_from(starts[k] + step as isize).ok();
                         let index = index.filter(|&index| index < sub.source_size);
                         at = at.zip(index).map(|(at, index)| {
@@ -169,7 +171,8 @@ impl<T: Float> Outputs<'_, T> {
         assert!(self.rows <= MOST_ROWS && PY * PX * MOST_ROWS * width <= self.products.len());
         for row in 0..self.rows {
             let (batch, tile) = layout.tile(set, self.first + row);
-            let image = layout.image(strides, batch) + channel;
+            let deep = set.deep.first + tile[0] * set.deep.step;
+            let image = strides.place(batch, [deep, 0, 0], channel);
             // The places of those of the tile's outputs that the result has.
             let mut places = [[None; X]; Y];
             for (i, places) in places.iter_mut().enumerate() {
@@ -177,7 +180,7 @@ impl<T: Float> Outputs<'_, T> {
                     let mut at = Some(image);
                     for (k, (sub, index)) in subs
                         .iter()
-                        .zip([tile[0] * Y + i, tile[1] * X + j])
+                        .zip([tile[1] + i * y.step, tile[2] + j * x.step])
                         .enumerate()
                     {
                         let index = index.checked_sub(shifts[k]);
