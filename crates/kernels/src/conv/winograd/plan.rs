@@ -3,7 +3,7 @@ use std::ops::Range;
 use tconv_shape::{ConvAxis, ConvShape, DataFormat};
 
 use super::super::Pass;
-use super::super::grid::{Strides, axes};
+use super::super::grid::{Strides, Walk, axes};
 use super::super::phase::{Phase, tap_period};
 use crate::gemm::{DEPTH, DEPTH_PITCH, ROWS_UNIT, strip_width};
 
@@ -172,12 +172,17 @@ impl Line {
         }
     }
 
-    /// The source's position that a phase's first tile begins with.
-    pub(super) fn start(&self, sub: &Sub) -> isize {
-        match self.pass {
+    /// The source's position that a tile of a phase sees as its neighbour `index`, if there is one.
+    pub(super) fn pixel(&self, sub: &Sub, tile: usize, index: usize) -> Option<usize> {
+        let start = match self.pass {
             Pass::Forward => sub.base,
             _ => self.origin,
-        }
+        };
+        let at = (self.place(tile) + index * self.step) as isize + start;
+        let at = usize::try_from(at)
+            .ok()
+            .filter(|&at| at < sub.source_size)?;
+        Some(sub.source_first + at * sub.source_step)
     }
 
     /// The phases that are read.
@@ -244,6 +249,12 @@ pub(super) struct Set {
 impl Set {
     pub(super) fn points(&self) -> usize {
         self.lines[0].points * self.lines[1].points
+    }
+
+    /// From a tile on: a position of the outermost axis' phase, and tiles of the others.
+    pub(super) fn walk(&self, first: usize) -> Walk {
+        let [y, x] = &self.lines;
+        Walk::new([self.deep.patch.windows, y.tiles, x.tiles], first)
     }
 
     /// What a point's product sums over, in channels' units of depth.
@@ -331,15 +342,6 @@ impl Layout {
     /// The place of a tap in the filter, seen in taps.
     pub(super) fn tap(&self, [z, y, x]: [usize; 3]) -> usize {
         (z * self.axes[1].kernel + y) * self.axes[2].kernel + x
-    }
-
-    /// A tile's batch, and its place: a position of the outermost axis' phase, and where its first output is.
-    pub(super) fn tile(&self, set: &Set, row: usize) -> (usize, [usize; 3]) {
-        let [y, x] = &set.lines;
-        let (rest, wide) = (row / x.tiles, row % x.tiles);
-        let (rest, tall) = (rest / y.tiles, rest % y.tiles);
-        let deep = set.deep.patch.windows;
-        (rest / deep, [rest % deep, y.place(tall), x.place(wide)])
     }
 
     pub(super) fn sets(&self) -> impl Iterator<Item = Set> {

@@ -1,9 +1,13 @@
 //! From the source to its tiles at the points, and from products to the result.
 
-use super::plan::{Layout, MOST_ROWS, Set, Sub};
+use super::plan::{CHANNELS_UNIT, Layout, MOST_ROWS, Set, Sub};
 use super::transform;
+use crate::conv::grid::Walk;
 use crate::gemm::{DEPTH, DEPTH_PITCH, strip_width};
 use crate::simd::{Float, Vectors, Work};
+
+/// As many channels as are transformed before the next tile.
+const BLOCK: usize = 256;
 
 /// Transforms some tiles of one tap of the outermost axis and of one phase of the source.
 pub(super) struct Tiles<'a, T> {
@@ -39,81 +43,96 @@ impl<T: Float> Work<T> for Tiles<'_, T> {
 impl<T: Float> Tiles<'_, T> {
     #[inline(always)]
     fn transform<S: Vectors<T>, const Y: usize, const X: usize>(self, simd: S, subs: &[Sub; 2]) {
-        let (layout, set) = (self.layout, self.set);
+        let (layout, set, strides) = (self.layout, self.set, &self.layout.source);
         let [y, x] = &set.lines;
-        let strides = &layout.source;
-        // Where each point's depth of this phase begins, and how far its pieces are apart.
         let piece = set.room * DEPTH_PITCH;
-        let mut planes = [[(0, 0); X]; Y];
-        for (row, planes) in planes.iter_mut().enumerate() {
-            for (column, plane) in planes.iter_mut().enumerate() {
-                let point = y.point(Y, row) * x.points + x.point(X, column);
-                *plane = (
-                    layout.row_plane(set, point) * set.room,
-                    set.share(point, self.from) * layout.depth,
-                );
-            }
-        }
         assert!(layout.row_len(set) * set.room <= self.target.len() && self.rows <= set.room);
         let target = self.target.as_mut_ptr();
-        for row in 0..self.rows {
-            let (batch, tile) = layout.tile(set, self.first + row);
-            let deep = set.deep.patch.position(tile[0], self.from[0]);
-            let image = deep.map(|deep| strides.place(batch, [deep, 0, 0], 0));
-            let starts = [
-                tile[1] as isize + y.start(&subs[0]),
-                tile[2] as isize + x.start(&subs[1]),
-            ];
-            // The place of each of the tile's pixels.
-            let mut places = [[None; X]; Y];
-            for (i, places) in places.iter_mut().enumerate() {
-                for (j, place) in places.iter_mut().enumerate() {
-                    let mut at = image;
-                    let steps = [i * y.step, j * x.step];
-                    for (k, (sub, step)) in subs.iter().zip(steps).enumerate() {
-                        let index = usize::try_from(starts[k] + step as isize).ok();
-                        let index = index.filter(|&index| index < sub.source_size);
-                        at = at.zip(index).map(|(at, index)| {
-                            at + (sub.source_first + index * sub.source_step) * strides.axes[k + 1]
-                        });
+        let zeros = [T::default(); BLOCK];
+        for start in (0..layout.depth).step_by(BLOCK) {
+            let units = BLOCK.min(layout.depth - start) / CHANNELS_UNIT;
+            // Where a row's points of some channels go.
+            let mut places = [[[0; X]; Y]; BLOCK / CHANNELS_UNIT];
+            for i in 0..Y {
+                for j in 0..X {
+                    let point = y.point(Y, i) * x.points + x.point(X, j);
+                    let plane = layout.row_plane(set, point) * set.room;
+                    let depth = set.share(point, self.from) * layout.depth + start;
+                    for (unit, places) in places[..units].iter_mut().enumerate() {
+                        let depth = depth + unit * CHANNELS_UNIT;
+                        places[i][j] = plane + depth / DEPTH * piece + depth % DEPTH;
                     }
-                    *place = at;
                 }
             }
-            let whole = strides.channels - strides.channels % S::LANES;
-            let mut channel = 0;
-            while channel < layout.depth {
-                let mut d = [[simd.splat(T::default()); X]; Y];
-                for (d, places) in d.iter_mut().zip(&places) {
-                    for (d, place) in d.iter_mut().zip(places) {
-                        let Some(place) = place else { continue };
-                        if channel < whole {
-                            let from = &self.source[place + channel..][..S::LANES];
-                            // SAFETY: a vector's elements.
-                            *d = unsafe { simd.load(from.as_ptr()) };
-                        } else if channel < strides.channels {
-                            let mut some = [T::default(); 16];
-                            let from = &self.source[place + channel..place + strides.channels];
-                            some[..from.len()].copy_from_slice(from);
-                            // SAFETY: no vector has more elements.
-                            *d = unsafe { simd.load(some.as_ptr()) };
+            let mut walk = set.walk(self.first);
+            for row in 0..self.rows {
+                let from = self.pixels::<Y, X>(&walk, subs, start, &zeros);
+                walk.advance(1);
+                for (unit, places) in places[..units].iter().enumerate() {
+                    for at in (0..CHANNELS_UNIT).step_by(S::LANES) {
+                        let skip = unit * CHANNELS_UNIT + at;
+                        let left = strides.channels.saturating_sub(start + skip);
+                        let mut d = [[simd.splat(T::default()); X]; Y];
+                        for i in 0..Y {
+                            for j in 0..X {
+                                // SAFETY: the pixel has so many channels left.
+                                d[i][j] = unsafe {
+                                    let from = from[i][j].add(skip);
+                                    if left >= S::LANES {
+                                        simd.load(from)
+                                    } else {
+                                        let mut some = [T::default(); 16];
+                                        some.as_mut_ptr().copy_from_nonoverlapping(from, left);
+                                        simd.load(some.as_ptr())
+                                    }
+                                };
+                            }
+                        }
+                        transform::input_tile::<T, S, Y, X>(simd, &mut d);
+                        for i in 0..Y {
+                            for j in 0..X {
+                                let place = places[i][j] + row * DEPTH_PITCH + at;
+                                // SAFETY: inside the chunk's room, which was checked: the plane's pieces hold its
+                                // depth, and a piece's depth is a multiple of every vector's.
+                                unsafe { simd.store(target.add(place), d[i][j]) };
+                            }
                         }
                     }
                 }
-                transform::input_tile::<T, S, Y, X>(simd, &mut d);
-                for (points, planes) in d.iter().zip(&planes) {
-                    for (point, &(plane, depth)) in points.iter().zip(planes) {
-                        let depth = depth + channel;
-                        let place =
-                            plane + depth / DEPTH * piece + row * DEPTH_PITCH + depth % DEPTH;
-                        // SAFETY: inside the chunk's room, which was checked: the plane's pieces hold its depth, and a
-                        // piece's depth is a multiple of every vector's.
-                        unsafe { simd.store(target.add(place), *point) };
-                    }
-                }
-                channel += S::LANES;
             }
         }
+    }
+
+    /// The pixels of a tile, from channel `start` on; zeros for those that the source lacks.
+    #[inline(always)]
+    fn pixels<const Y: usize, const X: usize>(
+        &self,
+        walk: &Walk,
+        subs: &[Sub; 2],
+        start: usize,
+        zeros: &[T; BLOCK],
+    ) -> [[*const T; X]; Y] {
+        let strides = &self.layout.source;
+        let [y, x] = &self.set.lines;
+        let deep = self.set.deep.patch.position(walk.at[0], self.from[0]);
+        let image = deep.map(|deep| strides.place(walk.batch, [deep, 0, 0], start));
+        let mut columns = [None; X];
+        for (j, column) in columns.iter_mut().enumerate() {
+            *column = x.pixel(&subs[1], walk.at[2], j);
+        }
+        let mut pixels = [[zeros.as_ptr(); X]; Y];
+        for (i, pixels) in pixels.iter_mut().enumerate() {
+            let Some((image, row)) = image.zip(y.pixel(&subs[0], walk.at[1], i)) else {
+                continue;
+            };
+            for (pixel, column) in pixels.iter_mut().zip(columns) {
+                let Some(column) = column else { continue };
+                let place = image + row * strides.axes[1] + column * strides.axes[2];
+                *pixel = self.source[place..].as_ptr();
+                assert!(strides.channels - start <= self.source.len() - place);
+            }
+        }
+        pixels
     }
 }
 
@@ -169,10 +188,12 @@ impl<T: Float> Outputs<'_, T> {
         let zero = simd.splat(T::default());
         let mut finite = zero;
         assert!(self.rows <= MOST_ROWS && PY * PX * MOST_ROWS * width <= self.products.len());
+        let mut walk = set.walk(self.first);
         for row in 0..self.rows {
-            let (batch, tile) = layout.tile(set, self.first + row);
-            let deep = set.deep.first + tile[0] * set.deep.step;
-            let image = strides.place(batch, [deep, 0, 0], channel);
+            let deep = set.deep.first + walk.at[0] * set.deep.step;
+            let image = strides.place(walk.batch, [deep, 0, 0], channel);
+            let tile = [y.place(walk.at[1]), x.place(walk.at[2])];
+            walk.advance(1);
             // The places of those of the tile's outputs that the result has.
             let mut places = [[None; X]; Y];
             for (i, places) in places.iter_mut().enumerate() {
@@ -180,7 +201,7 @@ impl<T: Float> Outputs<'_, T> {
                     let mut at = Some(image);
                     for (k, (sub, index)) in subs
                         .iter()
-                        .zip([tile[1] + i * y.step, tile[2] + j * x.step])
+                        .zip([tile[0] + i * y.step, tile[1] + j * x.step])
                         .enumerate()
                     {
                         let index = index.checked_sub(shifts[k]);
