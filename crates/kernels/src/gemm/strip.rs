@@ -63,7 +63,7 @@ impl<T: Float> Work<T> for Strip<'_, T> {
         assert!(self.columns > 0 && self.columns <= width);
         assert!(last_row + self.columns <= self.target_len);
         assert!(self.pieces.iter().enumerate().all(|(i, piece)| {
-            piece.len <= DEPTH_PITCH
+            (1..=DEPTH_PITCH).contains(&piece.len)
                 && i * self.left_step + row_room <= self.left.len()
                 && (piece.right + piece.len) * width <= self.right.len()
         }));
@@ -139,20 +139,21 @@ impl<T: Float> Operands<'_, T> {
         target: *mut T,
         first: bool,
     ) {
-        let mut sums = [[simd.splat(T::default()); VECTORS]; ROWS];
         // What is written at the end is fetched meanwhile.
         for &row in rows {
             for v in 0..VECTORS {
                 prefetch(target.wrapping_add(row + v * S::LANES));
             }
         }
+        let mut sums = [[simd.splat(T::default()); VECTORS]; ROWS];
         // SAFETY: the caller vouches for all that is read and written.
         unsafe {
             let mut block = self.left;
             for piece in self.pieces {
                 let mut left = block;
                 let mut right = self.right.add(piece.right * strip_width::<T>());
-                for _ in 0..piece.len {
+                let end = right.add(piece.len * strip_width::<T>());
+                loop {
                     let columns: [_; VECTORS] =
                         std::array::from_fn(|v| simd.load(right.add(v * S::LANES)));
                     for (r, sums) in sums.iter_mut().enumerate() {
@@ -163,11 +164,16 @@ impl<T: Float> Operands<'_, T> {
                     }
                     left = left.wrapping_add(1);
                     right = right.wrapping_add(strip_width::<T>());
+                    if right == end {
+                        break;
+                    }
                 }
                 block = block.wrapping_add(self.left_step);
             }
+            // Loops of constant length, so that the sums never leave their registers.
             if columns == VECTORS * S::LANES {
-                for (sums, &row) in sums.iter().zip(rows) {
+                for (r, sums) in sums.iter().enumerate() {
+                    let Some(&row) = rows.get(r) else { return };
                     for (v, &sum) in sums.iter().enumerate() {
                         let to = target.add(row + v * S::LANES);
                         let sum = if first {
@@ -180,12 +186,14 @@ impl<T: Float> Operands<'_, T> {
                 }
                 return;
             }
-            let mut row_sums = [T::default(); STRIP_MOST];
-            for (sums, &row) in sums.iter().zip(rows) {
+            let mut tile = [[T::default(); STRIP_MOST]; ROWS];
+            for (sums, tile) in sums.iter().zip(&mut tile) {
                 for (v, &sum) in sums.iter().enumerate() {
-                    simd.store(row_sums.as_mut_ptr().add(v * S::LANES), sum);
+                    simd.store(tile.as_mut_ptr().add(v * S::LANES), sum);
                 }
-                for (c, &sum) in row_sums[..columns].iter().enumerate() {
+            }
+            for (sums, &row) in tile.iter().zip(rows) {
+                for (c, &sum) in sums[..columns].iter().enumerate() {
                     let to = target.add(row + c);
                     *to = if first { sum } else { *to + sum };
                 }
