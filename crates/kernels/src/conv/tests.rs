@@ -86,10 +86,11 @@ fn any_shape() -> impl Strategy<Value = ConvShape> {
     ];
     let channels = prop_oneof![4 => 0usize..6, 1 => 15usize..36];
     let grouped = (channels.clone(), channels, 1usize..4);
+    let small = (0u32..4, 1usize..12).prop_map(|(size, groups)| (1 << size, 1 << size, groups));
     let depthwise = (Just(1usize), Just(1usize), 1usize..40);
     (
         0usize..4,
-        prop_oneof![6 => grouped, 1 => depthwise],
+        prop_oneof![6 => grouped, 1 => depthwise, 1 => small],
         format,
         prop::collection::vec(axis(), 1..=3),
     )
