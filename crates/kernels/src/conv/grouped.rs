@@ -2,6 +2,8 @@
 //!
 //! A lane's sum takes each channel of its group in turn: of the source's vector it is brought to all lanes of its group.
 
+mod gradient;
+
 use tconv_shape::{ConvAxis, ConvShape, DataFormat};
 
 use super::grid::{Strides, Walk, axes};
@@ -17,8 +19,7 @@ const SERIAL_WORK: usize = 1 << 17;
 const MOST: usize = 8;
 
 pub(super) fn supports(pass: Pass, shape: &ConvShape) -> bool {
-    pass != Pass::BackpropFilter
-        && shape.format == DataFormat::ChannelsLast
+    shape.format == DataFormat::ChannelsLast
         && shape.in_channels == shape.out_channels
         && size(shape).is_power_of_two()
         && size(shape) <= MOST
@@ -59,7 +60,8 @@ pub(super) fn pack<T: Float>(pack: Pack<'_, T>) {
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
     match pass {
         Pass::Forward => implicit::scratch::<T>(pass, shape, threads),
-        _ => packed_len(pass, shape),
+        Pass::BackpropInput => packed_len(pass, shape),
+        Pass::BackpropFilter => 0,
     }
 }
 
@@ -67,6 +69,9 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     if call.pass == Pass::Forward && !implicit::finite(call.b) {
         // The padding's zeros, which are left out here, make NaN.
         return implicit::compute(call);
+    }
+    if call.pass == Pass::BackpropFilter {
+        return gradient::compute(call);
     }
     let Call {
         set,
@@ -196,15 +201,7 @@ impl<T: Float> Row<'_, T> {
         if rows.leaves_gaps() {
             out.fill(T::default());
         }
-        // Where the lanes of a vector that begins with a group find each channel of their group.
-        let mut lanes = [simd.lanes(&[0; 16]); SIZE];
-        for (channel, lanes) in lanes.iter_mut().enumerate() {
-            let mut from = [0; 16];
-            for (lane, from) in from.iter_mut().enumerate() {
-                *from = ((lane / SIZE * SIZE + channel) % S::LANES) as u32;
-            }
-            *lanes = simd.lanes(&from);
-        }
+        let lanes = lanes::<T, S, SIZE>(simd);
         for phase in rows.phases(2) {
             let mut start = 0;
             while start < phase.patch.windows {
@@ -230,6 +227,20 @@ impl<T: Float> Row<'_, T> {
             }
         }
     }
+}
+
+/// Where the lanes of a vector that begins with a group find each channel of their group.
+#[inline(always)]
+fn lanes<T, S: Vectors<T>, const SIZE: usize>(simd: S) -> [S::Lanes; SIZE] {
+    let mut lanes = [simd.lanes(&[0; 16]); SIZE];
+    for (channel, lanes) in lanes.iter_mut().enumerate() {
+        let mut from = [0; 16];
+        for (lane, from) in from.iter_mut().enumerate() {
+            *from = ((lane / SIZE * SIZE + channel) % S::LANES) as u32;
+        }
+        *lanes = simd.lanes(&from);
+    }
+    lanes
 }
 
 /// Neighbours in a phase of a row that have the same taps, all of which exist.
