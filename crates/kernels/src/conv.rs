@@ -336,7 +336,7 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 10] = [
     tiny(),
     depthwise(),
     Algorithm {
@@ -348,6 +348,16 @@ static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
         packed_len: winograd::packed_len::<f32>,
         pack: winograd::pack,
         compute: winograd::compute,
+    },
+    Algorithm {
+        name: "winograd-thin",
+        purpose: "fewer multiplications for few channels: tiles in vector lanes",
+        supports: winograd::thin::supports::<f32>,
+        pays: winograd::thin::pays::<f32>,
+        scratch: winograd::thin::scratch::<f32>,
+        packed_len: winograd::thin::packed_len::<f32>,
+        pack: winograd::thin::pack,
+        compute: winograd::thin::compute,
     },
     thin(),
     Algorithm {

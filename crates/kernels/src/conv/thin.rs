@@ -78,6 +78,11 @@ pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -
     }
 }
 
+/// How many multiplications it takes.
+pub(super) fn work<T: Float>(pass: Pass, shape: &ConvShape) -> f64 {
+    Lattice::new::<T>(pass, shape).work() as f64
+}
+
 /// How many terms all classes have.
 fn offsets_len(lattice: &Lattice) -> usize {
     let classes = lattice.bands().flat_map(|band| lattice.classes(band));

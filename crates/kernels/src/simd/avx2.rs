@@ -14,7 +14,7 @@ impl Avx2 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $load_some:path) => {
         impl Vectors<$type> for Avx2 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -32,6 +32,11 @@ macro_rules! vectors {
                 unsafe { $load(from) }
             }
             #[inline(always)]
+            unsafe fn load_some(self, from: *const $type, count: usize) -> Self::Vector {
+                // SAFETY: as above.
+                unsafe { $load_some(from, count) }
+            }
+            #[inline(always)]
             unsafe fn store(self, to: *mut $type, x: Self::Vector) {
                 // SAFETY: as above.
                 unsafe { $store(to, x) }
@@ -45,6 +50,12 @@ macro_rules! vectors {
             unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
                 // SAFETY: as above.
                 unsafe { $turn_half(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_lanes(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                const { assert!($lanes == $side) }
+                // SAFETY: as above.
+                unsafe { $turn(from, to) }
             }
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
@@ -89,7 +100,8 @@ vectors!(
     _mm256_sub_ps,
     8,
     turn_f32,
-    turn_half_f32
+    turn_half_f32,
+    load_some_f32
 );
 vectors!(
     f64,
@@ -103,8 +115,43 @@ vectors!(
     _mm256_sub_pd,
     4,
     turn_f64,
-    turn_half_f64
+    turn_half_f64,
+    load_some_f64
 );
+
+/// Reads `count` numbers, fewer than 8.
+///
+/// # Safety
+/// The machine has AVX2; they must be readable.
+#[inline(always)]
+unsafe fn load_some_f32(from: *const f32, count: usize) -> __m256 {
+    const MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert!(count <= 8);
+    // SAFETY: a vector of masks; what is masked out is not read.
+    unsafe {
+        _mm256_maskload_ps(
+            from,
+            _mm256_loadu_si256(MASKS.as_ptr().add(8 - count).cast()),
+        )
+    }
+}
+
+/// Reads `count` numbers, fewer than 4.
+///
+/// # Safety
+/// The machine has AVX2; they must be readable.
+#[inline(always)]
+unsafe fn load_some_f64(from: *const f64, count: usize) -> __m256d {
+    const MASKS: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+    assert!(count <= 4);
+    // SAFETY: a vector of masks; what is masked out is not read.
+    unsafe {
+        _mm256_maskload_pd(
+            from,
+            _mm256_loadu_si256(MASKS.as_ptr().add(4 - count).cast()),
+        )
+    }
+}
 
 /// Turns a square of eight by eight.
 ///
