@@ -83,13 +83,10 @@ impl<T: Float> Points<'_, T> {
         let channels = self.piece.channels.clone();
         for (row, places) in self.places.iter().enumerate() {
             let mut from = [[zeros.as_ptr(); X]; Y];
-            for i in 0..Y {
-                for j in 0..X {
-                    let place = places[i * X + j];
-                    if place != NONE {
-                        assert!(place + channels.end <= self.source.len());
-                        from[i][j] = self.source.as_ptr().wrapping_add(place + channels.start);
-                    }
+            for (from, &place) in from.as_flattened_mut().iter_mut().zip(places) {
+                if place != NONE {
+                    assert!(place + channels.end <= self.source.len());
+                    *from = self.source.as_ptr().wrapping_add(place + channels.start);
                 }
             }
             for from in from.as_flattened() {
@@ -98,19 +95,15 @@ impl<T: Float> Points<'_, T> {
             for at in (0..channels.len()).step_by(S::LANES) {
                 let left = channels.len() - at;
                 let mut d = [[simd.splat(T::default()); X]; Y];
-                for i in 0..Y {
-                    for j in 0..X {
-                        // SAFETY: the pixel has so many channels left, and so have the zeros.
-                        d[i][j] = unsafe { load(simd, from[i][j].add(at), left) };
-                    }
+                for (d, from) in d.as_flattened_mut().iter_mut().zip(from.as_flattened()) {
+                    // SAFETY: the pixel has so many channels left, and so have the zeros.
+                    *d = unsafe { load(simd, from.add(at), left) };
                 }
                 transform::input_tile::<T, S, Y, X>(simd, &mut d);
-                for i in 0..Y {
-                    for j in 0..X {
-                        let place = (i * X + j) * point + row * CHANNELS_UNIT + at;
-                        // SAFETY: inside the target, whose room was checked: at ends before the unit does.
-                        unsafe { simd.store(self.target.as_mut_ptr().add(place), d[i][j]) };
-                    }
+                for (i, &d) in d.as_flattened().iter().enumerate() {
+                    let place = i * point + row * CHANNELS_UNIT + at;
+                    // SAFETY: inside the target, whose room was checked: at ends before the unit does.
+                    unsafe { simd.store(self.target.as_mut_ptr().add(place), d) };
                 }
             }
         }
@@ -271,21 +264,19 @@ impl<T: Float> Outputs<'_, T> {
         for (row, &place) in self.places.iter().enumerate() {
             assert!(place + reach < self.count);
             let mut products = [[zero; PX]; PY];
-            for y in 0..PY {
-                for x in 0..PX {
-                    let at = (y * PX + x) * point + row * S::LANES;
-                    // SAFETY: inside the products, as checked.
-                    products[y][x] = unsafe { simd.load(self.products.as_ptr().add(at)) };
-                }
+            for (i, product) in products.as_flattened_mut().iter_mut().enumerate() {
+                let at = i * point + row * S::LANES;
+                // SAFETY: inside the products, as checked.
+                *product = unsafe { simd.load(self.products.as_ptr().add(at)) };
             }
             let out = transform::output_tile::<T, S, PY, PX, Y, X>(simd, &products);
-            for y in 0..Y {
-                for x in 0..X {
+            for (y, out) in out.iter().enumerate() {
+                for (x, &out) in out.iter().enumerate() {
                     // Infinity or NaN times zero is NaN, which stays.
-                    finite = simd.mul_add(out[y][x], zero, finite);
+                    finite = simd.mul_add(out, zero, finite);
                     let at = (place + y * self.steps[0] + x * self.steps[1]) * S::LANES;
                     // SAFETY: inside the results, as checked.
-                    unsafe { simd.store(self.results.as_mut_ptr().add(at), out[y][x]) };
+                    unsafe { simd.store(self.results.as_mut_ptr().add(at), out) };
                 }
             }
         }
