@@ -40,9 +40,12 @@ pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -
         .saturating_add(alignment::<T>())
 }
 
-/// How many multiplications it takes.
+/// How many multiplications it takes, and those that gathering is worth.
 pub(super) fn work<T: Float>(pass: Pass, shape: &ConvShape) -> f64 {
-    Layout::new::<T>(pass, shape).work as f64
+    /// What an element takes, counted in multiplications of the products.
+    const GATHER: f64 = 3.0;
+    let layout = Layout::new::<T>(pass, shape);
+    layout.work as f64 + GATHER * layout.gathered as f64
 }
 
 /// Whether its tiles waste no lanes, few as the channels may be.

@@ -34,7 +34,7 @@ pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     let layout = Layout::new::<T>(pass, shape, true);
     let [products, transforms] = layout.cost();
     let thin = layout.depth < 32 || layout.target.channels < strip_width::<T>();
-    !thin && products + transforms < 0.85 * direct::work::<T>(pass, shape)
+    !thin && products + transforms < 0.95 * direct::work::<T>(pass, shape)
 }
 
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {

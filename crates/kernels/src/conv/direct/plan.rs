@@ -82,6 +82,8 @@ pub(super) struct Layout {
     pub(super) crop: bool,
     /// Multiplications.
     pub(super) work: usize,
+    /// The elements that are gathered, for the columns of one go.
+    pub(super) gathered: usize,
     /// Whether the caller's thread does it alone.
     pub(super) serial: bool,
     strip: usize,
@@ -109,18 +111,23 @@ impl Layout {
             target,
             crop: false,
             work: 0,
+            gathered: 0,
             serial: false,
             strip,
             unit_strips: MOST_STRIPS,
             unit_depth: PANEL_BYTES / size_of::<T>() / strip,
             rows_limit: MOST_ROWS,
         };
-        let (mut all, mut real) = (0usize, 0usize);
+        let (mut all, mut real, mut gathered) = (0usize, 0usize, 0usize);
         let each = layout.channels().saturating_mul(layout.depth_channels());
         let scale = each
             .saturating_mul(shape.batch)
             .saturating_mul(shape.groups);
         for runs in layout.runs() {
+            let seen = runs.map(|run| run.phase.patch.windows.saturating_mul(run.phase.patch.taps));
+            let each = shape.batch.saturating_mul(layout.source.channels);
+            let seen = seen.into_iter().fold(each, usize::saturating_mul);
+            gathered = gathered.saturating_add(seen);
             let work = |one: fn(&Phase) -> usize| {
                 let sizes = runs.map(|run| one(&run.phase).saturating_mul(run.count));
                 sizes.into_iter().fold(scale, usize::saturating_mul)
@@ -133,6 +140,7 @@ impl Layout {
         // Short pieces of depth would cost more than the padding's products.
         layout.crop = real < all - all / 32 && layout.depth_channels() >= 64;
         layout.work = if layout.crop { real } else { all };
+        layout.gathered = gathered;
         layout.serial = all < SERIAL_WORK;
         let wanted = (all / LEAST_WORK).clamp(1, ENOUGH_TASKS);
         while layout.tasks() < wanted {

@@ -492,7 +492,9 @@ impl Layout {
             let plane = self.plane(&set, set.points()) as f64;
             let rows = set.rows as f64;
             cost[0] += rows * plane * columns;
-            cost[1] += rows * TRANSFORM * (plane + columns * set.points() as f64);
+            cost[1] += TRANSFORM * rows * (plane + columns * set.points() as f64);
+            // A filter may change each time.
+            cost[1] += TRANSFORM * plane * columns;
         }
         cost
     }
