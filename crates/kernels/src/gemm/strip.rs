@@ -166,26 +166,33 @@ impl<T: Float> Operands<'_, T> {
                 }
                 block = block.wrapping_add(self.left_step);
             }
+            // Whatever indexes the sums is constant, so that they stay in registers.
             if columns == VECTORS * S::LANES {
-                for (sums, &row) in sums.iter().zip(rows) {
-                    for (v, &sum) in sums.iter().enumerate() {
-                        let to = target.add(row + v * S::LANES);
-                        let sum = if first {
-                            sum
-                        } else {
-                            simd.add(simd.load(to), sum)
-                        };
-                        simd.store(to, sum);
+                if !first {
+                    for r in 0..ROWS {
+                        let Some(&row) = rows.get(r) else { break };
+                        for v in 0..VECTORS {
+                            let to = target.add(row + v * S::LANES);
+                            sums[r][v] = simd.add(simd.load(to), sums[r][v]);
+                        }
+                    }
+                }
+                for r in 0..ROWS {
+                    let Some(&row) = rows.get(r) else { break };
+                    for v in 0..VECTORS {
+                        simd.store(target.add(row + v * S::LANES), sums[r][v]);
                     }
                 }
                 return;
             }
-            let mut row_sums = [T::default(); STRIP_MOST];
-            for (sums, &row) in sums.iter().zip(rows) {
-                for (v, &sum) in sums.iter().enumerate() {
-                    simd.store(row_sums.as_mut_ptr().add(v * S::LANES), sum);
+            let mut all = [[T::default(); STRIP_MOST]; ROWS];
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    simd.store(all[r].as_mut_ptr().add(v * S::LANES), sums[r][v]);
                 }
-                for (c, &sum) in row_sums[..columns].iter().enumerate() {
+            }
+            for (sums, &row) in all.iter().zip(rows) {
+                for (c, &sum) in sums[..columns].iter().enumerate() {
                     let to = target.add(row + c);
                     *to = if first { sum } else { *to + sum };
                 }
