@@ -330,7 +330,7 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
         supports: thin::supports::<T>,
         pays: thin::pays::<T>,
         scratch: thin::scratch::<T>,
-        packed_len: thin::packed_len,
+        packed_len: thin::packed_len::<T>,
         pack: thin::pack,
         compute: thin::compute,
     }
