@@ -21,6 +21,7 @@ mod reference;
 mod sides;
 mod thin;
 mod tiny;
+mod turned;
 mod winograd;
 
 use tconv_shape::{ConvAxis, ConvShape};
@@ -336,7 +337,21 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
+/// Channels first, computed as channels last.
+const fn turned<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "turned",
+        purpose: "channels first: block by block turned, and computed as channels last",
+        supports: turned::supports,
+        pays: turned::pays::<T>,
+        scratch: turned::scratch::<T>,
+        packed_len: turned::packed_len::<T>,
+        pack: turned::pack,
+        compute: turned::compute,
+    }
+}
+
+static ALGORITHMS_F32: [Algorithm<f32>; 10] = [
     tiny(),
     depthwise(),
     Algorithm {
@@ -362,16 +377,18 @@ static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
     },
     direct(),
     filter_gradient(),
+    turned(),
     gemm(),
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 7] = [
+static ALGORITHMS_F64: [Algorithm<f64>; 8] = [
     tiny(),
     depthwise(),
     thin(),
     direct(),
     filter_gradient(),
+    turned(),
     gemm(),
     reference::algorithm(),
 ];

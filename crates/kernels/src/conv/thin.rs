@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tconv_shape::ConvShape;
 
-use self::lanes::{Clear, Multiply, Turn};
+pub(super) use self::lanes::Turn;
+use self::lanes::{Clear, Multiply};
 use self::lattice::{Lattice, TILE, pieces};
 use self::line::Run;
 use self::pack::{pack_into, row_of, tile_rows};
