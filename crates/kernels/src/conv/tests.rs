@@ -119,6 +119,7 @@ fn large_shapes() -> Vec<ConvShape> {
             (1, 21, 21, 1, square(70, 16, 8)),
             (2, 36, 36, 36, square(45, 5, 2)),
             (6, 48, 160, 1, square(17, 5, 2)),
+            (90, 4, 64, 1, square(7, 5, 2)),
         ] {
             all.push(ConvShape {
                 batch,

@@ -15,8 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tconv_shape::ConvShape;
 
-pub(super) use self::lanes::Turn;
-use self::lanes::{Clear, Multiply};
+use self::lanes::{Clear, Multiply, Turn};
 use self::lattice::{Lattice, TILE, pieces};
 use self::line::Run;
 use self::pack::{pack_into, row_of, tile_rows};

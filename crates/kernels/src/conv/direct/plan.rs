@@ -331,11 +331,13 @@ impl Layout {
 
     /// The most rows of a task.
     pub(super) fn block_rows(&self, bundle: &Bundle) -> usize {
-        let pieces = bundle.depth.div_ceil(DEPTH).clamp(1, MOST_PIECES);
+        let [z, y, x] = bundle.runs.map(|run| run.phase.patch.taps);
         let pieces = if self.crop {
-            pieces.max(2).next_power_of_two()
+            // Of a part, each row of taps is by itself.
+            let pieces = z * y * (x * self.depth_channels()).div_ceil(DEPTH);
+            pieces.clamp(2, MOST_PIECES).next_power_of_two()
         } else {
-            pieces
+            bundle.depth.div_ceil(DEPTH).clamp(1, MOST_PIECES)
         };
         let rows = MOST_GATHERED / pieces / ROWS_UNIT * ROWS_UNIT;
         rows.min(self.rows_limit)

@@ -2,20 +2,20 @@ use super::lattice::TILE;
 use crate::simd::{Float, Vectors, Work, prefetch};
 
 /// Matrices turned: element (`r`, `c`) of each becomes element (`c`, `r`) of its place.
-pub(in crate::conv) struct Turn<'a, T> {
-    pub(in crate::conv) from: &'a [T],
-    pub(in crate::conv) to: *mut T,
+pub(super) struct Turn<'a, T> {
+    pub(super) from: &'a [T],
+    pub(super) to: *mut T,
     /// The elements that may be written.
-    pub(in crate::conv) room: usize,
+    pub(super) room: usize,
     /// From one row to the next in `from`, from one column to the next in `to`.
-    pub(in crate::conv) pitches: [usize; 2],
-    pub(in crate::conv) rows: usize,
-    pub(in crate::conv) columns: usize,
+    pub(super) pitches: [usize; 2],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
     /// How many matrices, and from one to the next in `from` and in `to`.
-    pub(in crate::conv) count: usize,
-    pub(in crate::conv) steps: [usize; 2],
+    pub(super) count: usize,
+    pub(super) steps: [usize; 2],
     /// Whether `from` is not in the cache; else what is written is not.
-    pub(in crate::conv) far: bool,
+    pub(super) far: bool,
 }
 
 impl<T: Float> Work<T> for Turn<'_, T> {
