@@ -323,20 +323,6 @@ const fn depthwise<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-/// Few channels.
-const fn thin<T: Float + Element>() -> Algorithm<T> {
-    Algorithm {
-        name: "thin",
-        purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
-        supports: thin::supports::<T>,
-        pays: thin::pays::<T>,
-        scratch: thin::scratch::<T>,
-        packed_len: thin::packed_len,
-        pack: thin::pack,
-        compute: thin::compute,
-    }
-}
-
 /// Channels first, computed as channels last.
 const fn turned<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
@@ -348,6 +334,20 @@ const fn turned<T: Float + Element>() -> Algorithm<T> {
         packed_len: turned::packed_len::<T>,
         pack: turned::pack,
         compute: turned::compute,
+    }
+}
+
+/// Few channels.
+const fn thin<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "thin",
+        purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
+        supports: thin::supports::<T>,
+        pays: thin::pays::<T>,
+        scratch: thin::scratch::<T>,
+        packed_len: thin::packed_len,
+        pack: thin::pack,
+        compute: thin::compute,
     }
 }
 
@@ -364,6 +364,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 10] = [
         pack: winograd::pack,
         compute: winograd::compute,
     },
+    turned(),
     thin(),
     Algorithm {
         name: "winograd-filter-gradient",
@@ -377,7 +378,6 @@ static ALGORITHMS_F32: [Algorithm<f32>; 10] = [
     },
     direct(),
     filter_gradient(),
-    turned(),
     gemm(),
     reference::algorithm(),
 ];
@@ -385,10 +385,10 @@ static ALGORITHMS_F32: [Algorithm<f32>; 10] = [
 static ALGORITHMS_F64: [Algorithm<f64>; 8] = [
     tiny(),
     depthwise(),
+    turned(),
     thin(),
     direct(),
     filter_gradient(),
-    turned(),
     gemm(),
     reference::algorithm(),
 ];

@@ -38,7 +38,7 @@ fn axis() -> impl Strategy<Value = ConvAxis> {
 /// Convolutions of whole vectors of channels, with two or three taps for each step of the stride.
 fn short() -> impl Strategy<Value = ConvShape> {
     let axis = (1usize..4).prop_flat_map(|stride| {
-        let sizes = (2 * stride..=3 * stride, 2 * stride..12);
+        let sizes = (2 * stride..=3 * stride, 2 * stride..16);
         let pads = (0..=stride, 0..=stride);
         (sizes, pads).prop_map(move |((kernel, input), (pad_before, pad_after))| ConvAxis {
             input,
@@ -50,34 +50,78 @@ fn short() -> impl Strategy<Value = ConvShape> {
             pad_after,
         })
     });
-    (1usize..3, 1usize..4, 1usize..3, [axis.clone(), axis]).prop_map(
-        |(batch, inputs, outputs, axes)| ConvShape {
+    let channels = (1usize..4, 1usize..3);
+    (1usize..3, channels, format(), [axis.clone(), axis]).prop_map(
+        |(batch, (inputs, outputs), format, axes)| ConvShape {
             batch,
             in_channels: 16 * inputs,
             out_channels: 32 * outputs,
             groups: 1,
-            format: DataFormat::ChannelsLast,
+            format,
             axes: axes.to_vec(),
         },
     )
 }
 
+/// Convolutions with the channels first and one axis long enough to be cut, the first or one behind axes of one
+/// element.
+fn long() -> impl Strategy<Value = ConvShape> {
+    let long = (axis(), 13usize..30).prop_map(|(axis, input)| {
+        let reach = (axis.kernel - 1) * axis.dilation;
+        let windows = (input + axis.pad_before + axis.pad_after - reach - 1) / axis.stride + 1;
+        // One more or less than the formula gives.
+        let output = windows + axis.output % 2;
+        ConvAxis {
+            input,
+            output,
+            ..axis
+        }
+    });
+    let other = (1usize..5, axis()).prop_map(|(size, axis)| match size {
+        1 => square(1, 1, 1),
+        size => square(size, axis.kernel, axis.stride),
+    });
+    let axes = (long, prop::collection::vec(other, 0..=2), any::<bool>()).prop_map(
+        |(long, mut axes, ahead)| {
+            let place = match ahead {
+                true => axes.iter().take_while(|axis| axis.input == 1).count(),
+                false => 0,
+            };
+            axes.insert(place, long);
+            axes
+        },
+    );
+    (1usize..4, [1usize..10, 1..10], 1usize..3, axes).prop_map(
+        |(batch, [inputs, outputs], groups, axes)| ConvShape {
+            batch,
+            in_channels: inputs * groups,
+            out_channels: outputs * groups,
+            groups,
+            format: DataFormat::ChannelsFirst,
+            axes,
+        },
+    )
+}
+
+fn format() -> impl Strategy<Value = DataFormat> {
+    prop_oneof![
+        Just(DataFormat::ChannelsLast),
+        Just(DataFormat::ChannelsFirst)
+    ]
+}
+
 fn shape() -> impl Strategy<Value = ConvShape> {
-    prop_oneof![11 => any_shape(), 1 => short()]
+    prop_oneof![10 => any_shape(), 2 => long(), 1 => short()]
 }
 
 fn any_shape() -> impl Strategy<Value = ConvShape> {
-    let format = prop_oneof![
-        Just(DataFormat::ChannelsLast),
-        Just(DataFormat::ChannelsFirst)
-    ];
     let channels = prop_oneof![4 => 0usize..6, 1 => 15usize..36];
     let grouped = (channels.clone(), channels, 1usize..4);
     let depthwise = (Just(1usize), Just(1usize), 1usize..40);
     (
         0usize..4,
         prop_oneof![6 => grouped, 1 => depthwise],
-        format,
+        format(),
         prop::collection::vec(axis(), 1..=3),
     )
         .prop_map(
