@@ -21,6 +21,7 @@ mod reference;
 mod sides;
 mod thin;
 mod tiny;
+mod turned;
 mod winograd;
 
 use tconv_shape::{ConvAxis, ConvShape};
@@ -322,6 +323,20 @@ const fn depthwise<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
+/// Channels first, computed as channels last.
+const fn turned<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "turned",
+        purpose: "channels first: block by block turned, and computed as channels last",
+        supports: turned::supports,
+        pays: turned::pays::<T>,
+        scratch: turned::scratch::<T>,
+        packed_len: turned::packed_len::<T>,
+        pack: turned::pack,
+        compute: turned::compute,
+    }
+}
+
 /// Few channels.
 const fn thin<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
@@ -336,7 +351,7 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 10] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
     tiny(),
     depthwise(),
     Algorithm {
@@ -359,6 +374,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 10] = [
         pack: winograd::thin::pack,
         compute: winograd::thin::compute,
     },
+    turned(),
     thin(),
     Algorithm {
         name: "winograd-filter-gradient",
@@ -376,9 +392,10 @@ static ALGORITHMS_F32: [Algorithm<f32>; 10] = [
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 7] = [
+static ALGORITHMS_F64: [Algorithm<f64>; 8] = [
     tiny(),
     depthwise(),
+    turned(),
     thin(),
     direct(),
     filter_gradient(),

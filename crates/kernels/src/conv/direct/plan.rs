@@ -223,10 +223,12 @@ impl Layout {
         })
     }
 
+    /// The outermost axis comes last, and first within a bundle: whether its phases are computed together, which
+    /// its size decides, changes no place in the packed filter.
     fn runs(&self) -> impl Iterator<Item = [Run; 3]> {
-        self.axis_runs(0).flat_map(move |z| {
+        self.axis_runs(2).flat_map(move |x| {
             self.axis_runs(1)
-                .flat_map(move |y| self.axis_runs(2).map(move |x| [z, y, x]))
+                .flat_map(move |y| self.axis_runs(0).map(move |z| [z, y, x]))
         })
     }
 
@@ -337,11 +339,13 @@ impl Layout {
 
     /// The most rows of a task.
     pub(super) fn block_rows(&self, bundle: &Bundle) -> usize {
-        let pieces = bundle.depth.div_ceil(DEPTH).clamp(1, MOST_PIECES);
+        let [z, y, x] = bundle.runs.map(|run| run.phase.patch.taps);
         let pieces = if self.crop {
-            pieces.max(2).next_power_of_two()
+            // Of a part, each row of taps is by itself.
+            let pieces = z * y * (x * self.depth_channels()).div_ceil(DEPTH);
+            pieces.clamp(2, MOST_PIECES).next_power_of_two()
         } else {
-            pieces
+            bundle.depth.div_ceil(DEPTH).clamp(1, MOST_PIECES)
         };
         let rows = MOST_GATHERED / pieces / ROWS_UNIT * ROWS_UNIT;
         rows.min(self.rows_limit)
