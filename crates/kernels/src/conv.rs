@@ -21,6 +21,7 @@ mod reference;
 mod sides;
 mod thin;
 mod tiny;
+mod turned;
 mod winograd;
 
 use tconv_shape::{ConvAxis, ConvShape};
@@ -322,6 +323,20 @@ const fn grouped<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
+/// Channels first, computed as channels last.
+const fn turned<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "turned",
+        purpose: "channels first: block by block turned, and computed as channels last",
+        supports: turned::supports,
+        pays: turned::pays::<T>,
+        scratch: turned::scratch::<T>,
+        packed_len: turned::packed_len::<T>,
+        pack: turned::pack,
+        compute: turned::compute,
+    }
+}
+
 /// Few channels.
 const fn thin<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
@@ -330,13 +345,13 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
         supports: thin::supports::<T>,
         pays: thin::pays::<T>,
         scratch: thin::scratch::<T>,
-        packed_len: thin::packed_len,
+        packed_len: thin::packed_len::<T>,
         pack: thin::pack,
         compute: thin::compute,
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
     tiny(),
     grouped(),
     Algorithm {
@@ -349,6 +364,17 @@ static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
         pack: winograd::pack,
         compute: winograd::compute,
     },
+    Algorithm {
+        name: "winograd-thin",
+        purpose: "fewer multiplications for few channels: tiles in vector lanes",
+        supports: winograd::thin::supports::<f32>,
+        pays: winograd::thin::pays::<f32>,
+        scratch: winograd::thin::scratch::<f32>,
+        packed_len: winograd::thin::packed_len::<f32>,
+        pack: winograd::thin::pack,
+        compute: winograd::thin::compute,
+    },
+    turned(),
     thin(),
     Algorithm {
         name: "winograd-filter-gradient",
@@ -366,9 +392,10 @@ static ALGORITHMS_F32: [Algorithm<f32>; 9] = [
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 7] = [
+static ALGORITHMS_F64: [Algorithm<f64>; 8] = [
     tiny(),
     grouped(),
+    turned(),
     thin(),
     direct(),
     filter_gradient(),

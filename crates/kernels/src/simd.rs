@@ -142,6 +142,11 @@ pub(crate) trait Vectors<T>: Copy {
     /// # Safety
     /// They must be readable; no alignment is asked for.
     unsafe fn load(self, from: *const T) -> Self::Vector;
+    /// Reads so many numbers, fewer than `LANES`; the other lanes are zero.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn load_some(self, from: *const T, count: usize) -> Self::Vector;
     /// Writes `LANES` numbers.
     ///
     /// # Safety
@@ -157,6 +162,11 @@ pub(crate) trait Vectors<T>: Copy {
     /// # Safety
     /// As there.
     unsafe fn turn_half(self, from: (*const T, usize), to: (*mut T, usize));
+    /// [`Vectors::turn`] for a square of a vector's side.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn turn_lanes(self, from: (*const T, usize), to: (*mut T, usize));
     /// Lanes to [`Vectors::pick`] from, for each lane of the result; all are below `LANES`.
     fn lanes(self, from: &[u32; 16]) -> Self::Lanes;
     /// In each lane that of another.
@@ -294,6 +304,45 @@ mod tests {
         }
     }
 
+    struct Few<'a, T>(usize, &'a [T], &'a mut [T]);
+
+    impl<T: Float> Work<T> for Few<'_, T> {
+        type Output = usize;
+        #[inline(always)]
+        fn run<S: Vectors<T>>(self, simd: S) -> usize {
+            let Few(count, x, y) = self;
+            if count < S::LANES {
+                assert!(count <= x.len() && S::LANES <= y.len());
+                // SAFETY: so many are there, and there is room for a vector.
+                unsafe { simd.store(y.as_mut_ptr(), simd.load_some(x.as_ptr(), count)) };
+            }
+            S::LANES
+        }
+    }
+
+    #[test]
+    fn less_than_a_vector_is_read() {
+        fn check<T: Float>() {
+            for set in InstructionSet::available() {
+                for count in 0..16 {
+                    let x: Vec<T> = (1..=count).map(|i| T::from_f64(i as f64)).collect();
+                    let mut y = [T::from_f64(0.5); 16];
+                    let lanes = T::dispatch(set, Few(count, &x, &mut y));
+                    for (i, y) in y.iter().enumerate().filter(|_| count < lanes) {
+                        let expected = match i {
+                            _ if i < count => i as f64 + 1.0,
+                            _ if i < lanes => 0.0,
+                            _ => 0.5,
+                        };
+                        assert_eq!(y.to_f64(), expected, "{set} {count} {i}");
+                    }
+                }
+            }
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
     struct Axpy<'a, T>(T, &'a [T], &'a mut [T]);
 
     impl<T: Float> Work<T> for Axpy<'_, T> {
@@ -316,25 +365,25 @@ mod tests {
         }
     }
 
-    struct Turn<'a, T>(bool, &'a [T], &'a mut [T]);
+    struct Turn<'a, T>(usize, &'a [T], &'a mut [T]);
 
     impl<T: Float> Work<T> for Turn<'_, T> {
         type Output = usize;
         #[inline(always)]
         fn run<S: Vectors<T>>(self, simd: S) -> usize {
-            let Turn(half, x, y) = self;
-            assert!(x.len() >= 20 * S::SIDE && y.len() >= 30 * S::SIDE);
+            let Turn(which, x, y) = self;
+            let side = [S::SIDE / 2, S::SIDE, S::LANES][which];
+            assert!(x.len() >= 20 * side && y.len() >= 30 * side);
             // SAFETY: there are as many rows and columns, these apart.
             unsafe {
                 let (from, to) = ((x.as_ptr(), 20), (y.as_mut_ptr(), 30));
-                if half {
-                    simd.turn_half(from, to);
-                    S::SIDE / 2
-                } else {
-                    simd.turn(from, to);
-                    S::SIDE
+                match which {
+                    0 => simd.turn_half(from, to),
+                    1 => simd.turn(from, to),
+                    _ => simd.turn_lanes(from, to),
                 }
             }
+            side
         }
     }
 
@@ -342,10 +391,10 @@ mod tests {
     fn squares_are_turned() {
         fn check<T: Float>() {
             let sets = InstructionSet::available().into_iter();
-            for (set, half) in sets.flat_map(|set| [(set, false), (set, true)]) {
+            for (set, which) in sets.flat_map(|set| [(set, 0), (set, 1), (set, 2)]) {
                 let x: Vec<T> = (1..=400).map(|i| T::from_f64(i.into())).collect();
                 let mut y = vec![T::default(); 600];
-                let side = T::dispatch(set, Turn(half, &x, &mut y));
+                let side = T::dispatch(set, Turn(which, &x, &mut y));
                 for (i, y) in y.iter().enumerate() {
                     let (row, column) = (i / 30, i % 30);
                     let inside = row < side && column < side;

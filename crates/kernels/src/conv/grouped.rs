@@ -18,7 +18,7 @@ const SERIAL_WORK: usize = 1 << 17;
 /// The most channels of a group.
 const MOST: usize = 8;
 
-pub(super) fn supports(pass: Pass, shape: &ConvShape) -> bool {
+pub(super) fn supports(_: Pass, shape: &ConvShape) -> bool {
     shape.format == DataFormat::ChannelsLast
         && shape.in_channels == shape.out_channels
         && size(shape).is_power_of_two()

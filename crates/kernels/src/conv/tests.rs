@@ -35,8 +35,8 @@ fn axis() -> impl Strategy<Value = ConvAxis> {
         )
 }
 
-/// Convolutions of whole vectors of channels, with two or three taps for each step of the stride, some of them with
-/// holes or with any axis before the two.
+/// Convolutions of whole vectors of channels or few of them, with two or three taps for each step of the stride, some of
+/// them with holes or with any axis before the two.
 fn short() -> impl Strategy<Value = ConvShape> {
     let short = (1usize..4, prop_oneof![2 => Just(1), 1 => 2usize..5]).prop_flat_map(
         |(stride, dilation)| {
@@ -58,32 +58,78 @@ fn short() -> impl Strategy<Value = ConvShape> {
         },
     );
     let before = prop::option::weighted(0.3, axis());
+    let channels =
+        |unit: usize| prop_oneof![(1usize..4).prop_map(move |n| unit * n), 1usize..unit + 8];
     (
         1usize..3,
-        1usize..4,
-        1usize..3,
+        channels(16),
+        channels(32),
+        format(),
         [short.clone(), short],
         before,
     )
-        .prop_map(|(batch, inputs, outputs, axes, before)| ConvShape {
+        .prop_map(|(batch, inputs, outputs, format, axes, before)| ConvShape {
             batch,
-            in_channels: 16 * inputs,
-            out_channels: 32 * outputs,
+            in_channels: inputs,
+            out_channels: outputs,
             groups: 1,
-            format: DataFormat::ChannelsLast,
+            format,
             axes: before.into_iter().chain(axes).collect(),
         })
 }
 
+/// Convolutions with the channels first and one axis long enough to be cut, the first or one behind axes of one
+/// element.
+fn long() -> impl Strategy<Value = ConvShape> {
+    let long = (axis(), 13usize..30).prop_map(|(axis, input)| {
+        let reach = (axis.kernel - 1) * axis.dilation;
+        let windows = (input + axis.pad_before + axis.pad_after - reach - 1) / axis.stride + 1;
+        // One more or less than the formula gives.
+        let output = windows + axis.output % 2;
+        ConvAxis {
+            input,
+            output,
+            ..axis
+        }
+    });
+    let other = (1usize..5, axis()).prop_map(|(size, axis)| match size {
+        1 => square(1, 1, 1),
+        size => square(size, axis.kernel, axis.stride),
+    });
+    let axes = (long, prop::collection::vec(other, 0..=2), any::<bool>()).prop_map(
+        |(long, mut axes, ahead)| {
+            let place = match ahead {
+                true => axes.iter().take_while(|axis| axis.input == 1).count(),
+                false => 0,
+            };
+            axes.insert(place, long);
+            axes
+        },
+    );
+    (1usize..4, [1usize..10, 1..10], 1usize..3, axes).prop_map(
+        |(batch, [inputs, outputs], groups, axes)| ConvShape {
+            batch,
+            in_channels: inputs * groups,
+            out_channels: outputs * groups,
+            groups,
+            format: DataFormat::ChannelsFirst,
+            axes,
+        },
+    )
+}
+
+fn format() -> impl Strategy<Value = DataFormat> {
+    prop_oneof![
+        Just(DataFormat::ChannelsLast),
+        Just(DataFormat::ChannelsFirst)
+    ]
+}
+
 fn shape() -> impl Strategy<Value = ConvShape> {
-    prop_oneof![11 => any_shape(), 1 => short()]
+    prop_oneof![8 => any_shape(), 1 => short(), 1 => long()]
 }
 
 fn any_shape() -> impl Strategy<Value = ConvShape> {
-    let format = prop_oneof![
-        Just(DataFormat::ChannelsLast),
-        Just(DataFormat::ChannelsFirst)
-    ];
     let channels = prop_oneof![4 => 0usize..6, 1 => 15usize..36];
     let grouped = (channels.clone(), channels, 1usize..4);
     let small = (0u32..4, 1usize..12).prop_map(|(size, groups)| (1 << size, 1 << size, groups));
@@ -91,7 +137,7 @@ fn any_shape() -> impl Strategy<Value = ConvShape> {
     (
         0usize..4,
         prop_oneof![6 => grouped, 1 => depthwise, 1 => small],
-        format,
+        format(),
         prop::collection::vec(axis(), 1..=3),
     )
         .prop_map(
@@ -133,6 +179,7 @@ fn large_shapes() -> Vec<ConvShape> {
             (1, 21, 21, 1, square(70, 16, 8)),
             (2, 36, 36, 36, square(45, 5, 2)),
             (6, 48, 160, 1, square(17, 5, 2)),
+            (90, 4, 64, 1, square(7, 5, 2)),
         ] {
             all.push(ConvShape {
                 batch,

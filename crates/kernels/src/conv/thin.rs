@@ -9,6 +9,7 @@ mod lanes;
 mod lattice;
 mod line;
 mod pack;
+mod plan;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +18,8 @@ use tconv_shape::ConvShape;
 
 use self::lanes::{Clear, Multiply, Turn};
 use self::lattice::{Lattice, TILE, pieces};
-use self::line::Run;
-use self::pack::{pack_into, row_of, tile_rows};
+use self::pack::{pack_into, tile_rows};
+use self::plan::Plan;
 use super::{Call, Pack, Pass, direct, implicit};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
@@ -55,12 +56,12 @@ pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     };
     few <= FEW
         && pixels >= PIXELS
-        && packed_len(pass, shape) * size_of::<T>() <= FILTER_BYTES
+        && pass.lens(shape)[1] * size_of::<T>() <= FILTER_BYTES
         && !(pass == Pass::BackpropInput && direct::fills::<T>(pass, shape))
 }
 
-pub(super) fn packed_len(_: Pass, shape: &ConvShape) -> usize {
-    shape.filter_dims().iter().product()
+pub(super) fn packed_len<T: Float>(pass: Pass, shape: &ConvShape) -> usize {
+    Plan::len(&Lattice::new::<T>(pass, shape)) + pass.lens(shape)[1]
 }
 
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
@@ -71,17 +72,16 @@ pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -
         threads
     };
     let own = (lattice.panel_len() + lattice.sums_len()) * crew;
-    let all = packed_len(pass, shape) + offsets_len(&lattice) + own;
+    let all = packed_len::<T>(pass, shape) + own;
     match pass {
         Pass::BackpropInput => all.max(implicit::scratch::<T>(pass, shape, threads)),
         _ => all,
     }
 }
 
-/// How many terms all classes have.
-fn offsets_len(lattice: &Lattice) -> usize {
-    let classes = lattice.bands().flat_map(|band| lattice.classes(band));
-    classes.map(|class| class.depth).sum()
+/// How many multiplications it takes.
+pub(super) fn work<T: Float>(pass: Pass, shape: &ConvShape) -> f64 {
+    Lattice::new::<T>(pass, shape).work() as f64
 }
 
 pub(super) fn pack<T: Float>(pack: Pack<'_, T>) {
@@ -118,47 +118,28 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         ..
     } = call;
     let lattice = &Lattice::new::<T>(pass, shape);
-    let (filter, scratch) = scratch.split_at_mut(packed_len(pass, shape));
-    let filter = match packed {
+    let serial = lattice.work() < SERIAL_WORK;
+    let crew_threads = if serial { &Threads::ONE } else { threads };
+    let own = lattice.panel_len() + lattice.sums_len();
+    let (rooms, room) = scratch.split_at_mut(own * crew_threads.count());
+    let (plan, filter) = Plan::read(match packed {
         Some(packed) => packed,
         None => {
-            pack_into(lattice, threads, (pass, shape), b, filter);
-            filter
+            let room = &mut room[..packed_len::<T>(pass, shape)];
+            pack_into(lattice, threads, (pass, shape), b, room);
+            room
         }
-    };
-    let (offsets, scratch) = scratch.split_at_mut(offsets_len(lattice));
-    let offsets = write_offsets(lattice, offsets);
-    let serial = lattice.work() < SERIAL_WORK;
-    let threads = if serial { &Threads::ONE } else { threads };
+    });
     let crew = Crew {
         set,
         lattice,
         source: a,
         filter,
-        offsets,
+        plan,
         target: Target(out.as_mut_ptr(), out.len()),
         next: AtomicUsize::new(0),
     };
-    let own = lattice.panel_len() + lattice.sums_len();
-    let scratch = &mut scratch[..own * threads.count()];
-    threads.for_each_piece(scratch, own, |_, own| crew.work(own));
-}
-
-/// Writes where the terms of all classes are into `room`.
-fn write_offsets<'a, T: Float>(lattice: &Lattice, room: &'a mut [T]) -> &'a [u32] {
-    const { assert!(align_of::<T>() >= align_of::<u32>() && size_of::<T>() >= size_of::<u32>()) }
-    // SAFETY: the elements are aligned and large enough, and any bits are numbers of both types.
-    let offsets =
-        unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u32>(), room.len()) };
-    let classes = lattice.bands().flat_map(|band| lattice.classes(band));
-    let terms = classes.flat_map(|class| {
-        let terms = lattice.terms(class);
-        terms.map(move |(taps, channel)| lattice.offset(&class, taps, channel))
-    });
-    for (to, offset) in offsets.iter_mut().zip(terms) {
-        *to = offset as u32;
-    }
-    offsets
+    crew_threads.for_each_piece(rooms, own, |_, own| crew.work(own));
 }
 
 /// The result's memory, which the threads share.
@@ -173,7 +154,7 @@ struct Crew<'a, T> {
     lattice: &'a Lattice,
     source: &'a [T],
     filter: &'a [T],
-    offsets: &'a [u32],
+    plan: Plan<'a>,
     target: Target<T>,
     next: AtomicUsize,
 }
@@ -196,51 +177,55 @@ impl<T: Float> Crew<'_, T> {
             // The rows of positions that no tap leads to.
             sums.fill(T::default());
         }
-        let [z, y, x] = lattice.blocks();
-        let tasks = lattice.batch * lattice.groups * z * y * x;
-        loop {
-            let task = self.next.fetch_add(1, Ordering::Relaxed);
-            if task >= tasks {
-                return;
-            }
-            let image = task / (z * y * x);
-            let starts = [
-                task / (y * x) % z,
-                task / x % y * lattice.block[0],
-                task % x * lattice.block[1],
-            ];
-            let cells = |axis: usize| {
-                let left = lattice.lines[axis].cells - starts[axis];
-                lattice.block[axis - 1].min(left)
-            };
-            let block = Block {
-                batch: image / lattice.groups,
-                group: image % lattice.groups,
-                start: starts,
-                cells: [cells(1), cells(2)],
-            };
-            self.gather(block, panel);
+        if lattice.is_one_block_wide() {
+            // No block writes what is beside the source.
+            let [_, tall, wide] = lattice.lines;
+            let rows = 0..lattice.block[0] + tall.span;
+            let (low, high) = lattice.inside(wide.low);
+            self.clear_panel(panel, lattice.panel_planes(), rows, (low, high));
+        }
+        while let Some(block) = self.next_block() {
+            let channels = block.group * lattice.source_channels;
+            let channels = channels..channels + lattice.source_channels;
+            self.gather(block, channels, panel);
             self.compute(block, panel, sums);
             self.clear_gaps(block);
         }
     }
 
-    /// Fills the panel with what the block sees.
-    fn gather(&self, block: Block, panel: &mut [T]) {
+    /// The next block that no thread has taken.
+    fn next_block(&self) -> Option<Block> {
+        let lattice = self.lattice;
+        let [z, y, x] = lattice.blocks();
+        let task = self.next.fetch_add(1, Ordering::Relaxed);
+        let image = task / (z * y * x);
+        let start = [
+            task / (y * x) % z,
+            task / x % y * lattice.block[0],
+            task % x * lattice.block[1],
+        ];
+        let cells = |axis: usize| {
+            let left = lattice.lines[axis].cells - start[axis];
+            lattice.block[axis - 1].min(left)
+        };
+        (image < lattice.batch * lattice.groups).then(|| Block {
+            batch: image / lattice.groups,
+            group: image % lattice.groups,
+            start,
+            cells: [cells(1), cells(2)],
+        })
+    }
+
+    /// Fills the panel with what the block sees of some channels.
+    fn gather(&self, block: Block, channels: Range<usize>, panel: &mut [T]) {
         let lattice = self.lattice;
         let [deep, tall, wide] = lattice.lines;
         let first: [isize; 3] =
             std::array::from_fn(|i| block.start[i] as isize + lattice.lines[i].low);
         let row_planes = wide.source.step * lattice.source_channels;
-        let channels = block.group * lattice.source_channels;
-        let channels = channels..channels + lattice.source_channels;
-        // The row's cells that are whole in the source, and whether one that is cut off follows.
-        let inside = |cell: usize| {
-            let cell = cell as isize - first[2];
-            cell.clamp(0, lattice.row as isize) as usize
-        };
+        let (low, high) = lattice.inside(first[2]);
         let (size, step) = (wide.source.size, wide.source.step);
-        let (low, high) = (inside(0), inside(size / step));
+        // Whether a cell that is cut off follows.
         let cut = size % step;
         let has_cut =
             cut > 0 && high < lattice.row && first[2] + high as isize == (size / step) as isize;
@@ -264,22 +249,12 @@ impl<T: Float> Crew<'_, T> {
             };
             let bottom = bottom.max(top);
             // What this writes too much is written over, or is behind the last row.
-            for (rows, low) in [
-                (0..top, lattice.row),
-                (top..bottom, low),
-                (bottom..rows, lattice.row),
-            ] {
-                let clear = Clear {
-                    to: &mut *to,
-                    planes: row_planes,
-                    pitch: lattice.plane,
-                    rows,
-                    row: lattice.row,
-                    low,
-                    high,
-                };
-                T::dispatch(self.set, clear);
+            let outside = (lattice.row, lattice.row);
+            self.clear_panel(to, row_planes, 0..top, outside);
+            if !lattice.is_one_block_wide() {
+                self.clear_panel(to, row_planes, top..bottom, (low, high));
             }
+            self.clear_panel(to, row_planes, bottom..rows, outside);
             let (Some(z), true) = (z, top < bottom) else {
                 continue;
             };
@@ -313,27 +288,53 @@ impl<T: Float> Crew<'_, T> {
         }
     }
 
+    /// Writes zeros into some rows of planes, left and right of what is `inside`.
+    fn clear_panel(
+        &self,
+        to: &mut [T],
+        planes: usize,
+        rows: Range<usize>,
+        (low, high): (usize, usize),
+    ) {
+        if rows.is_empty() {
+            return;
+        }
+        let clear = Clear {
+            to,
+            planes,
+            pitch: self.lattice.plane,
+            rows,
+            row: self.lattice.row,
+            low,
+            high,
+        };
+        T::dispatch(self.set, clear);
+    }
+
     /// Computes the block's results from its panel.
     fn compute(&self, block: Block, panel: &[T], sums: &mut [T]) {
         let lattice = self.lattice;
         let cells = (block.cells[0] - 1) * lattice.row + block.cells[1];
         let group_len = self.filter.len() / lattice.groups;
         let mut filter = &self.filter[block.group * group_len..];
-        let mut offsets = self.offsets;
-        for band in lattice.bands() {
-            for class in lattice.classes(band) {
-                let (terms, rest) = offsets.split_at(class.depth);
-                offsets = rest;
-                let mut start = 0;
-                while start < class.rows {
-                    let rows = tile_rows(&class, start);
-                    let (elements, rest) = filter.split_at(rows * class.depth);
+        let (step, channels) = (lattice.lines[2].result.step, lattice.result_channels);
+        let mut bands = self.plan.bands;
+        while !bands.is_empty() {
+            let (z, y) = (bands.number(), bands.list());
+            for _ in 0..bands.number() {
+                let (x, terms) = (bands.list(), bands.list());
+                let positions = (0..y.len())
+                    .flat_map(|y| x.iter().map(move |&x| (y * step + x as usize) * channels));
+                let mut planes = positions.flat_map(|first| first..first + channels);
+                let mut left = y.len() * x.len() * channels;
+                while left > 0 {
+                    let rows = tile_rows(left);
+                    left -= rows;
+                    let (elements, rest) = filter.split_at(rows * terms.len());
                     filter = rest;
                     let mut places = [0; TILE];
-                    for (i, place) in places[..rows].iter_mut().enumerate() {
-                        let ([_, y, x], channel) = row_of(lattice, &class, start + i);
-                        let position = y * lattice.lines[2].result.step + class.runs[2].place(x);
-                        *place = (position * lattice.result_channels + channel) * lattice.sums;
+                    for (place, plane) in places[..rows].iter_mut().zip(&mut planes) {
+                        *place = plane * lattice.sums;
                     }
                     let multiply = Multiply {
                         panel,
@@ -348,18 +349,17 @@ impl<T: Float> Crew<'_, T> {
                     // and the block's cells end before those of a plane do; behind the last
                     // plane there is room for a vector.
                     unsafe { multiply.compute(self.set) };
-                    start += rows;
                 }
             }
-            self.scatter(block, band, sums);
+            self.scatter(block, (z, y), sums);
         }
     }
 
     /// Stores a band's sums where they belong.
-    fn scatter(&self, block: Block, [z, y]: [Run; 2], sums: &[T]) {
+    fn scatter(&self, block: Block, (z, y): (usize, &[u32]), sums: &[T]) {
         let lattice = self.lattice;
         let [deep, tall, wide] = lattice.lines;
-        let z = block.start[0] * deep.result.step + z.place(0);
+        let z = block.start[0] * deep.result.step + z;
         if z >= deep.result.size {
             return;
         }
@@ -370,8 +370,8 @@ impl<T: Float> Crew<'_, T> {
         let channels = block.group * lattice.result_channels;
         let channels = channels..channels + lattice.result_channels;
         let pitch = step * lattice.result.axes[2];
-        for phase in 0..y.len {
-            let at = block.start[1] * tall.result.step + y.place(phase);
+        for (phase, &y) in y.iter().enumerate() {
+            let at = block.start[1] * tall.result.step + y as usize;
             let count = tall
                 .result
                 .size
@@ -418,17 +418,17 @@ impl<T: Float> Crew<'_, T> {
             let end = start + block.cells[1] * wide.result.step;
             self.clear(block, [z, y, start], wide.result.size.min(end) - start);
         };
-        for place in deep.gaps().filter(|&place| z + place < deep.result.size) {
+        let [deep_gaps, deep, tall_gaps] =
+            [self.plan.deep_gaps, self.plan.deep, self.plan.tall_gaps]
+                .map(|places| places.iter().map(|&place| place as usize));
+        let size = self.lattice.lines[0].result.size;
+        for place in deep_gaps.filter(|place| z + place < size) {
             (y..end).for_each(|y| clear(z + place, y));
         }
-        for place in tall.gaps() {
+        for place in tall_gaps {
             for y in (y + place..end).step_by(tall.result.step) {
-                for band in deep.runs(1) {
-                    let z = z + band.place(0);
-                    if z < deep.result.size {
-                        clear(z, y);
-                    }
-                }
+                let planes = deep.clone().map(|place| z + place);
+                planes.filter(|&z| z < size).for_each(|z| clear(z, y));
             }
         }
     }

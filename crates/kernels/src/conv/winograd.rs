@@ -7,6 +7,7 @@
 
 mod filter;
 mod plan;
+pub(super) mod thin;
 mod tiles;
 mod transform;
 
@@ -125,7 +126,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
 }
 
 /// Cuts parts of these lengths off, each from the beginning of a cache line on.
-fn split<T, const N: usize>(mut scratch: &mut [T], lens: [usize; N]) -> [&mut [T]; N] {
+pub(super) fn split<T, const N: usize>(mut scratch: &mut [T], lens: [usize; N]) -> [&mut [T]; N] {
     lens.map(|len| {
         let skip = aligned(scratch);
         let (part, rest) = std::mem::take(&mut scratch)[skip..].split_at_mut(len);

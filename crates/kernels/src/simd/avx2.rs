@@ -14,7 +14,7 @@ impl Avx2 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $picked:ty, $lanes_of:path, $pick:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $load_some:path, $picked:ty, $lanes_of:path, $pick:path) => {
         impl Vectors<$type> for Avx2 {
             type Vector = $vector;
             type Lanes = $picked;
@@ -33,6 +33,11 @@ macro_rules! vectors {
                 unsafe { $load(from) }
             }
             #[inline(always)]
+            unsafe fn load_some(self, from: *const $type, count: usize) -> Self::Vector {
+                // SAFETY: as above.
+                unsafe { $load_some(from, count) }
+            }
+            #[inline(always)]
             unsafe fn store(self, to: *mut $type, x: Self::Vector) {
                 // SAFETY: as above.
                 unsafe { $store(to, x) }
@@ -46,6 +51,12 @@ macro_rules! vectors {
             unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
                 // SAFETY: as above.
                 unsafe { $turn_half(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_lanes(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                const { assert!($lanes == $side) }
+                // SAFETY: as above.
+                unsafe { $turn(from, to) }
             }
             #[inline(always)]
             fn lanes(self, from: &[u32; 16]) -> Self::Lanes {
@@ -101,6 +112,7 @@ vectors!(
     8,
     turn_f32,
     turn_half_f32,
+    load_some_f32,
     __m256i,
     lanes_f32,
     _mm256_permutevar8x32_ps
@@ -118,10 +130,45 @@ vectors!(
     4,
     turn_f64,
     turn_half_f64,
+    load_some_f64,
     __m256i,
     lanes_f64,
     pick_f64
 );
+
+/// Reads `count` numbers, fewer than 8.
+///
+/// # Safety
+/// The machine has AVX2; they must be readable.
+#[inline(always)]
+unsafe fn load_some_f32(from: *const f32, count: usize) -> __m256 {
+    const MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert!(count <= 8);
+    // SAFETY: a vector of masks; what is masked out is not read.
+    unsafe {
+        _mm256_maskload_ps(
+            from,
+            _mm256_loadu_si256(MASKS.as_ptr().add(8 - count).cast()),
+        )
+    }
+}
+
+/// Reads `count` numbers, fewer than 4.
+///
+/// # Safety
+/// The machine has AVX2; they must be readable.
+#[inline(always)]
+unsafe fn load_some_f64(from: *const f64, count: usize) -> __m256d {
+    const MASKS: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+    assert!(count <= 4);
+    // SAFETY: a vector of masks; what is masked out is not read.
+    unsafe {
+        _mm256_maskload_pd(
+            from,
+            _mm256_loadu_si256(MASKS.as_ptr().add(4 - count).cast()),
+        )
+    }
+}
 
 /// Turns a square of eight by eight.
 ///

@@ -17,7 +17,7 @@ impl Avx512 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $picked:ty, $lanes_of:path, $pick:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $turn_lanes:path, $load_some:ident, $picked:ty, $lanes_of:path, $pick:path) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
             type Lanes = $picked;
@@ -36,6 +36,11 @@ macro_rules! vectors {
                 unsafe { $load(from) }
             }
             #[inline(always)]
+            unsafe fn load_some(self, from: *const $type, count: usize) -> Self::Vector {
+                // SAFETY: as above; what is masked out is not read.
+                unsafe { $load_some((1 << count) - 1, from) }
+            }
+            #[inline(always)]
             unsafe fn store(self, to: *mut $type, x: Self::Vector) {
                 // SAFETY: as above.
                 unsafe { $store(to, x) }
@@ -49,6 +54,11 @@ macro_rules! vectors {
             unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
                 // SAFETY: as above.
                 unsafe { $turn_half(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_lanes(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: as above.
+                unsafe { $turn_lanes(from, to) }
             }
             #[inline(always)]
             fn lanes(self, from: &[u32; 16]) -> Self::Lanes {
@@ -104,6 +114,8 @@ vectors!(
     8,
     avx2::turn_f32,
     avx2::turn_half_f32,
+    turn_f32,
+    _mm512_maskz_loadu_ps,
     __m512i,
     lanes_f32,
     pick_f32
@@ -121,10 +133,60 @@ vectors!(
     4,
     avx2::turn_f64,
     avx2::turn_half_f64,
+    turn_f64,
+    _mm512_maskz_loadu_pd,
     __m512i,
     lanes_f64,
     pick_f64
 );
+
+/// Turns a square of sixteen by sixteen.
+///
+/// # Safety
+/// The machine has AVX-512; the rest as [`Vectors::turn`].
+#[inline(always)]
+unsafe fn turn_f32(from: (*const f32, usize), to: (*mut f32, usize)) {
+    // SAFETY: the caller's.
+    unsafe {
+        for quarter in 0..4 {
+            let mut rows = [_mm512_setzero_ps(); 4];
+            for (i, row) in rows.iter_mut().enumerate() {
+                // Of rows i, i + 4, i + 8 and i + 12 four elements each.
+                let first = from.0.add(i * from.1 + 4 * quarter);
+                let next = |k: usize| _mm_loadu_ps(first.add(4 * k * from.1));
+                *row = _mm512_castps128_ps512(_mm_loadu_ps(first));
+                *row = _mm512_insertf32x4::<1>(*row, next(1));
+                *row = _mm512_insertf32x4::<2>(*row, next(2));
+                *row = _mm512_insertf32x4::<3>(*row, next(3));
+            }
+            let [a, b, c, d] = rows;
+            let low = [_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)];
+            let high = [_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)];
+            for (i, [x, y]) in [low, high].into_iter().enumerate() {
+                let (x, y) = (_mm512_castps_pd(x), _mm512_castps_pd(y));
+                let row = to.0.add((4 * quarter + 2 * i) * to.1);
+                _mm512_storeu_ps(row, _mm512_castpd_ps(_mm512_unpacklo_pd(x, y)));
+                _mm512_storeu_ps(row.add(to.1), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+            }
+        }
+    }
+}
+
+/// Turns a square of eight by eight.
+///
+/// # Safety
+/// As [`turn_f32`].
+#[inline(always)]
+unsafe fn turn_f64(from: (*const f64, usize), to: (*mut f64, usize)) {
+    for i in 0..4 {
+        let (row, column) = (i / 2 * 4, i % 2 * 4);
+        // SAFETY: the caller's.
+        unsafe {
+            let square = (from.0.add(row * from.1 + column), from.1);
+            avx2::turn_f64(square, (to.0.add(column * to.1 + row), to.1));
+        }
+    }
+}
 
 /// The machine has AVX-512F, as for those that follow.
 #[inline(always)]

@@ -40,6 +40,15 @@ macro_rules! vectors {
                 unsafe { from.cast::<Self::Vector>().read() }
             }
             #[inline(always)]
+            unsafe fn load_some(self, from: *const $type, count: usize) -> Self::Vector {
+                let mut all = [0.0; $lanes];
+                for (i, x) in all.iter_mut().enumerate().take(count) {
+                    // SAFETY: the caller vouches for the elements.
+                    *x = unsafe { *from.add(i) };
+                }
+                all
+            }
+            #[inline(always)]
             unsafe fn store(self, to: *mut $type, x: Self::Vector) {
                 // SAFETY: as above.
                 unsafe { to.cast::<Self::Vector>().write(x) }
@@ -53,6 +62,11 @@ macro_rules! vectors {
             unsafe fn turn_half(self, from: (*const $type, usize), to: (*mut $type, usize)) {
                 // SAFETY: the caller's.
                 unsafe { turn::<$type, 2>(from, to) }
+            }
+            #[inline(always)]
+            unsafe fn turn_lanes(self, from: (*const $type, usize), to: (*mut $type, usize)) {
+                // SAFETY: the caller's.
+                unsafe { turn::<$type, $lanes>(from, to) }
             }
             #[inline(always)]
             fn lanes(self, from: &[u32; 16]) -> Self::Lanes {

@@ -231,10 +231,12 @@ impl Layout {
         })
     }
 
+    /// The outermost axis comes last, and first within a bundle: whether its phases are computed together, which
+    /// its size decides, changes no place in the packed filter.
     fn runs(&self) -> impl Iterator<Item = [Run; 3]> {
-        self.axis_runs(0).flat_map(move |z| {
+        self.axis_runs(2).flat_map(move |x| {
             self.axis_runs(1)
-                .flat_map(move |y| self.axis_runs(2).map(move |x| [z, y, x]))
+                .flat_map(move |y| self.axis_runs(0).map(move |z| [z, y, x]))
         })
     }
 

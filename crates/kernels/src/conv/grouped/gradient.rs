@@ -1,6 +1,6 @@
 //! The filter's gradient: each of its elements is a lane's sum over the windows.
 
-use tconv_shape::{ConvAxis, ConvShape};
+use tconv_shape::ConvAxis;
 
 use super::SERIAL_WORK;
 use crate::Threads;

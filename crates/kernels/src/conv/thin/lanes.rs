@@ -1,6 +1,9 @@
 use super::lattice::TILE;
 use crate::simd::{Float, Vectors, Work, prefetch};
 
+/// What is written to so many bytes at most is still in the second-level cache from the last time.
+const CACHED: usize = 1 << 20;
+
 /// Matrices turned: element (`r`, `c`) of each becomes element (`c`, `r`) of its place.
 pub(super) struct Turn<'a, T> {
     pub(super) from: &'a [T],
@@ -54,13 +57,31 @@ impl<T: Float> Work<T> for Turn<'_, T> {
                         ((from, pitches[0]), (to, pitches[1]))
                     };
                     for i in (0..whole[0]).step_by(S::SIDE) {
+                        // What comes soon: two squares on, or in the next matrix.
+                        let ahead = if self.far {
+                            Some(steps[0])
+                        } else if self.room * size_of::<T>() < CACHED {
+                            None
+                        } else if i + 3 * S::SIDE <= long {
+                            Some(2 * S::SIDE * pitches[1])
+                        } else {
+                            let first = (i + 2 * S::SIDE).saturating_sub(long);
+                            Some(
+                                steps[1]
+                                    .wrapping_add(first * pitches[1])
+                                    .wrapping_sub(i * pitches[1]),
+                            )
+                        };
                         for j in (0..whole[1]).step_by(S::SIDE) {
                             let (from, to) = place(i, j);
-                            for i in 0..S::SIDE {
-                                if self.far {
-                                    prefetch(from.0.wrapping_add(steps[0] + i * pitches[0]));
+                            if let Some(ahead) = ahead {
+                                let (at, pitch) = if self.far {
+                                    (from.0.wrapping_add(ahead), pitches[0])
                                 } else {
-                                    prefetch(to.0.wrapping_add((2 * S::SIDE + i) * pitches[1]));
+                                    (to.0.wrapping_add(ahead).cast_const(), pitches[1])
+                                };
+                                for i in 0..S::SIDE {
+                                    prefetch(at.wrapping_add(i * pitch));
                                 }
                             }
                             simd.turn(from, to);

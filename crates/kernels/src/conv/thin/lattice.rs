@@ -61,7 +61,7 @@ const MOST: usize = 1 << 18;
 /// As many tasks as keep many threads busy to the end ...
 const ENOUGH_TASKS: usize = 16;
 /// ... if each has so many multiplications.
-const LEAST_WORK: usize = 1 << 17;
+const LEAST_WORK: usize = 1 << 18;
 /// Read behind the last plane by the last vectors.
 const OVERHANG: usize = 64;
 
@@ -118,7 +118,8 @@ impl Lattice {
     pub(super) fn fits(&self) -> bool {
         let panel = self.panel_planes().saturating_mul(self.plane);
         let sums = self.sum_rows().saturating_mul(self.sums);
-        panel.saturating_add(sums) < MOST
+        let steps = self.lines.iter().map(|line| line.result.step);
+        panel.saturating_add(sums) < MOST && steps.max() <= Some(u32::MAX as usize)
     }
 
     /// Slices of cells, along the first axis, that a block sees.
@@ -132,7 +133,7 @@ impl Lattice {
         steps.fold(self.source_channels, usize::saturating_mul)
     }
 
-    fn panel_planes(&self) -> usize {
+    pub(super) fn panel_planes(&self) -> usize {
         self.planes().saturating_mul(self.slices())
     }
 
@@ -175,6 +176,19 @@ impl Lattice {
     pub(super) fn blocks(&self) -> [usize; 3] {
         let [z, y, x] = self.lines.map(|line| line.cells);
         [z, y.div_ceil(self.block[0]), x.div_ceil(self.block[1])]
+    }
+
+    /// Whether all blocks have the same cells along the last axis.
+    pub(super) fn is_one_block_wide(&self) -> bool {
+        self.block[1] == self.lines[2].cells
+    }
+
+    /// Of a row of the panel that starts at this cell of the source, where the cells that are whole in the source
+    /// begin and end.
+    pub(super) fn inside(&self, first: isize) -> (usize, usize) {
+        let inside = |cell: usize| (cell as isize - first).clamp(0, self.row as isize) as usize;
+        let side = &self.lines[2].source;
+        (inside(0), inside(side.size / side.step))
     }
 
     /// The runs of phases of the first two axes, whose sums are stored at once.

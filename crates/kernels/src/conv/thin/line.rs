@@ -155,11 +155,11 @@ impl Line {
             .flat_map(move |run| (0..count).map(move |tap| run.seen(tap).1))
     }
 
-    /// The positions in the result's cells that no tap leads to.
+    /// The positions in the result's first cell that no tap leads to.
     pub(super) fn gaps(&self) -> impl Iterator<Item = usize> + use<> {
         let line = *self;
         let count = if line.leaves_gaps() {
-            line.result.step
+            line.result.step.min(line.result.size)
         } else {
             0
         };

@@ -6,14 +6,14 @@ use tconv_shape::ConvShape;
 
 use super::super::{Pass, grid};
 use super::lattice::{Class, Lattice, TILE};
+use super::plan::Plan;
 use super::{SERIAL_WORK, Target};
 use crate::Threads;
 use crate::simd::Float;
 
-/// The rows of the tile that starts at `start`.
-pub(super) fn tile_rows(class: &Class, start: usize) -> usize {
-    let rest = class.rows - start;
-    rest.div_ceil(rest.div_ceil(TILE))
+/// The rows of the next tile, where so many are left of its class.
+pub(super) fn tile_rows(left: usize) -> usize {
+    left.div_ceil(left.div_ceil(TILE))
 }
 
 /// A tile of the filter: a group, a class and the class' rows.
@@ -31,7 +31,7 @@ fn tiles(lattice: &Lattice) -> impl Iterator<Item = Tile> {
         std::iter::from_fn(move || {
             let start = end;
             end += if start < class.rows {
-                tile_rows(&class, start)
+                tile_rows(class.rows - start)
             } else {
                 0
             };
@@ -40,7 +40,8 @@ fn tiles(lattice: &Lattice) -> impl Iterator<Item = Tile> {
     })
 }
 
-/// Writes the filter in the order in which the tiles read it: for each tile and term a row of the tile's elements.
+/// Writes the plan and the filter in the order in which the tiles read it: for each tile and term a row of the tile's
+/// elements.
 pub(super) fn pack_into<T: Float>(
     lattice: &Lattice,
     threads: &Threads,
@@ -50,6 +51,7 @@ pub(super) fn pack_into<T: Float>(
 ) {
     /// As many tasks as keep many threads busy to the end.
     const TASKS: usize = 32;
+    let out = Plan::write(lattice, out);
     assert!(out.len() == filter.len());
     let count = tiles(lattice).count();
     let each = count.div_ceil(TASKS);
@@ -111,7 +113,7 @@ fn pack_tile<T: Float>(
 }
 
 /// The phases, within the class' runs, and the group's channel that a row is.
-pub(super) fn row_of(lattice: &Lattice, class: &Class, row: usize) -> ([usize; 3], usize) {
+fn row_of(lattice: &Lattice, class: &Class, row: usize) -> ([usize; 3], usize) {
     let (phase, channel) = (row / lattice.result_channels, row % lattice.result_channels);
     let [_, tall, wide] = class.runs.map(|run| run.len);
     (

@@ -125,39 +125,53 @@ impl Line {
             if start == count {
                 return None;
             }
-            let sub = |index| Sub::new(pass, &axis, index);
-            let taps = sub(start).taps;
+            let taps = |index| Sub::new(pass, &axis, index).taps;
             next = match pass {
                 Pass::Forward => count,
                 _ => (start..count)
-                    .find(|&i| sub(i).taps != taps)
+                    .find(|&i| taps(i) != taps(start))
                     .unwrap_or(count),
             };
-            let outputs = outputs(taps);
-            let mut line = Line {
-                pass,
-                axis,
-                phases: start..next,
-                outputs,
-                points: outputs + taps - 1,
-                step: tap_period(&axis) * axis.dilation / axis.stride,
-                origin: (start..next).map(|i| sub(i).base).min().unwrap_or(0),
-                tiles: 0,
-                full: (start..next).take_while(|&i| sub(i).taps == taps).count(),
-            };
-            let sizes = line.phases.clone().map(sub);
-            let sizes = sizes.map(|sub| sub.target_size + line.shift(&sub));
-            let (size, neighbours) = (sizes.max().unwrap_or(0), line.step);
-            let whole = size / (outputs * neighbours);
-            let rest = size % (outputs * neighbours);
-            line.tiles = whole * neighbours + rest.min(neighbours);
-            Some(line)
+            Some(Line::of(pass, axis, start..next))
         })
+    }
+
+    /// The line of all phases, in tiles for those with the most taps.
+    pub(super) fn whole(pass: Pass, axis: &ConvAxis) -> Line {
+        Line::of(pass, *axis, 0..Phase::count(axis))
+    }
+
+    /// The line of some phases, the first of which has the most taps.
+    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>) -> Line {
+        let sub = |index| Sub::new(pass, &axis, index);
+        let taps = sub(phases.start).taps;
+        let outputs = outputs(taps);
+        let mut line = Line {
+            pass,
+            axis,
+            outputs,
+            points: outputs + taps - 1,
+            step: tap_period(&axis) * axis.dilation / axis.stride,
+            origin: phases.clone().map(|i| sub(i).base).min().unwrap_or(0),
+            tiles: 0,
+            full: phases.clone().take_while(|&i| sub(i).taps == taps).count(),
+            phases,
+        };
+        let sizes = line.phases.clone().map(sub);
+        let sizes = sizes.map(|sub| sub.target_size + line.shift(&sub));
+        let (size, neighbours) = (sizes.max().unwrap_or(0), line.step);
+        let whole = size / (outputs * neighbours);
+        let rest = size % (outputs * neighbours);
+        line.tiles = whole * neighbours + rest.min(neighbours);
+        line
     }
 
     /// Where a tile's first output is, seen from that of the first tile.
     pub(super) fn place(&self, tile: usize) -> usize {
-        tile / self.step * self.step * self.outputs + tile % self.step
+        match self.step {
+            1 => tile * self.outputs,
+            step => tile / step * step * self.outputs + tile % step,
+        }
     }
 
     pub(super) fn sub(&self, index: usize) -> Sub {
@@ -285,7 +299,7 @@ impl Set {
 /// How a convolution is cut: by its geometry alone.
 pub(super) struct Layout {
     pub(super) pass: Pass,
-    axes: [ConvAxis; 3],
+    pub(super) axes: [ConvAxis; 3],
     pub(super) source: Strides,
     pub(super) target: Strides,
     batch: usize,
@@ -353,15 +367,8 @@ impl Layout {
             })
         });
         sets.map(move |(deep, lines)| {
-            let mut set = Set {
-                deep,
-                rows: self.batch * deep.patch.windows * lines[0].tiles * lines[1].tiles,
-                lines,
-                chunk: 0,
-                room: 0,
-                panel: 0,
-                packed,
-            };
+            let mut set = self.set(deep, lines);
+            set.packed = packed;
             packed += self.strips(&set) * self.strip_len(&set);
             let filters = self.strips(&set) * self.strip_len(&set) * self.bytes;
             let tiles = match filters > MANY_FILTERS_BYTES {
@@ -381,6 +388,29 @@ impl Layout {
             set.panel = (PANEL_BYTES / (self.strip_len(&set) * self.bytes).max(1)).max(1);
             set
         })
+    }
+
+    /// What lines compute, not cut into chunks yet.
+    fn set(&self, deep: Phase, lines: [Line; 2]) -> Set {
+        Set {
+            deep,
+            rows: self.batch * deep.patch.windows * lines[0].tiles * lines[1].tiles,
+            lines,
+            chunk: 0,
+            room: 0,
+            panel: 0,
+            packed: 0,
+        }
+    }
+
+    /// All phases of a convolution whose outermost axis has one, computed together.
+    pub(super) fn whole(&self) -> Set {
+        let [z, y, x] = &self.axes;
+        let deep = match self.pass {
+            Pass::Forward => Phase::forward(z),
+            _ => Phase::new(z, 0),
+        };
+        self.set(deep, [y, x].map(|axis| Line::whole(self.pass, axis)))
     }
 
     /// How many parts so many strips are cut into, so that there are tasks enough.

@@ -76,16 +76,7 @@ impl<T: Float> Tiles<'_, T> {
                         for i in 0..Y {
                             for j in 0..X {
                                 // SAFETY: the pixel has so many channels left.
-                                d[i][j] = unsafe {
-                                    let from = from[i][j].add(skip);
-                                    if left >= S::LANES {
-                                        simd.load(from)
-                                    } else {
-                                        let mut some = [T::default(); 16];
-                                        some.as_mut_ptr().copy_from_nonoverlapping(from, left);
-                                        simd.load(some.as_ptr())
-                                    }
-                                };
+                                d[i][j] = unsafe { load(simd, from[i][j].add(skip), left) };
                             }
                         }
                         transform::input_tile::<T, S, Y, X>(simd, &mut d);
@@ -133,6 +124,25 @@ impl<T: Float> Tiles<'_, T> {
             }
         }
         pixels
+    }
+}
+
+/// Reads a vector, or as many numbers as are left and zeros.
+///
+/// # Safety
+/// So many must be readable.
+#[inline(always)]
+pub(super) unsafe fn load<T: Float, S: Vectors<T>>(
+    simd: S,
+    from: *const T,
+    left: usize,
+) -> S::Vector {
+    // SAFETY: the caller's.
+    unsafe {
+        match left >= S::LANES {
+            true => simd.load(from),
+            false => simd.load_some(from, left),
+        }
     }
 }
 
