@@ -221,13 +221,13 @@ impl<T: Float> Crew<'_, T> {
     ) {
         let width = strip_width::<T>();
         let places: [usize; MOST_ROWS] = std::array::from_fn(|row| row * width);
-        let left_step = set.room * DEPTH_PITCH;
+        let left_step = set.chunk * DEPTH_PITCH;
         let mut right = filter;
         for point in 0..set.points() {
             let depth = set.sharing(point) * self.layout.depth;
             let (strip, rest) = right.split_at(depth * width);
             right = rest;
-            let left = &tiles[self.layout.row_plane(set, point) * set.room..];
+            let left = &tiles[self.layout.row_plane(set, point) * set.chunk..];
             let target = &mut products[point * MOST_ROWS * width..][..MOST_ROWS * width];
             for start in (0..depth).step_by(MOST_PIECES * DEPTH) {
                 let mut pieces = [Piece::default(); MOST_PIECES];

@@ -33,8 +33,8 @@ pub(crate) struct Piece {
     pub(crate) right: usize,
 }
 
-/// Rows times a strip. The left operand is, for each piece, its rows [`DEPTH_PITCH`] apart, with room for whole
-/// tiles; the strip is [`strip_width`] numbers for each step of depth.
+/// Rows times a strip. The left operand is, for each piece, its rows [`DEPTH_PITCH`] apart, with room for an even
+/// number of them; the strip is [`strip_width`] numbers for each step of depth.
 pub(crate) struct Strip<'a, T> {
     pub(crate) left: &'a [T],
     /// From one piece's rows to the next one's.
@@ -58,7 +58,8 @@ impl<T: Float> Work<T> for Strip<'_, T> {
         let Some(&last_row) = self.rows.last() else {
             return;
         };
-        let row_room = self.rows.len().next_multiple_of(S::TILE_ROWS) * DEPTH_PITCH;
+        const { assert!(S::TILE_ROWS.is_multiple_of(2)) }
+        let row_room = self.rows.len().next_multiple_of(2) * DEPTH_PITCH;
         let width = strip_width::<T>();
         assert!(self.columns > 0 && self.columns <= width);
         assert!(last_row + self.columns <= self.target_len);
@@ -71,7 +72,7 @@ impl<T: Float> Work<T> for Strip<'_, T> {
         for column in (0..self.columns).step_by(tile_width) {
             let columns = tile_width.min(self.columns - column);
             for (i, rows) in self.rows.chunks(S::TILE_ROWS).enumerate() {
-                // SAFETY: checked above: each piece has whole tiles of rows and is inside the strip; the last row's
+                // SAFETY: checked above: each piece has an even number of rows and is inside the strip; the last row's
                 // columns are inside the target, and the other rows are before it. The caller vouches that nobody
                 // else uses these elements.
                 unsafe {
@@ -100,7 +101,7 @@ impl<T: Float> Operands<'_, T> {
     /// A tile of the smallest size that holds the rows and columns.
     ///
     /// # Safety
-    /// `left` has so many rows for each piece, rounded up to a tile's; `right` has the pieces' steps; the rows'
+    /// `left` has so many rows for each piece, rounded up to an even number; `right` has the pieces' steps; the rows'
     /// columns may be written.
     #[inline(always)]
     unsafe fn multiply<S: Vectors<T>>(
@@ -125,6 +126,7 @@ impl<T: Float> Operands<'_, T> {
                 })*
             };
         }
+        // One, and all even numbers.
         sizes!(1 2 4 6 8 10 12);
     }
 

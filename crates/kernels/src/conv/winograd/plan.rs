@@ -250,10 +250,8 @@ pub(super) struct Set {
     pub(super) lines: [Line; 2],
     /// All tiles of all images.
     pub(super) rows: usize,
-    /// Rows of a chunk, which one thread transforms at once.
+    /// Rows of a chunk, which one thread transforms at once; even, as the products need them.
     pub(super) chunk: usize,
-    /// Room for a chunk's rows: whole tiles of the products.
-    pub(super) room: usize,
     /// Strips of a panel of filters that is packed on the way.
     pub(super) panel: usize,
     /// Its place in the packed filter.
@@ -384,7 +382,6 @@ impl Layout {
                 chunks
             };
             set.chunk = set.rows.div_ceil(chunks).max(1).next_multiple_of(2);
-            set.room = set.chunk.next_multiple_of(ROWS_UNIT);
             set.panel = (PANEL_BYTES / (self.strip_len(&set) * self.bytes).max(1)).max(1);
             set
         })
@@ -397,7 +394,6 @@ impl Layout {
             rows: self.batch * deep.patch.windows * lines[0].tiles * lines[1].tiles,
             lines,
             chunk: 0,
-            room: 0,
             panel: 0,
             packed: 0,
         }
@@ -477,7 +473,7 @@ impl Layout {
                 true => 0,
                 false => most(&|set| set.panel.min(self.strips(set)) * self.strip_len(set)),
             },
-            most(&|set| self.row_len(set) * set.room).next_multiple_of(CHANNELS_UNIT),
+            most(&|set| self.row_len(set) * set.chunk).next_multiple_of(CHANNELS_UNIT),
             most(&|set| set.points()) * MOST_ROWS * self.strip,
         ]
     }

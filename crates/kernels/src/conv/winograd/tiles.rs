@@ -45,8 +45,8 @@ impl<T: Float> Tiles<'_, T> {
     fn transform<S: Vectors<T>, const Y: usize, const X: usize>(self, simd: S, subs: &[Sub; 2]) {
         let (layout, set, strides) = (self.layout, self.set, &self.layout.source);
         let [y, x] = &set.lines;
-        let piece = set.room * DEPTH_PITCH;
-        assert!(layout.row_len(set) * set.room <= self.target.len() && self.rows <= set.room);
+        let piece = set.chunk * DEPTH_PITCH;
+        assert!(layout.row_len(set) * set.chunk <= self.target.len() && self.rows <= set.chunk);
         let target = self.target.as_mut_ptr();
         let zeros = [T::default(); BLOCK];
         for start in (0..layout.depth).step_by(BLOCK) {
@@ -56,7 +56,7 @@ impl<T: Float> Tiles<'_, T> {
             for i in 0..Y {
                 for j in 0..X {
                     let point = y.point(Y, i) * x.points + x.point(X, j);
-                    let plane = layout.row_plane(set, point) * set.room;
+                    let plane = layout.row_plane(set, point) * set.chunk;
                     let depth = set.share(point, self.from) * layout.depth + start;
                     for (unit, places) in places[..units].iter_mut().enumerate() {
                         let depth = depth + unit * CHANNELS_UNIT;
