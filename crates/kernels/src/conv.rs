@@ -328,7 +328,7 @@ const fn turned<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
         name: "turned",
         purpose: "channels first: block by block turned, and computed as channels last",
-        supports: turned::supports,
+        supports: turned::supports::<T>,
         pays: turned::pays::<T>,
         scratch: turned::scratch::<T>,
         packed_len: turned::packed_len::<T>,
