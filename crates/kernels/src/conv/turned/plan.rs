@@ -100,7 +100,7 @@ impl<T: Float + Element> Plan<T> {
         let [source, target, filter] = lens(pass, shape).map(bytes);
         // What an algorithm leaves of the scratch.
         let room = |one: &Algorithm<T>| match cfg!(test) {
-            true => 1 << 12,
+            true => 1 << 9,
             false => {
                 let own = bytes((one.scratch)(pass, &last, 2));
                 limit::<T>(pass, shape).saturating_sub(own).max(BLOCK_BYTES)
