@@ -88,14 +88,15 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         threads
     };
     let packed = packed.map(|packed| packed[aligned(packed)..].split_at(layout.packed()));
-    let finite = match packed {
-        Some((_, flag)) => flag[0].to_f64() == 1.0,
-        None => finite(b),
-    };
     // A forward convolution multiplies with the padding's zeros, its gradient leaves out windows that do not exist.
     // It can be seen only where the filter is not finite.
-    if !finite {
-        layout.crop = pass == Pass::BackpropInput;
+    let exact = pass == Pass::BackpropInput;
+    if layout.padded && layout.crop != exact {
+        let finite = match packed {
+            Some((_, flag)) => flag[0].to_f64() == 1.0,
+            None => finite(b),
+        };
+        layout.crop = finite != exact;
     }
     if pass == Pass::BackpropInput && shape.axes.iter().any(Phase::leaves_gaps) {
         clear(threads, out);
@@ -161,8 +162,8 @@ impl<T: Float> Crew<'_, T> {
         let mut before = 0;
         let mut ticket = self.next.fetch_add(1, Ordering::Relaxed);
         for unit in units {
-            let block = self.layout.block_rows(&unit.bundle);
             for part in self.layout.parts(&unit.bundle) {
+                let block = self.layout.block_rows(&unit.bundle, &part);
                 let rows = self.layout.rows(&part);
                 let after = before + rows.div_ceil(block);
                 while ticket < after {

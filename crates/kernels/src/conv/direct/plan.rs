@@ -80,6 +80,8 @@ pub(super) struct Layout {
     pub(super) target: Strides,
     /// Whether taps in the padding are left out.
     pub(super) crop: bool,
+    /// Whether there are such taps.
+    pub(super) padded: bool,
     /// Multiplications.
     pub(super) work: usize,
     /// The elements that are gathered, for the columns of one go.
@@ -110,6 +112,7 @@ impl Layout {
             source,
             target,
             crop: false,
+            padded: false,
             work: 0,
             gathered: 0,
             serial: false,
@@ -139,6 +142,7 @@ impl Layout {
         }
         // Short pieces of depth would cost more than the padding's products.
         layout.crop = real < all - all / 32 && layout.depth_channels() >= 64;
+        layout.padded = real < all;
         layout.work = if layout.crop { real } else { all };
         layout.gathered = gathered;
         layout.serial = all < SERIAL_WORK;
@@ -157,11 +161,11 @@ impl Layout {
 
     fn tasks(&self) -> usize {
         let tasks = |unit: Unit| {
-            let block = self.block_rows(&unit.bundle);
-            let parts = self.parts(&unit.bundle);
-            parts
-                .map(|part| self.rows(&part).div_ceil(block))
-                .sum::<usize>()
+            let blocks = |part| {
+                self.rows(&part)
+                    .div_ceil(self.block_rows(&unit.bundle, &part))
+            };
+            self.parts(&unit.bundle).map(blocks).sum::<usize>()
         };
         // No more are counted than matter.
         let mut sum = 0;
@@ -337,8 +341,8 @@ impl Layout {
                 .product::<usize>()
     }
 
-    /// The most rows of a task.
-    pub(super) fn block_rows(&self, bundle: &Bundle) -> usize {
+    /// The rows of a part's tasks; the last may have fewer.
+    pub(super) fn block_rows(&self, bundle: &Bundle, part: &[Part; 3]) -> usize {
         let [z, y, x] = bundle.runs.map(|run| run.phase.patch.taps);
         let pieces = if self.crop {
             // Of a part, each row of taps is by itself.
@@ -348,7 +352,14 @@ impl Layout {
             bundle.depth.div_ceil(DEPTH).clamp(1, MOST_PIECES)
         };
         let rows = MOST_GATHERED / pieces / ROWS_UNIT * ROWS_UNIT;
-        rows.min(self.rows_limit)
+        let most = rows.min(self.rows_limit);
+        let rows = self.rows(part);
+        // Two threads or four should be done at the same time.
+        let blocks = match rows.div_ceil(most) {
+            blocks @ ..=2 => blocks,
+            blocks => blocks.next_multiple_of(4),
+        };
+        rows.div_ceil(blocks.max(1)).next_multiple_of(2)
     }
 
     /// Where a strip's columns are, seen from the least of its bundle's phases, and how many there are.
