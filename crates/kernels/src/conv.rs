@@ -7,11 +7,11 @@
 //! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
 //! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
 
-mod depthwise;
 mod direct;
 mod element;
 mod filter_gradient;
 mod grid;
+mod grouped;
 mod implicit;
 mod packed;
 mod patches;
@@ -309,17 +309,17 @@ const fn tiny<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-/// Channels of their own.
-const fn depthwise<T: Float + Element>() -> Algorithm<T> {
+/// Groups of few channels.
+const fn grouped<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
-        name: "depthwise",
-        purpose: "a group for each channel: channels in vector lanes",
-        supports: depthwise::supports,
-        pays: depthwise::pays::<T>,
-        scratch: depthwise::scratch::<T>,
-        packed_len: |_, _| 0,
-        pack: |_| (),
-        compute: depthwise::compute,
+        name: "grouped",
+        purpose: "groups of one or a few channels: channels in vector lanes",
+        supports: grouped::supports,
+        pays: grouped::pays::<T>,
+        scratch: grouped::scratch::<T>,
+        packed_len: grouped::packed_len,
+        pack: grouped::pack,
+        compute: grouped::compute,
     }
 }
 
@@ -328,7 +328,7 @@ const fn turned<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
         name: "turned",
         purpose: "channels first: block by block turned, and computed as channels last",
-        supports: turned::supports,
+        supports: turned::supports::<T>,
         pays: turned::pays::<T>,
         scratch: turned::scratch::<T>,
         packed_len: turned::packed_len::<T>,
@@ -353,7 +353,7 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
 
 static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
     tiny(),
-    depthwise(),
+    grouped(),
     Algorithm {
         name: "winograd",
         purpose: "fewer multiplications for two or three taps an axis of each stride phase",
@@ -394,7 +394,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
 
 static ALGORITHMS_F64: [Algorithm<f64>; 8] = [
     tiny(),
-    depthwise(),
+    grouped(),
     turned(),
     thin(),
     direct(),

@@ -125,6 +125,8 @@ impl FromStr for InstructionSet {
 pub(crate) trait Vectors<T>: Copy {
     /// A register full of numbers.
     type Vector: Copy;
+    /// A lane for each lane.
+    type Lanes: Copy;
     /// How many numbers a vector has.
     const LANES: usize;
     /// The rows of the matrix product's tile: its accumulators, [`TILE_VECTORS`] for each row, and their
@@ -165,6 +167,10 @@ pub(crate) trait Vectors<T>: Copy {
     /// # Safety
     /// As there.
     unsafe fn turn_lanes(self, from: (*const T, usize), to: (*mut T, usize));
+    /// Lanes to [`Vectors::pick`] from, for each lane of the result; all are below `LANES`.
+    fn lanes(self, from: &[u32; 16]) -> Self::Lanes;
+    /// In each lane that of another.
+    fn pick(self, x: Self::Vector, lanes: Self::Lanes) -> Self::Vector;
     /// `a * b + c`, rounded once where the instruction set can.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// `a + b`.

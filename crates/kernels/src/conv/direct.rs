@@ -31,7 +31,7 @@ pub(super) fn supports(pass: Pass, shape: &ConvShape) -> bool {
 }
 
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
-    let layout = Layout::new::<T>(pass, shape);
+    let layout = Layout::new::<T>(pass, shape, false);
     let threads = if layout.serial { 1 } else { threads };
     layout
         .room()
@@ -44,21 +44,21 @@ pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -
 pub(super) fn work<T: Float>(pass: Pass, shape: &ConvShape) -> f64 {
     /// What an element takes, counted in multiplications of the products.
     const GATHER: f64 = 3.0;
-    let layout = Layout::new::<T>(pass, shape);
+    let layout = Layout::new::<T>(pass, shape, true);
     layout.work as f64 + GATHER * layout.gathered as f64
 }
 
 /// Whether its tiles waste no lanes, few as the channels may be.
 pub(super) fn fills<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
-    supports(pass, shape) && Layout::new::<T>(pass, shape).fills()
+    supports(pass, shape) && Layout::new::<T>(pass, shape, true).fills()
 }
 
 pub(super) fn packed_len<T: Float>(pass: Pass, shape: &ConvShape) -> usize {
-    Layout::new::<T>(pass, shape).packed() + FLAG + alignment::<T>()
+    Layout::new::<T>(pass, shape, true).packed() + FLAG + alignment::<T>()
 }
 
 pub(super) fn pack<T: Float>(call: Pack<'_, T>) {
-    let layout = Layout::new::<T>(call.pass, call.shape);
+    let layout = Layout::new::<T>(call.pass, call.shape, true);
     let skip = aligned(call.out);
     let (strips, flag) = call.out[skip..].split_at_mut(layout.packed());
     flag[0] = T::from_f64(f64::from(u8::from(finite(call.filter))));
@@ -81,7 +81,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         scratch,
         ..
     } = call;
-    let mut layout = Layout::new::<T>(pass, shape);
+    let mut layout = Layout::new::<T>(pass, shape, packed.is_some());
     let threads = if layout.serial {
         &Threads::ONE
     } else {
@@ -163,8 +163,8 @@ impl<T: Float> Crew<'_, T> {
         let mut ticket = self.next.fetch_add(1, Ordering::Relaxed);
         for unit in units {
             for part in self.layout.parts(&unit.bundle) {
-                let block = self.layout.block_rows(&unit.bundle, &part);
                 let rows = self.layout.rows(&part);
+                let block = self.layout.block_rows(&unit.bundle, rows);
                 let after = before + rows.div_ceil(block);
                 while ticket < after {
                     let start = (ticket - before) * block;
@@ -199,12 +199,13 @@ impl<T: Float> Crew<'_, T> {
         let left_step = rows.len().next_multiple_of(plan::ROWS_UNIT) * DEPTH_PITCH;
         let width = strip_width::<T>();
         let strip_len = bundle.depth * width;
+        let most = layout.pieces(bundle);
         let mut depth = Piecewise::new(layout, bundle, part);
         let mut first = true;
         loop {
             let mut pieces = [Piece::default(); MOST_PIECES];
             let mut count = 0;
-            while count < MOST_PIECES
+            while count < most
                 && let Some((piece, here)) = depth.next()
             {
                 let to = &mut room[count * left_step..][..left_step];
@@ -232,7 +233,7 @@ impl<T: Float> Crew<'_, T> {
                     },
                 );
             }
-            if count < MOST_PIECES {
+            if count < most {
                 return;
             }
             first = false;

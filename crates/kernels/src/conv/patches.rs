@@ -72,6 +72,15 @@ impl<T: Copy + Default + Sync> Patches<'_, T> {
         std::array::from_fn(|i| (walk.at[i] * self.axes[i].step) as isize + self.axes[i].base)
     }
 
+    /// Whether all taps of a window are inside the tensor.
+    fn sees_all(&self, origin: [isize; 3]) -> bool {
+        let mut axes = self.axes.iter().zip(origin);
+        axes.all(|(axis, at)| {
+            let last = at + ((axis.taps - 1) * axis.tap_step) as isize;
+            at >= 0 && last < axis.size as isize
+        })
+    }
+
     /// The start of the row that taps (`z`, `y`) of a window see, or `None` in the padding.
     fn row(&self, walk: &Walk, origin: [isize; 3], z: usize, y: usize) -> Option<usize> {
         let mut place = walk.batch * self.strides.batch;
@@ -101,38 +110,81 @@ impl<T: Copy + Default + Sync> Patches<'_, T> {
         let run = run_taps * channels;
         let per_row = wide.taps / run_taps;
         let (first, skip) = (seen.start / run, seen.start % run);
+        let taps = first / per_row;
+        let start = (taps / tall.taps, taps % tall.taps, first % per_row);
+        let whole = skip == 0 && per_row == 1 && seen.len().is_multiple_of(run);
         let mut walk = Walk::new(self.windows(), windows.start);
         for out in out.chunks_mut(pitch).take(windows.len()) {
             let out = &mut out[..seen.len()];
             let origin = self.origin(&walk);
-            let (mut index, mut within, mut done) = (first, skip, 0);
+            let (mut z, mut y, mut x) = start;
+            if whole && self.sees_all(origin) {
+                let [batch, deep] = [walk.batch * self.strides.batch, self.channels.start];
+                let origin = origin.map(|at| at as usize);
+                for part in out.chunks_exact_mut(run) {
+                    let at = [
+                        origin[0] + z * self.axes[0].tap_step,
+                        origin[1] + y * tall.tap_step,
+                        origin[2],
+                    ];
+                    let at = at
+                        .iter()
+                        .zip(&self.strides.axes)
+                        .map(|(at, step)| at * step);
+                    copy(&self.data[batch + deep + at.sum::<usize>()..][..run], part);
+                    y += 1;
+                    if y == tall.taps {
+                        (y, z) = (0, z + 1);
+                    }
+                }
+                walk.advance(1);
+                continue;
+            }
+            let mut row = self.row(&walk, origin, z, y);
+            let (mut within, mut done) = (skip, 0);
             while done < out.len() {
                 let len = (run - within).min(out.len() - done);
                 let part = &mut out[done..done + len];
-                let (taps, x) = (index / per_row, index % per_row * run_taps);
-                match self.row(&walk, origin, taps / tall.taps, taps % tall.taps) {
+                let at = origin[2] + (x * run_taps * wide.tap_step) as isize;
+                match row {
                     Some(row) => {
-                        let at = origin[2] + (x * wide.tap_step) as isize;
-                        let inside = |at: isize| at.clamp(0, run_taps as isize) as usize * channels;
-                        // The run's elements that are inside the tensor, seen from this part's start.
-                        let low = inside(-at).clamp(within, within + len) - within;
-                        let high = inside(wide.size as isize - at)
-                            .clamp(within + low, within + len)
-                            - within;
-                        part[..low].fill(T::default());
-                        part[high..].fill(T::default());
-                        if low < high {
-                            let start = at * self.strides.axes[2] as isize
-                                + (self.channels.start + within + low) as isize;
-                            let from = &self.data[row + start as usize..][..high - low];
-                            part[low..high].copy_from_slice(from);
+                        let place = |at: usize| {
+                            let pixel = row + at * self.strides.axes[2];
+                            pixel + self.channels.start + within
+                        };
+                        let end = at + run_taps as isize;
+                        if at >= 0 && end <= wide.size as isize {
+                            copy(&self.data[place(at as usize)..][..len], part);
+                        } else {
+                            // The run's elements that are inside the tensor, seen from this part's start.
+                            let inside =
+                                |at: isize| at.clamp(0, run_taps as isize) as usize * channels;
+                            let low = inside(-at).clamp(within, within + len) - within;
+                            let high = inside(wide.size as isize - at)
+                                .clamp(within + low, within + len)
+                                - within;
+                            part[..low].fill(T::default());
+                            part[high..].fill(T::default());
+                            if low < high {
+                                let start = at * self.strides.axes[2] as isize
+                                    + (self.channels.start + within + low) as isize;
+                                let from = &self.data[row + start as usize..][..high - low];
+                                part[low..high].copy_from_slice(from);
+                            }
                         }
                     }
                     None => part.fill(T::default()),
                 }
                 done += len;
                 within = 0;
-                index += 1;
+                x += 1;
+                if x == per_row {
+                    (x, y) = (0, y + 1);
+                    if y == tall.taps {
+                        (y, z) = (0, z + 1);
+                    }
+                    row = self.row(&walk, origin, z, y);
+                }
             }
             walk.advance(1);
         }
@@ -184,5 +236,23 @@ impl<T: Copy + Default + Sync> Patches<'_, T> {
                 done += len;
             }
         }
+    }
+}
+
+/// Copies few elements faster than the library's function is called.
+#[inline(always)]
+fn copy<T: Copy>(from: &[T], to: &mut [T]) {
+    const FEW: usize = 8;
+    const MANY: usize = 64;
+    if to.len() < FEW {
+        to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+    } else if to.len() < MANY {
+        let last = to.len() - FEW;
+        for at in (0..to.len()).step_by(FEW) {
+            let at = at.min(last);
+            to[at..][..FEW].copy_from_slice(&from[at..][..FEW]);
+        }
+    } else {
+        to.copy_from_slice(from);
     }
 }

@@ -132,10 +132,11 @@ fn shape() -> impl Strategy<Value = ConvShape> {
 fn any_shape() -> impl Strategy<Value = ConvShape> {
     let channels = prop_oneof![4 => 0usize..6, 1 => 15usize..36];
     let grouped = (channels.clone(), channels, 1usize..4);
+    let small = (0u32..4, 1usize..12).prop_map(|(size, groups)| (1 << size, 1 << size, groups));
     let depthwise = (Just(1usize), Just(1usize), 1usize..40);
     (
         0usize..4,
-        prop_oneof![6 => grouped, 1 => depthwise],
+        prop_oneof![6 => grouped, 1 => depthwise, 1 => small],
         format(),
         prop::collection::vec(axis(), 1..=3),
     )
@@ -486,6 +487,54 @@ fn large_ones_agree_with_the_definition() {
         &large_shapes()[0],
         all_threads(),
     );
+}
+
+/// Where a part of the result would be packed for as another filter, or could not be said to see anything.
+#[test]
+fn the_first_axis_is_cut_with_care() {
+    let plain = square(1, 1, 1);
+    let axis = |input, kernel, stride, output| ConvAxis {
+        input,
+        output,
+        pad_before: 0,
+        ..square(input, kernel, stride)
+    };
+    for axes in [
+        // Phases with more positions than others, along the last axis of more than one element.
+        vec![axis(29, 4, 2, 14)],
+        vec![axis(29, 4, 2, 14), plain],
+        vec![axis(29, 4, 2, 14), square(3, 3, 2)],
+        // One window alone.
+        vec![axis(28, 28, 1, 1)],
+        vec![axis(28, 28, 1, 1), square(3, 2, 1)],
+        // Windows behind the input, before it, and in a hole of it.
+        vec![axis(13, 1, 1, 29), square(3, 2, 1)],
+        vec![ConvAxis {
+            pad_before: 20,
+            ..axis(13, 3, 1, 31)
+        }],
+        vec![ConvAxis {
+            dilation: 16,
+            ..axis(29, 2, 1, 14)
+        }],
+    ] {
+        for batch in [1, 3] {
+            let shape = ConvShape {
+                batch,
+                in_channels: 8,
+                out_channels: 8,
+                groups: 1,
+                format: DataFormat::ChannelsFirst,
+                axes: axes.clone(),
+            };
+            check_all(
+                algorithms::<f32>(),
+                f64::from(f32::EPSILON),
+                &shape,
+                all_threads(),
+            );
+        }
+    }
 }
 
 proptest! {

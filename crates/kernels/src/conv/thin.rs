@@ -31,6 +31,8 @@ const SERIAL_WORK: usize = 1 << 18;
 const FEW: usize = 32;
 /// The most bytes of a filter: packing it takes as many of the scratch.
 const FILTER_BYTES: usize = 6 << 20;
+/// How many outputs are turned in the time in which a run of pixels is gathered.
+const RUN: usize = 20;
 /// Fewer pixels than this do not fill the lanes.
 const PIXELS: usize = 24;
 
@@ -54,10 +56,17 @@ pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
         Pass::Forward => inputs.min(outputs),
         _ => inputs,
     };
+    // What the direct algorithm gathers for a pixel, in runs, costs less than turning so many outputs.
+    let gathers = || {
+        let (last, outer) = shape.axes.split_last()?;
+        let runs = outer.iter().map(|axis| axis.kernel).product::<usize>();
+        (last.dilation == 1 && shape.groups == 1).then_some(runs.saturating_mul(RUN))
+    };
+    let direct = pass == Pass::BackpropInput || gathers().is_some_and(|cost| cost <= outputs);
     few <= FEW
         && pixels >= PIXELS
         && pass.lens(shape)[1] * size_of::<T>() <= FILTER_BYTES
-        && !(pass == Pass::BackpropInput && direct::fills::<T>(pass, shape))
+        && !(direct && direct::fills::<T>(pass, shape))
 }
 
 pub(super) fn packed_len<T: Float>(pass: Pass, shape: &ConvShape) -> usize {

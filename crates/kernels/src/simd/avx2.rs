@@ -14,9 +14,10 @@ impl Avx2 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $load_some:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $load_some:path, $picked:ty, $lanes_of:path, $pick:path) => {
         impl Vectors<$type> for Avx2 {
             type Vector = $vector;
+            type Lanes = $picked;
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 6;
             const SIDE: usize = $side;
@@ -56,6 +57,16 @@ macro_rules! vectors {
                 const { assert!($lanes == $side) }
                 // SAFETY: as above.
                 unsafe { $turn(from, to) }
+            }
+            #[inline(always)]
+            fn lanes(self, from: &[u32; 16]) -> Self::Lanes {
+                // SAFETY: the token proves the instructions.
+                unsafe { $lanes_of(from) }
+            }
+            #[inline(always)]
+            fn pick(self, x: Self::Vector, lanes: Self::Lanes) -> Self::Vector {
+                // SAFETY: as above.
+                unsafe { $pick(x, lanes) }
             }
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
@@ -101,7 +112,10 @@ vectors!(
     8,
     turn_f32,
     turn_half_f32,
-    load_some_f32
+    load_some_f32,
+    __m256i,
+    lanes_f32,
+    _mm256_permutevar8x32_ps
 );
 vectors!(
     f64,
@@ -116,7 +130,10 @@ vectors!(
     4,
     turn_f64,
     turn_half_f64,
-    load_some_f64
+    load_some_f64,
+    __m256i,
+    lanes_f64,
+    pick_f64
 );
 
 /// Reads `count` numbers, fewer than 8.
@@ -238,4 +255,26 @@ pub(super) unsafe fn turn_half_f64(from: (*const f64, usize), to: (*mut f64, usi
         _mm_storeu_pd(to.0, _mm_unpacklo_pd(a, b));
         _mm_storeu_pd(to.0.add(to.1), _mm_unpackhi_pd(a, b));
     }
+}
+
+/// The machine has AVX2.
+#[inline(always)]
+unsafe fn lanes_f32(from: &[u32; 16]) -> __m256i {
+    // SAFETY: the elements are there.
+    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+}
+
+/// Of each number both halves; the machine has AVX2.
+#[inline(always)]
+unsafe fn lanes_f64(from: &[u32; 16]) -> __m256i {
+    let halves: [u32; 8] = std::array::from_fn(|i| 2 * from[i / 2] + (i % 2) as u32);
+    // SAFETY: the elements are there.
+    unsafe { _mm256_loadu_si256(halves.as_ptr().cast()) }
+}
+
+/// The machine has AVX2.
+#[inline(always)]
+unsafe fn pick_f64(x: __m256d, lanes: __m256i) -> __m256d {
+    // SAFETY: the caller's.
+    unsafe { _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(x), lanes)) }
 }

@@ -17,9 +17,10 @@ impl Avx512 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $turn_lanes:path, $load_some:ident) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $turn_lanes:path, $load_some:ident, $picked:ty, $lanes_of:path, $pick:path) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
+            type Lanes = $picked;
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 12;
             const SIDE: usize = $side;
@@ -58,6 +59,16 @@ macro_rules! vectors {
             unsafe fn turn_lanes(self, from: (*const $type, usize), to: (*mut $type, usize)) {
                 // SAFETY: as above.
                 unsafe { $turn_lanes(from, to) }
+            }
+            #[inline(always)]
+            fn lanes(self, from: &[u32; 16]) -> Self::Lanes {
+                // SAFETY: the token proves the instructions.
+                unsafe { $lanes_of(from) }
+            }
+            #[inline(always)]
+            fn pick(self, x: Self::Vector, lanes: Self::Lanes) -> Self::Vector {
+                // SAFETY: as above.
+                unsafe { $pick(x, lanes) }
             }
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
@@ -104,7 +115,10 @@ vectors!(
     avx2::turn_f32,
     avx2::turn_half_f32,
     turn_f32,
-    _mm512_maskz_loadu_ps
+    _mm512_maskz_loadu_ps,
+    __m512i,
+    lanes_f32,
+    pick_f32
 );
 vectors!(
     f64,
@@ -120,7 +134,10 @@ vectors!(
     avx2::turn_f64,
     avx2::turn_half_f64,
     turn_f64,
-    _mm512_maskz_loadu_pd
+    _mm512_maskz_loadu_pd,
+    __m512i,
+    lanes_f64,
+    pick_f64
 );
 
 /// Turns a square of sixteen by sixteen.
@@ -169,4 +186,30 @@ unsafe fn turn_f64(from: (*const f64, usize), to: (*mut f64, usize)) {
             avx2::turn_f64(square, (to.0.add(column * to.1 + row), to.1));
         }
     }
+}
+
+/// The machine has AVX-512F, as for those that follow.
+#[inline(always)]
+unsafe fn lanes_f32(from: &[u32; 16]) -> __m512i {
+    // SAFETY: the elements are there.
+    unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+}
+
+#[inline(always)]
+unsafe fn lanes_f64(from: &[u32; 16]) -> __m512i {
+    let wide: [u64; 8] = std::array::from_fn(|i| from[i].into());
+    // SAFETY: the elements are there.
+    unsafe { _mm512_loadu_si512(wide.as_ptr().cast()) }
+}
+
+#[inline(always)]
+unsafe fn pick_f32(x: __m512, lanes: __m512i) -> __m512 {
+    // SAFETY: the caller's.
+    unsafe { _mm512_permutexvar_ps(lanes, x) }
+}
+
+#[inline(always)]
+unsafe fn pick_f64(x: __m512d, lanes: __m512i) -> __m512d {
+    // SAFETY: the caller's.
+    unsafe { _mm512_permutexvar_pd(lanes, x) }
 }

@@ -25,6 +25,7 @@ macro_rules! vectors {
     ($type:ty, $lanes:literal) => {
         impl Vectors<$type> for Portable {
             type Vector = [$type; $lanes];
+            type Lanes = [u32; $lanes];
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 4;
             const SIDE: usize = 4;
@@ -66,6 +67,14 @@ macro_rules! vectors {
             unsafe fn turn_lanes(self, from: (*const $type, usize), to: (*mut $type, usize)) {
                 // SAFETY: the caller's.
                 unsafe { turn::<$type, $lanes>(from, to) }
+            }
+            #[inline(always)]
+            fn lanes(self, from: &[u32; 16]) -> Self::Lanes {
+                std::array::from_fn(|i| from[i])
+            }
+            #[inline(always)]
+            fn pick(self, x: Self::Vector, lanes: Self::Lanes) -> Self::Vector {
+                lanes.map(|lane| x[lane as usize])
             }
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {

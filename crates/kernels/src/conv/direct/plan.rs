@@ -14,10 +14,12 @@ pub(super) const MOST_ROWS: usize = 240;
 pub(super) const MOST_PIECES: usize = 8;
 const MOST_GATHERED: usize = 2 * MOST_ROWS;
 
-/// The most bytes of a unit's strips that are packed on the way.
+/// The most bytes of a unit's strips, which may be packed on the way.
 const PANEL_BYTES: usize = 3 << 20;
 /// The most strips of a unit, so that there are units enough for many threads.
 const MOST_STRIPS: usize = 16;
+/// As many strips as are worth the gathering of what they share, where they need not be packed first.
+const LEAST_STRIPS: usize = 4;
 /// A task smaller than this many multiplications is not worth another thread.
 const LEAST_WORK: usize = 1 << 20;
 /// As many tasks as keep many threads busy to the end.
@@ -92,11 +94,13 @@ pub(super) struct Layout {
     /// A unit's strips; fewer where the depth is large.
     unit_strips: usize,
     unit_depth: usize,
+    /// Whether the filter was packed ahead.
+    packed: bool,
     rows_limit: usize,
 }
 
 impl Layout {
-    pub(super) fn new<T>(pass: Pass, shape: &ConvShape) -> Layout {
+    pub(super) fn new<T>(pass: Pass, shape: &ConvShape, packed: bool) -> Layout {
         let input = Strides::new(shape, shape.in_channels, |axis| axis.input);
         let output = Strides::new(shape, shape.out_channels, |axis| axis.output);
         let (source, target) = match pass {
@@ -119,6 +123,7 @@ impl Layout {
             strip,
             unit_strips: MOST_STRIPS,
             unit_depth: PANEL_BYTES / size_of::<T>() / strip,
+            packed,
             rows_limit: MOST_ROWS,
         };
         let (mut all, mut real, mut gathered) = (0usize, 0usize, 0usize);
@@ -148,7 +153,8 @@ impl Layout {
         layout.serial = all < SERIAL_WORK;
         let wanted = (all / LEAST_WORK).clamp(1, ENOUGH_TASKS);
         while layout.tasks() < wanted {
-            if layout.unit_strips > 1 {
+            let wide = layout.unit_strips * strip >= layout.rows_limit;
+            if layout.unit_strips > 1 && (wide || layout.rows_limit <= 2 * ROWS_UNIT) {
                 layout.unit_strips /= 2;
             } else if layout.rows_limit > 2 * ROWS_UNIT {
                 layout.rows_limit = (layout.rows_limit / 2).next_multiple_of(ROWS_UNIT);
@@ -161,11 +167,13 @@ impl Layout {
 
     fn tasks(&self) -> usize {
         let tasks = |unit: Unit| {
-            let blocks = |part| {
-                self.rows(&part)
-                    .div_ceil(self.block_rows(&unit.bundle, &part))
-            };
-            self.parts(&unit.bundle).map(blocks).sum::<usize>()
+            let parts = self.parts(&unit.bundle);
+            parts
+                .map(|part| {
+                    let rows = self.rows(&part);
+                    rows.div_ceil(self.block_rows(&unit.bundle, rows))
+                })
+                .sum::<usize>()
         };
         // No more are counted than matter.
         let mut sum = 0;
@@ -267,10 +275,9 @@ impl Layout {
     pub(super) fn units(&self) -> impl Iterator<Item = Unit> {
         self.bundles().flat_map(move |bundle| {
             let strips = self.strips(&bundle);
-            let size = self
-                .unit_strips
-                .min(self.unit_depth / bundle.depth.max(1))
-                .max(1);
+            let most = self.unit_depth / bundle.depth.max(1);
+            let least = if self.packed { LEAST_STRIPS } else { 1 };
+            let size = self.unit_strips.min(most.max(least));
             (0..strips).step_by(size).map(move |start| Unit {
                 strips: start..strips.min(start + size),
                 packed: bundle.packed + start * bundle.depth * self.strip,
@@ -302,9 +309,15 @@ impl Layout {
             .sum()
     }
 
-    /// Room for the strips of any unit.
+    /// Room for the strips of any unit that is packed on the way.
     pub(super) fn panel<T>(&self) -> usize {
-        self.units().map(|unit| unit.len::<T>()).max().unwrap_or(0)
+        let units = (!self.packed).then(|| self.units());
+        units
+            .into_iter()
+            .flatten()
+            .map(|unit| unit.len::<T>())
+            .max()
+            .unwrap_or(0)
     }
 
     /// Room for gathered rows.
@@ -341,25 +354,40 @@ impl Layout {
                 .product::<usize>()
     }
 
-    /// The rows of a part's tasks; the last may have fewer.
-    pub(super) fn block_rows(&self, bundle: &Bundle, part: &[Part; 3]) -> usize {
-        let [z, y, x] = bundle.runs.map(|run| run.phase.patch.taps);
-        let pieces = if self.crop {
-            // Of a part, each row of taps is by itself.
-            let pieces = z * y * (x * self.depth_channels()).div_ceil(DEPTH);
-            pieces.clamp(2, MOST_PIECES).next_power_of_two()
-        } else {
-            bundle.depth.div_ceil(DEPTH).clamp(1, MOST_PIECES)
+    /// The rows of a task, where there are so many in all.
+    pub(super) fn block_rows(&self, bundle: &Bundle, rows: usize) -> usize {
+        let most = MOST_GATHERED / self.pieces(bundle) / ROWS_UNIT * ROWS_UNIT;
+        let blocks = rows.div_ceil(most.min(self.rows_limit)).max(1);
+        if self.packed {
+            return rows
+                .div_ceil(blocks)
+                .next_multiple_of(ROWS_UNIT)
+                .max(ROWS_UNIT);
+        }
+        // Two threads or four should be done with a unit that was packed on the way at the same time.
+        let blocks = match blocks.max(rows.div_ceil(3 * ROWS_UNIT).min(4)) {
+            few @ ..=2 => few,
+            many => many.next_multiple_of(4),
         };
-        let rows = MOST_GATHERED / pieces / ROWS_UNIT * ROWS_UNIT;
-        let most = rows.min(self.rows_limit);
-        let rows = self.rows(part);
-        // Two threads or four should be done at the same time.
-        let blocks = match rows.div_ceil(most) {
-            blocks @ ..=2 => blocks,
-            blocks => blocks.next_multiple_of(4),
-        };
-        rows.div_ceil(blocks.max(1)).next_multiple_of(2)
+        rows.div_ceil(blocks).next_multiple_of(2).max(2)
+    }
+
+    /// The pieces of depth that are gathered at once: all, or if these are too many as few as leave the most rows, for
+    /// which the filter is read but once.
+    pub(super) fn pieces(&self, bundle: &Bundle) -> usize {
+        if self.crop {
+            let [z, y, x] = bundle.runs.map(|run| run.phase.patch.taps);
+            let row = (x * self.depth_channels()).div_ceil(DEPTH);
+            return (z * y * row).clamp(1, MOST_PIECES);
+        }
+        let pieces = bundle.depth.div_ceil(DEPTH).max(1);
+        if pieces <= MOST_PIECES {
+            return pieces;
+        }
+        let windows = bundle.runs.map(|run| run.phase.patch.windows);
+        let rows = windows.iter().product::<usize>() * self.batch;
+        let rows = rows.next_multiple_of(ROWS_UNIT).clamp(ROWS_UNIT, MOST_ROWS);
+        (MOST_GATHERED / rows).min(MOST_PIECES)
     }
 
     /// Where a strip's columns are, seen from the least of its bundle's phases, and how many there are.

@@ -19,7 +19,7 @@ use crate::conv::{Call, Pass};
 use crate::simd::{Float, TILE_VECTORS, Vectors, Work};
 
 /// With fewer windows the sums are too short to be as exact as they should be.
-const FEW_WINDOWS: usize = 32;
+pub(in crate::conv) const FEW_WINDOWS: usize = 32;
 
 /// Tiles of the output's gradient that are transformed by one task.
 const TILES: usize = 16;

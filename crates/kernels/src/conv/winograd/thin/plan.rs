@@ -75,7 +75,7 @@ impl Plan {
             tall: 1,
             origin,
         };
-        plan.tall = (ROWS / plan.row()).max(1);
+        plan.tall = (ROWS / plan.row().max(1)).max(1);
         plan
     }
 
