@@ -88,14 +88,15 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         threads
     };
     let packed = packed.map(|packed| packed[aligned(packed)..].split_at(layout.packed()));
-    let finite = match packed {
-        Some((_, flag)) => flag[0].to_f64() == 1.0,
-        None => finite(b),
-    };
     // A forward convolution multiplies with the padding's zeros, its gradient leaves out windows that do not exist.
     // It can be seen only where the filter is not finite.
-    if !finite {
-        layout.crop = pass == Pass::BackpropInput;
+    let exact = pass == Pass::BackpropInput;
+    if layout.padded && layout.crop != exact {
+        let finite = match packed {
+            Some((_, flag)) => flag[0].to_f64() == 1.0,
+            None => finite(b),
+        };
+        layout.crop = finite != exact;
     }
     if pass == Pass::BackpropInput && shape.axes.iter().any(Phase::leaves_gaps) {
         clear(threads, out);

@@ -64,7 +64,7 @@ impl<T: Float> Work<T> for Strip<'_, T> {
         assert!(self.columns > 0 && self.columns <= width);
         assert!(last_row + self.columns <= self.target_len);
         assert!(self.pieces.iter().enumerate().all(|(i, piece)| {
-            (1..=DEPTH_PITCH).contains(&piece.len)
+            piece.len <= DEPTH_PITCH
                 && i * self.left_step + row_room <= self.left.len()
                 && (piece.right + piece.len) * width <= self.right.len()
         }));
@@ -154,8 +154,7 @@ impl<T: Float> Operands<'_, T> {
             for piece in self.pieces {
                 let mut left = block;
                 let mut right = self.right.add(piece.right * strip_width::<T>());
-                let end = right.add(piece.len * strip_width::<T>());
-                loop {
+                for _ in 0..piece.len {
                     let columns: [_; VECTORS] =
                         std::array::from_fn(|v| simd.load(right.add(v * S::LANES)));
                     for (r, sums) in sums.iter_mut().enumerate() {
@@ -166,9 +165,6 @@ impl<T: Float> Operands<'_, T> {
                     }
                     left = left.wrapping_add(1);
                     right = right.wrapping_add(strip_width::<T>());
-                    if right == end {
-                        break;
-                    }
                 }
                 block = block.wrapping_add(self.left_step);
             }

@@ -82,6 +82,8 @@ pub(super) struct Layout {
     pub(super) target: Strides,
     /// Whether taps in the padding are left out.
     pub(super) crop: bool,
+    /// Whether there are such taps.
+    pub(super) padded: bool,
     /// Multiplications.
     pub(super) work: usize,
     /// The elements that are gathered, for the columns of one go.
@@ -114,6 +116,7 @@ impl Layout {
             source,
             target,
             crop: false,
+            padded: false,
             work: 0,
             gathered: 0,
             serial: false,
@@ -144,6 +147,7 @@ impl Layout {
         }
         // Short pieces of depth would cost more than the padding's products.
         layout.crop = real < all - all / 32 && layout.depth_channels() >= 64;
+        layout.padded = real < all;
         layout.work = if layout.crop { real } else { all };
         layout.gathered = gathered;
         layout.serial = all < SERIAL_WORK;
@@ -354,16 +358,18 @@ impl Layout {
     pub(super) fn block_rows(&self, bundle: &Bundle, rows: usize) -> usize {
         let most = MOST_GATHERED / self.pieces(bundle) / ROWS_UNIT * ROWS_UNIT;
         let blocks = rows.div_ceil(most.min(self.rows_limit)).max(1);
-        // All threads are to have something to do with a unit that was packed on the way.
-        let least = if self.packed {
-            1
-        } else {
-            rows.div_ceil(3 * ROWS_UNIT).min(4)
+        if self.packed {
+            return rows
+                .div_ceil(blocks)
+                .next_multiple_of(ROWS_UNIT)
+                .max(ROWS_UNIT);
+        }
+        // Two threads or four should be done with a unit that was packed on the way at the same time.
+        let blocks = match blocks.max(rows.div_ceil(3 * ROWS_UNIT).min(4)) {
+            few @ ..=2 => few,
+            many => many.next_multiple_of(4),
         };
-        let blocks = blocks.max(least);
-        rows.div_ceil(blocks)
-            .next_multiple_of(ROWS_UNIT)
-            .max(ROWS_UNIT)
+        rows.div_ceil(blocks).next_multiple_of(2).max(2)
     }
 
     /// The pieces of depth that are gathered at once: all, or if these are too many as few as leave the most rows, for

@@ -22,8 +22,10 @@ const TILES_BYTES: usize = 850 << 10;
 /// ... or more, where the filters are so many that they come from memory each time.
 const MANY_TILES_BYTES: usize = 2600 << 10;
 const MANY_FILTERS_BYTES: usize = 12 << 20;
-/// What a panel of filters that is packed on the way may take.
-const PANEL_BYTES: usize = 2 << 20;
+/// What a panel of filters that is packed on the way may take, and with so many filters: all tiles are transformed anew
+/// for each.
+const PANEL_BYTES: usize = 4 << 20;
+const MANY_PANEL_BYTES: usize = 2 << 20;
 /// As many tasks as keep many threads busy to the end.
 const ENOUGH_TASKS: usize = 12;
 
@@ -369,9 +371,9 @@ impl Layout {
             set.packed = packed;
             packed += self.strips(&set) * self.strip_len(&set);
             let filters = self.strips(&set) * self.strip_len(&set) * self.bytes;
-            let tiles = match filters > MANY_FILTERS_BYTES {
-                true => MANY_TILES_BYTES,
-                false => TILES_BYTES,
+            let (tiles, panel) = match filters > MANY_FILTERS_BYTES {
+                true => (MANY_TILES_BYTES, MANY_PANEL_BYTES),
+                false => (TILES_BYTES, PANEL_BYTES),
             };
             let most = tiles / (self.row_len(&set) * self.bytes).max(1) / ROWS_UNIT * ROWS_UNIT;
             let chunks = set.rows.div_ceil(most.max(2 * ROWS_UNIT)).max(1);
@@ -382,7 +384,7 @@ impl Layout {
                 chunks
             };
             set.chunk = set.rows.div_ceil(chunks).max(1).next_multiple_of(2);
-            set.panel = (PANEL_BYTES / (self.strip_len(&set) * self.bytes).max(1)).max(1);
+            set.panel = (panel / (self.strip_len(&set) * self.bytes).max(1)).max(1);
             set
         })
     }
