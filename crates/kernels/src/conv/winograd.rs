@@ -27,6 +27,8 @@ use crate::Threads;
 use crate::gemm::{DEPTH, DEPTH_PITCH, Piece, Strip, aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
 
+/// The most bytes of scratch for small tensors.
+const SCRATCH_BYTES: usize = 8 << 20;
 /// The most pieces of depth that are multiplied in one go.
 const MOST_PIECES: usize = 8;
 
@@ -34,7 +36,12 @@ pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     let layout = Layout::new::<T>(pass, shape, true);
     let [products, transforms] = layout.cost();
     let thin = layout.depth < 32 || layout.target.channels < strip_width::<T>();
-    !thin && products + transforms < 0.95 * direct::work::<T>(pass, shape)
+    // Two threads' scratch may be so large, and a tenth of the larger tensor.
+    let [input, _, output] = pass.lens(shape);
+    let most = SCRATCH_BYTES / size_of::<T>() + input.max(output) / 10;
+    !thin
+        && products + transforms < 0.95 * direct::work::<T>(pass, shape)
+        && scratch::<T>(pass, shape, 2) <= most
 }
 
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
