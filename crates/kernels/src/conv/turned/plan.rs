@@ -110,7 +110,7 @@ impl<T: Float + Element> Plan<T> {
         let fits = |one: &&Algorithm<T>| {
             let room = room(one);
             let all = source.saturating_add(target) <= room;
-            pass != Pass::BackpropFilter || all || filter + BLOCK_BYTES / 2 <= room
+            pass != Pass::BackpropFilter || all || filter + BLOCK_BYTES / 3 <= room
         };
         let found = inner(pass, shape).find(fits);
         let inner = found.or_else(|| inner(pass, shape).next());

@@ -7,7 +7,7 @@ use crate::stage::{self, Stage};
 /// The rows and columns that are turned at once, through a buffer in the first-level cache: planes are often as far
 /// apart as makes their elements meet in one cache set, so that no line of them is left half read or half written.
 const CHANNELS: usize = 16;
-const PIXELS: usize = 64;
+const PIXELS: usize = 128;
 
 /// A task's pixels, and its channels where they come first in what is written.
 const TASK_PIXELS: usize = 512;
