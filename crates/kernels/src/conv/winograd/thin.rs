@@ -20,8 +20,9 @@ use super::super::{Call, Pack, Pass, thin};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
 
-/// Tiles that a thread takes at once.
+/// The most tiles that a thread takes at once, and as many tasks as keep many threads busy to the end.
 const CHUNK: usize = 64;
+const ENOUGH_TASKS: usize = 32;
 /// Below this many multiplications the caller's thread is done before another has woken up.
 const SERIAL_WORK: f64 = 1e5;
 /// What a thread's products may take, in elements.
@@ -155,13 +156,16 @@ impl<T: Float> Crew<'_, T> {
     fn work(&self, room: &mut [T]) {
         let rows = self.plan.set.rows;
         let lanes = T::dispatch(self.set, Lanes);
+        let chunk = (rows / ENOUGH_TASKS)
+            .next_multiple_of(LANES)
+            .clamp(LANES, CHUNK);
         let mut finite = true;
         loop {
-            let start = self.next.fetch_add(1, Ordering::Relaxed) * CHUNK;
+            let start = self.next.fetch_add(1, Ordering::Relaxed) * chunk;
             if start >= rows {
                 break;
             }
-            let end = rows.min(start + CHUNK);
+            let end = rows.min(start + chunk);
             for first in (start..end).step_by(lanes) {
                 for band in self.plan.bands() {
                     finite &= self.band(&band, first, lanes.min(end - first), room);
