@@ -7,6 +7,7 @@ use crate::Threads;
 use crate::conv::Call;
 use crate::conv::direct::Shared;
 use crate::conv::grid::{Strides, axes};
+use crate::conv::phase::Phase;
 use crate::simd::{Float, Vectors, Work};
 
 /// The channels that a task takes, whole vectors of every instruction set.
@@ -67,8 +68,7 @@ impl<T> Gradient<'_, T> {
 
 /// The position that a window sees at a tap, if there is one.
 fn position(axis: &ConvAxis, window: usize, tap: usize) -> Option<usize> {
-    let at = (window * axis.stride + tap * axis.dilation).checked_sub(axis.pad_before);
-    at.filter(|&at| at < axis.input)
+    Phase::forward(axis).patch.position(window, tap)
 }
 
 /// A row of taps, or a part of it, for some channels.
