@@ -7,6 +7,7 @@
 //! `Conv2DBackpropFilter` multiply with the zeros of the padding (so an infinite filter makes NaN at the
 //! borders), `Conv2DBackpropInput` leaves out the windows that do not exist.
 
+mod amx;
 mod direct;
 mod element;
 mod filter_gradient;
@@ -114,6 +115,8 @@ pub struct Algorithm<T: 'static> {
     pub name: &'static str,
     /// What it is for, in a few words.
     pub purpose: &'static str,
+    /// The least instruction set that has what it is made of.
+    pub requires: InstructionSet,
     /// Whether it can compute this kernel of this convolution.
     pub supports: fn(Pass, &ConvShape) -> bool,
     /// Whether it is the one to take, unless one before it in the table is; asked only where it `supports`.
@@ -161,6 +164,30 @@ impl<T: Element> Algorithm<T> {
         })
     }
 
+    /// Checks that the machine has the instruction set, and the set what the algorithm is made of. In tests that may
+    /// be emulated.
+    fn check_set(&self, set: InstructionSet) -> Result<(), KernelError> {
+        set.check()?;
+        match set >= self.requires || cfg!(test) {
+            true => Ok(()),
+            false => Err(KernelError::Unavailable(format!(
+                "the algorithm '{}' needs the instruction set '{}', this is '{set}'",
+                self.name, self.requires
+            ))),
+        }
+    }
+
+    /// The instruction sets that tests run it on: all that have what it is made of, or where none has the emulator's.
+    #[cfg(test)]
+    fn sets(&self) -> Vec<InstructionSet> {
+        let mut sets = InstructionSet::available();
+        sets.retain(|&set| set >= self.requires);
+        if sets.is_empty() {
+            sets.push(InstructionSet::best());
+        }
+        sets
+    }
+
     /// The elements of scratch for a shape that [`run`] takes.
     fn scratch_of(&self, pass: Pass, shape: &ConvShape, threads: usize) -> usize {
         match pass.lens(shape).contains(&0) {
@@ -172,7 +199,7 @@ impl<T: Element> Algorithm<T> {
     /// Checks all but the shape's own sense, which is known, and computes.
     fn call(&self, call: Call<'_, T>) -> Result<(), KernelError> {
         let (pass, shape) = (call.pass, call.shape);
-        call.set.check()?;
+        self.check_set(call.set)?;
         if !(self.supports)(pass, shape) {
             return Err(KernelError::Unavailable(format!(
                 "the algorithm '{}' does not compute {pass:?} of {shape:?}",
@@ -258,6 +285,7 @@ const fn direct<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
         name: "direct",
         purpose: "matrix products of gathered pixels with a packed filter, by stride phase",
+        requires: InstructionSet::Portable,
         supports: direct::supports,
         pays: |_, _| true,
         scratch: direct::scratch::<T>,
@@ -272,6 +300,7 @@ const fn filter_gradient<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
         name: "filter-gradient",
         purpose: "the filter's gradient, channels last: tiles summed over the windows",
+        requires: InstructionSet::Portable,
         supports: filter_gradient::supports,
         pays: filter_gradient::pays::<T>,
         scratch: filter_gradient::scratch::<T>,
@@ -286,6 +315,7 @@ const fn gemm<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
         name: "gemm",
         purpose: "matrix products of gathered blocks, by stride phase",
+        requires: InstructionSet::Portable,
         supports: |_, _| true,
         pays: |_, _| true,
         scratch: implicit::scratch::<T>,
@@ -300,6 +330,7 @@ const fn tiny<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
         name: "tiny",
         purpose: "so few numbers that any preparation would take longer",
+        requires: InstructionSet::Portable,
         supports: |_, _| true,
         pays: tiny::pays,
         scratch: |_, _, _| 0,
@@ -314,6 +345,7 @@ const fn grouped<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
         name: "grouped",
         purpose: "groups of one or a few channels: channels in vector lanes",
+        requires: InstructionSet::Portable,
         supports: grouped::supports,
         pays: grouped::pays::<T>,
         scratch: grouped::scratch::<T>,
@@ -328,6 +360,7 @@ const fn turned<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
         name: "turned",
         purpose: "channels first: block by block turned, and computed as channels last",
+        requires: InstructionSet::Portable,
         supports: turned::supports::<T>,
         pays: turned::pays::<T>,
         scratch: turned::scratch::<T>,
@@ -342,6 +375,7 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
         name: "thin",
         purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
+        requires: InstructionSet::Portable,
         supports: thin::supports::<T>,
         pays: thin::pays::<T>,
         scratch: thin::scratch::<T>,
@@ -351,12 +385,24 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 12] = [
     tiny(),
     grouped(),
     Algorithm {
+        name: "amx_bf16x6",
+        purpose: "numbers split into three bf16 parts, six products of them on tile registers",
+        requires: InstructionSet::Amx,
+        supports: amx::supports,
+        pays: amx::pays,
+        scratch: amx::scratch,
+        packed_len: amx::packed_len,
+        pack: amx::pack,
+        compute: amx::compute,
+    },
+    Algorithm {
         name: "winograd",
         purpose: "fewer multiplications for two or three taps an axis of each stride phase",
+        requires: InstructionSet::Portable,
         supports: winograd::supports,
         pays: winograd::pays::<f32>,
         scratch: winograd::scratch::<f32>,
@@ -367,6 +413,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
     Algorithm {
         name: "winograd-thin",
         purpose: "fewer multiplications for few channels: tiles in vector lanes",
+        requires: InstructionSet::Portable,
         supports: winograd::thin::supports::<f32>,
         pays: winograd::thin::pays::<f32>,
         scratch: winograd::thin::scratch::<f32>,
@@ -379,6 +426,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
     Algorithm {
         name: "winograd-filter-gradient",
         purpose: "the filter's gradient with fewer multiplications for two or three taps an axis of each stride phase",
+        requires: InstructionSet::Portable,
         supports: filter_gradient::winograd::supports,
         pays: filter_gradient::winograd::pays::<f32>,
         scratch: filter_gradient::winograd::scratch::<f32>,
@@ -410,33 +458,43 @@ pub fn algorithms<T: Element>() -> &'static [Algorithm<T>] {
     T::algorithms()
 }
 
-/// The algorithm that [`run`] takes: the first that can compute the kernel and pays. Only the geometry decides.
+/// The algorithm that [`run`] takes: the first that the instruction set has, that can compute the kernel and pays. Beside the
+/// instruction set only the geometry decides.
 /// For a shape that [`run`] refuses, and where nothing is to be computed, the last.
-pub fn choose<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
+pub fn choose<T: Element>(
+    set: InstructionSet,
+    pass: Pass,
+    shape: &ConvShape,
+) -> &'static Algorithm<T> {
     match check(shape) {
-        Ok(()) => chosen(pass, shape),
+        Ok(()) => chosen(set, pass, shape),
         Err(_) => &T::algorithms()[T::algorithms().len() - 1],
     }
 }
 
 /// [`choose`] for a shape that was checked.
-fn chosen<T: Element>(pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
+fn chosen<T: Element>(set: InstructionSet, pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
     let all = T::algorithms();
     let last = &all[all.len() - 1];
     if pass.lens(shape).contains(&0) {
         return last;
     }
-    let mut found = all
-        .iter()
-        .filter(|one| (one.supports)(pass, shape) && (one.pays)(pass, shape));
+    let mut found = all.iter().filter(|one| {
+        one.requires <= set && (one.supports)(pass, shape) && (one.pays)(pass, shape)
+    });
     found.next().unwrap_or(last)
 }
 
 /// How many elements of scratch [`run`] needs; 0 for a shape that it refuses or
 /// that has nothing to compute.
-pub fn scratch<T: Element>(pass: Pass, shape: &ConvShape, threads: &Threads) -> usize {
+pub fn scratch<T: Element>(
+    set: InstructionSet,
+    pass: Pass,
+    shape: &ConvShape,
+    threads: &Threads,
+) -> usize {
     match check(shape) {
-        Ok(()) => chosen::<T>(pass, shape).scratch_of(pass, shape, threads.count()),
+        Ok(()) => chosen::<T>(set, pass, shape).scratch_of(pass, shape, threads.count()),
         Err(_) => 0,
     }
 }
@@ -470,7 +528,7 @@ pub fn run<T: Element>(
     threads: &Threads,
 ) -> Result<(), KernelError> {
     check(shape)?;
-    chosen(pass, shape).call(Call {
+    chosen(set, pass, shape).call(Call {
         set,
         threads,
         pass,

@@ -15,6 +15,7 @@ pub mod reduce;
 pub mod simd;
 pub mod stage;
 mod threads;
+mod tiles;
 
 pub use error::{KernelError, check_len};
 pub use peak::peak;

@@ -12,9 +12,9 @@ mod portable;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::KernelError;
+use crate::{KernelError, tiles};
 
-/// The environment variable that forces an instruction set: `portable`, `avx2` or `avx512`.
+/// The environment variable that forces an instruction set: `portable`, `avx2`, `avx512` or `amx`.
 pub const INSTRUCTION_SET_VARIABLE: &str = "TCONV_INSTRUCTION_SET";
 
 /// The instructions that a kernel is compiled for.
@@ -26,13 +26,16 @@ pub enum InstructionSet {
     Avx2,
     /// x86-64 with AVX-512F.
     Avx512,
+    /// The same with tile registers and their bf16 products.
+    Amx,
 }
 
 impl InstructionSet {
-    const ALL: [InstructionSet; 3] = [
+    const ALL: [InstructionSet; 4] = [
         InstructionSet::Portable,
         InstructionSet::Avx2,
         InstructionSet::Avx512,
+        InstructionSet::Amx,
     ];
 
     /// Whether this machine has it.
@@ -43,6 +46,8 @@ impl InstructionSet {
             InstructionSet::Avx2 => avx2::Avx2::detect().is_some(),
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512 => avx512::Avx512::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Amx => InstructionSet::Avx512.is_available() && tiles::available(),
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
@@ -108,6 +113,7 @@ impl fmt::Display for InstructionSet {
             InstructionSet::Portable => "portable",
             InstructionSet::Avx2 => "avx2",
             InstructionSet::Avx512 => "avx512",
+            InstructionSet::Amx => "amx",
         })
     }
 }
@@ -191,6 +197,18 @@ pub(crate) fn prefetch<T>(at: *const T) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint, which every processor of this kind has and which never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+    let _ = at;
+}
+
+/// [`prefetch`] to the second-level cache only.
+#[inline(always)]
+pub(crate) fn prefetch_second<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
     let _ = at;
 }
@@ -413,7 +431,7 @@ mod tests {
 
     #[test]
     fn vectors_compute() {
-        fn check<T: Float>(widths: [usize; 3]) {
+        fn check<T: Float>(widths: [usize; 4]) {
             for set in InstructionSet::available() {
                 let x: Vec<T> = (0..32).map(|i| T::from_f64(i.into())).collect();
                 let mut y = vec![T::from_f64(0.5); 32];
@@ -424,7 +442,7 @@ mod tests {
                 }
             }
         }
-        check::<f32>([4, 8, 16]);
-        check::<f64>([2, 4, 8]);
+        check::<f32>([4, 8, 16, 16]);
+        check::<f64>([2, 4, 8, 8]);
     }
 }

@@ -33,7 +33,7 @@ impl<T: Element> PackedFilter<T> {
         mut room: Vec<T>,
         threads: &Threads,
     ) -> Result<PackedFilter<T>, KernelError> {
-        set.check()?;
+        algorithm.check_set(set)?;
         check(shape)?;
         if pass == Pass::BackpropFilter || !(algorithm.supports)(pass, shape) {
             return Err(KernelError::Unavailable(format!(

@@ -8,7 +8,7 @@ use super::patches::PatchAxis;
 /// convolution of the output's gradient.
 ///
 /// Taps are taken from the last to the first, in which order the windows that they lead to ascend.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Phase {
     /// The first position.
     pub(super) first: usize,
@@ -100,7 +100,7 @@ impl Phase {
     }
 
     /// The taps whose window exists for the phase's position `index`; neighbours, since windows ascend.
-    fn real_taps(&self, index: usize) -> (usize, usize) {
+    pub(super) fn real_taps(&self, index: usize) -> (usize, usize) {
         let PatchAxis {
             step,
             base,

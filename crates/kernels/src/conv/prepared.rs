@@ -28,7 +28,7 @@ impl<T: Element> Prepared<T> {
         threads: &Threads,
     ) -> Result<Prepared<T>, KernelError> {
         check(&shape)?;
-        Prepared::of(chosen(pass, &shape), set, pass, shape, threads)
+        Prepared::of(chosen(set, pass, &shape), set, pass, shape, threads)
     }
 
     /// Of an algorithm that computes it, and a shape that was checked.
@@ -39,7 +39,7 @@ impl<T: Element> Prepared<T> {
         shape: ConvShape,
         threads: &Threads,
     ) -> Result<Prepared<T>, KernelError> {
-        set.check()?;
+        algorithm.check_set(set)?;
         let threads = threads.count();
         Ok(Prepared {
             scratch: algorithm.scratch_of(pass, &shape, threads),

@@ -4,6 +4,7 @@ use tconv_shape::{ConvAxis, ConvShape};
 
 use super::grid::{Strides, axes, unravel};
 use super::{Algorithm, Call, Element, Pass, check};
+use crate::simd::InstructionSet;
 use crate::{KernelError, check_len};
 
 /// Its row of every type's table.
@@ -11,6 +12,7 @@ pub(super) const fn algorithm<T: Element>() -> Algorithm<T> {
     Algorithm {
         name: "reference",
         purpose: "the definition, summed in f64",
+        requires: InstructionSet::Portable,
         supports: |_, _| true,
         pays: |_, _| true,
         scratch: |_, _, _| 0,

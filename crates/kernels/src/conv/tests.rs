@@ -316,7 +316,7 @@ fn check_all<T: Float + Element>(
         let (expected, magnitude) = (define(|x| x), define(f64::abs));
         let terms = (a.len().max(b.len()) + 2) as f64;
         for algorithm in supporting(table, pass, shape) {
-            for set in InstructionSet::available() {
+            for set in algorithm.sets() {
                 let mut first: Option<Vec<T>> = None;
                 for threads in threads {
                     let nan = T::from_f64(f64::NAN);
@@ -426,7 +426,7 @@ fn errors_are_small() {
                 (x.map(|x| x * x).sum::<f64>() / out as f64).sqrt()
             };
             for algorithm in supporting(fast::<f32>(), pass, shape) {
-                for set in InstructionSet::available() {
+                for set in algorithm.sets() {
                     let found = apply(
                         algorithm,
                         set,
@@ -581,7 +581,7 @@ proptest! {
             let class = |x: &f32| if x.is_finite() { 0.0 } else if x.is_nan() { 3.0 } else { x.signum() };
             let mut expected: Option<Vec<f32>> = None;
             for algorithm in supporting(algorithms::<f32>(), pass, &shape).rev() {
-                for set in InstructionSet::available() {
+                for set in algorithm.sets() {
                     let out = apply(algorithm, set, &Threads::ONE, (pass, &shape), (&a, &b), f32::NAN);
                     let classes: Vec<_> = out.iter().map(class).collect();
                     let expected = expected.get_or_insert_with(|| classes.clone());
@@ -649,7 +649,7 @@ fn infinities_go_where_tensorflow_lets_them() {
     ];
     for (pass, shape, a, b, expected) in &cases {
         for algorithm in supporting(algorithms::<f32>(), *pass, shape) {
-            for set in InstructionSet::available() {
+            for set in algorithm.sets() {
                 let out = apply(algorithm, set, &Threads::ONE, (*pass, shape), (a, b), 9.0);
                 assert!(same(&out, expected), "{} {pass:?} {out:?}", algorithm.name);
             }
@@ -714,10 +714,10 @@ fn mistakes_are_errors() {
     for pass in Pass::ALL {
         let (a, b, out) = operands::<f32>(pass, &shape);
         let mut out = vec![0.0; out];
-        let mut scratch = vec![0.0; scratch::<f32>(pass, &shape, one)];
+        let set = InstructionSet::best();
+        let mut scratch = vec![0.0; scratch::<f32>(set, pass, &shape, one)];
         let mut call = |shape: &ConvShape, cut: [usize; 4]| {
             let (out, scratch) = (&mut out[cut[2]..], &mut scratch[cut[3]..]);
-            let set = InstructionSet::best();
             run(
                 set,
                 pass,

@@ -84,7 +84,7 @@ fn compare<T: Element>(
         false => 0.0,
     };
     for algorithm in supporting(T::algorithms(), pass, shape) {
-        for set in InstructionSet::available() {
+        for set in algorithm.sets() {
             let one = &Threads::ONE;
             let out = apply(algorithm, set, one, (pass, shape), (&a, &b), narrow(99.0));
             for (i, (&out, &expected)) in out.iter().zip(&expected.values).enumerate() {

@@ -1,0 +1,264 @@
+//! Products of numbers split into three bf16 parts on tile registers: of the nine products of two numbers' parts the
+//! six greatest, summed in `f32`, are more exact than a fused multiplication and addition.
+//!
+//! That holds within a window of magnitudes. What is outside it (infinities, NaN, numbers that no bf16 is near to,
+//! products that are subnormal) the fused kernels compute, for all of an image's block or, where the filter is the
+//! reason, for all.
+
+mod filter;
+mod fused;
+mod plan;
+mod products;
+mod split;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tconv_shape::ConvShape;
+
+use self::filter::{PackPanel, greatest};
+use self::plan::{Plan, Unit};
+use self::products::{Places, Products};
+use self::split::Split;
+use super::direct::Shared;
+use super::implicit::clear;
+use super::phase::Phase;
+use super::winograd::split as cut;
+use super::{Call, Pack, Pass, direct, winograd};
+use crate::Threads;
+use crate::gemm::{aligned, alignment};
+use crate::simd::{InstructionSet, Sealed};
+use crate::tiles::Tiles;
+
+/// The elements behind a filter's packed panels: the greatest magnitude.
+const FLAG: usize = 1;
+
+pub(super) fn supports(pass: Pass, shape: &ConvShape) -> bool {
+    pass != Pass::BackpropFilter && !pass.lens(shape).contains(&0) && Plan::new(pass, shape).fits()
+}
+
+pub(super) fn pays(pass: Pass, shape: &ConvShape) -> bool {
+    /// How much faster tiles are than fused multiplications, where all of them is of use ...
+    const GAIN: f64 = 2.0;
+    /// ... and fewer multiplications than this are not worth their preparation.
+    const LEAST_WORK: f64 = 4e6;
+    let plan = Plan::new(pass, shape);
+    let work = direct::work::<f32>(pass, shape);
+    // What splitting, and writing the results, is worth for each channel.
+    let share = 1.0 / (1.0 + 12.0 / plan.depth() as f64 + 4.0 / plan.columns() as f64);
+    let rival = match winograd::supports(pass, shape) && winograd::pays::<f32>(pass, shape) {
+        true => 1.4,
+        false => 1.0,
+    };
+    work >= LEAST_WORK && plan.efficiency() * share * GAIN > rival
+}
+
+pub(super) fn scratch(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
+    let plan = Plan::new(pass, shape);
+    let needed = numbers(plan.room())
+        .next_multiple_of(alignment::<f32>())
+        .saturating_mul(threads)
+        .saturating_add(numbers(plan.panel_room()) + 2 * alignment::<f32>());
+    needed.max(fused::scratch(&plan, shape, threads))
+}
+
+pub(super) fn packed_len(pass: Pass, shape: &ConvShape) -> usize {
+    numbers(Plan::new(pass, shape).packed()) + FLAG + alignment::<f32>()
+}
+
+/// So many bf16 numbers, in the memory of `f32` numbers.
+fn numbers(halves: usize) -> usize {
+    halves.div_ceil(2)
+}
+
+/// Memory of `f32` numbers, as that of bf16 numbers.
+fn halves(numbers: &mut [f32]) -> &mut [u16] {
+    // SAFETY: twice as many of half the size, for which any bits will do.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), 2 * numbers.len()) }
+}
+
+fn read_halves(numbers: &[f32]) -> &[u16] {
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), 2 * numbers.len()) }
+}
+
+pub(super) fn pack(call: Pack<'_, f32>) {
+    let plan = &Plan::new(call.pass, call.shape);
+    let skip = aligned(call.out);
+    let (panels, flag) = call.out[skip..].split_at_mut(numbers(plan.packed()));
+    flag[0] = f32::from_bits(greatest(call.filter));
+    let panels = halves(panels);
+    for unit in plan.units(true) {
+        let out = &mut panels[unit.packed..][..unit.len];
+        pack_unit(call.set, call.threads, (plan, &unit), call.filter, out);
+    }
+}
+
+/// Packs a unit's panels.
+fn pack_unit(
+    set: InstructionSet,
+    threads: &Threads,
+    (plan, unit): (&Plan, &Unit),
+    filter: &[f32],
+    out: &mut [u16],
+) {
+    let target = Shared(out.as_mut_ptr(), out.len());
+    threads.for_each(unit.panels.len(), |index| {
+        let target = &target;
+        let Some(panel) = plan.panels().nth(unit.panels.start + index) else {
+            return;
+        };
+        let place = panel.packed - unit.packed;
+        assert!(place + panel.len() <= target.1);
+        // SAFETY: inside, and panels are apart.
+        let out = unsafe { std::slice::from_raw_parts_mut(target.0.add(place), panel.len()) };
+        let pack = PackPanel {
+            plan,
+            panel: &panel,
+            filter,
+            out,
+        };
+        f32::dispatch(set, pack);
+    });
+}
+
+/// Whether six products of parts are as exact as a fused multiplication, given the bits of the greatest magnitudes of
+/// a block of the source and of the filter, and how many products are summed.
+///
+/// Below, the third part must not be lost, nor products to the flush of subnormal numbers; above, no part may become
+/// infinite, nor a sum that would not be so anyway.
+fn is_exact(source: u32, filter: u32, terms: usize) -> bool {
+    /// From these bits on a number may be rounded to an infinite bf16 number, if it is not infinite anyway.
+    const MOST: u32 = 0x7f7f_8000;
+    if source >= MOST || filter >= MOST {
+        return false;
+    }
+    let [source, filter] = [source, filter].map(|bits| f64::from(f32::from_bits(bits)));
+    let terms = terms as f64;
+    let least = (-103f64).exp2();
+    source == 0.0
+        || filter == 0.0
+        || source >= least
+            && filter >= least
+            && source * filter * terms < 127f64.exp2()
+            && source * filter >= 6.0 * terms * (-102f64).exp2()
+}
+
+pub(super) fn compute(call: Call<'_, f32>) {
+    let plan = &Plan::new(call.pass, call.shape);
+    let (set, threads) = (call.set, call.threads);
+    let packed = call.packed.map(|packed| {
+        let (panels, flag) = packed[aligned(packed)..].split_at(numbers(plan.packed()));
+        (read_halves(panels), flag[0].to_bits())
+    });
+    let greatest = packed.map_or_else(|| greatest(call.b), |(_, greatest)| greatest);
+    if !is_exact(1f32.to_bits(), greatest, 1) {
+        return fused::all(call);
+    }
+    if call.pass == Pass::BackpropInput && call.shape.axes.iter().any(Phase::leaves_gaps) {
+        clear(threads, call.out);
+    }
+    let room = numbers(plan.room()).next_multiple_of(alignment::<f32>());
+    let [panels, rooms] = cut(
+        &mut *call.scratch,
+        [numbers(plan.panel_room()), room * threads.count()],
+    );
+    let crew = Crew {
+        set,
+        threads,
+        plan,
+        source: call.a,
+        filter: greatest,
+        target: Shared(call.out.as_mut_ptr(), call.out.len()),
+        exact: AtomicBool::new(true),
+    };
+    for unit in plan.units(packed.is_some()) {
+        match packed {
+            Some((all, _)) => {
+                let right = &all[unit.packed..][..unit.len];
+                crew.work(&unit, right, (&mut *rooms, room));
+            }
+            None => {
+                let right = &mut halves(panels)[..unit.len];
+                crew.pack(&unit, call.b, right);
+                crew.work(&unit, right, (&mut *rooms, room));
+            }
+        }
+    }
+    if !crew.exact.into_inner() {
+        fused::inexact(call, plan, greatest);
+    }
+}
+
+/// What all threads work at.
+struct Crew<'a> {
+    set: InstructionSet,
+    threads: &'a Threads,
+    plan: &'a Plan,
+    source: &'a [f32],
+    /// The bits of the filter's greatest magnitude.
+    filter: u32,
+    target: Shared<f32>,
+    exact: AtomicBool,
+}
+
+impl Crew<'_> {
+    /// Packs a unit's panels.
+    fn pack(&self, unit: &Unit, filter: &[f32], out: &mut [u16]) {
+        pack_unit(self.set, self.threads, (self.plan, unit), filter, out);
+    }
+
+    /// Multiplies all blocks with a unit's panels. Each thread splits what it multiplies: what another one has just
+    /// written may be far away.
+    fn work(&self, unit: &Unit, right: &[u16], (rooms, each): (&mut [f32], usize)) {
+        let plan = self.plan;
+        let blocks = plan.blocks();
+        let part = unit.panels.len().div_ceil(plan.parts);
+        let next = AtomicUsize::new(0);
+        self.threads.for_each_piece(rooms, each, |_, room| {
+            let Some(mut tiles) = Tiles::new() else {
+                return;
+            };
+            let room = &mut halves(room)[..plan.room()];
+            let mut places = Places::new();
+            loop {
+                let task = next.fetch_add(1, Ordering::Relaxed);
+                let start = task / blocks * part;
+                if start >= unit.panels.len() {
+                    return;
+                }
+                let block = plan.nth_block(task % blocks);
+                let split = Split {
+                    plan,
+                    block: &block,
+                    group: unit.group,
+                    source: self.source,
+                    out: &mut *room,
+                };
+                let greatest = f32::dispatch(self.set, split);
+                if !is_exact(greatest, self.filter, plan.terms()) {
+                    self.exact.store(false, Ordering::Relaxed);
+                    continue;
+                }
+                let mut phases = None;
+                let some = plan.panels().skip(unit.panels.start + start);
+                for panel in some.take(part.min(unit.panels.len() - start)) {
+                    if phases != Some(panel.phases) {
+                        places.fill(plan, &block, &panel.phases);
+                        phases = Some(panel.phases);
+                    }
+                    let products = Products {
+                        plan,
+                        block: &block,
+                        panel: &panel,
+                        places: &places,
+                        left: room,
+                        right: &right[panel.packed - unit.packed..][..panel.len()],
+                        target: self.target.0,
+                        target_len: self.target.1,
+                    };
+                    products.run(&mut tiles);
+                }
+            }
+        });
+    }
+}

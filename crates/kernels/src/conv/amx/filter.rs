@@ -1,0 +1,85 @@
+//! Lays a filter out in panels: for each step of depth and each part tiles whose rows are pairs of channels.
+
+use super::super::Pass;
+use super::plan::{PARTS, Panel, Plan};
+use super::split::parts;
+use crate::simd::{Vectors, Work};
+use crate::tiles::{DEPTH, SIDE, TILE};
+
+/// Packs a panel.
+pub(super) struct PackPanel<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) panel: &'a Panel,
+    pub(super) filter: &'a [f32],
+    pub(super) out: &'a mut [u16],
+}
+
+impl Work<f32> for PackPanel<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<f32>>(self, _simd: S) {
+        let PackPanel {
+            plan,
+            panel,
+            filter,
+            out,
+        } = self;
+        let taps = panel.taps();
+        let all_taps: usize = taps.iter().product();
+        let kernel = plan.axes.map(|axis| axis.kernel);
+        let [sources, columns] = [plan.depth(), plan.columns()];
+        let forward = plan.pass == Pass::Forward;
+        for (step, out) in out.chunks_exact_mut(panel.step_len()).enumerate() {
+            let (channel, tap) = (step / all_taps * DEPTH, step % all_taps);
+            let tap = [
+                tap / taps[2] / taps[1],
+                tap / taps[2] % taps[1],
+                tap % taps[2],
+            ];
+            let [z, y, x]: [usize; 3] = std::array::from_fn(|i| panel.phases[i].tap(tap[i]));
+            let tap = (z * kernel[1] + y) * kernel[2] + x;
+            let channels = DEPTH.min(sources - channel);
+            for tile in 0..panel.tiles() {
+                let column = panel.column + tile * SIDE;
+                let count = SIDE.min(columns - column);
+                // Channels as rows, columns side by side.
+                let mut square = [[0.0; SIDE]; DEPTH];
+                if forward {
+                    let step = plan.target.channels;
+                    let from = (tap * sources + channel) * step + panel.group * columns + column;
+                    for (k, to) in square[..channels].iter_mut().enumerate() {
+                        to[..count].copy_from_slice(&filter[from + k * step..][..count]);
+                    }
+                } else {
+                    let step = plan.source.channels;
+                    let from = (tap * columns + column) * step + panel.group * sources + channel;
+                    for n in 0..count {
+                        let from = &filter[from + n * step..][..channels];
+                        for (to, &x) in square.iter_mut().zip(from) {
+                            to[n] = x;
+                        }
+                    }
+                }
+                let mut greatest = [0; SIDE];
+                for (pair, rows) in square.chunks_exact(2).enumerate() {
+                    let even = parts::<SIDE>(&rows[0], &mut greatest);
+                    let odd = parts::<SIDE>(&rows[1], &mut greatest);
+                    for part in 0..PARTS {
+                        let at = (part * panel.tiles() + tile) * TILE + pair * 2 * SIDE;
+                        let to = out[at..][..2 * SIDE].chunks_exact_mut(2);
+                        for (to, (&even, &odd)) in to.zip(even[part].iter().zip(&odd[part])) {
+                            to[0] = even;
+                            to[1] = odd;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The bits of the greatest magnitude.
+pub(super) fn greatest(numbers: &[f32]) -> u32 {
+    let bits = |x: &f32| x.to_bits() & !(1 << 31);
+    numbers.iter().map(bits).fold(0, u32::max)
+}

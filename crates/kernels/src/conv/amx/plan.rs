@@ -1,0 +1,455 @@
+use std::ops::Range;
+
+use tconv_shape::{ConvAxis, ConvShape};
+
+use super::super::Pass;
+use super::super::grid::{Strides, axes};
+use super::super::phase::Phase;
+use crate::tiles::{DEPTH, SIDE, TILE};
+
+/// The parts that a number is split into: bf16 numbers, each the one nearest to what the others leave.
+pub(super) const PARTS: usize = 3;
+/// The columns that are multiplied at once: two tiles.
+pub(super) const COLUMNS: usize = 2 * SIDE;
+/// The lanes that are multiplied at once: two tiles.
+pub(super) const ROWS: usize = 2 * SIDE;
+/// The most pairs of tiles that a block's lanes take.
+pub(super) const MOST_PAIRS: usize = 128;
+/// The steps of depth whose part of the filter stays in the second-level cache, whatever the lanes.
+pub(super) const CHUNK: usize = 36;
+/// The bytes of a block's split source, which stays in the second-level cache ...
+const BLOCK_BYTES: [usize; 3] = [800 << 10, 400 << 10, 200 << 10];
+/// ... and those beyond which a single row of tiles does not.
+const MOST_BLOCK_BYTES: usize = 1600 << 10;
+/// As many tasks as keep a few threads busy to the end.
+const ENOUGH_TASKS: usize = 8;
+/// The most bytes of packed filter that is packed on the way.
+const PANEL_BYTES: usize = 5 << 20;
+
+/// An axis of the result, with all its stride phases.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Along {
+    /// The most windows of a phase.
+    pub(super) windows: usize,
+    /// From one window to the next in the source.
+    pub(super) step: usize,
+    /// Where the first window's first tap is, of all phases the least.
+    pub(super) base: isize,
+    /// How far from there its last tap is, of all phases the most.
+    reach: usize,
+    /// The remainders by `step` of the places that taps see are below this.
+    pub(super) residues: usize,
+    /// The source's size.
+    pub(super) size: usize,
+    /// Which part of the products is no padding's.
+    real: f64,
+}
+
+impl Along {
+    fn new(pass: Pass, axis: &ConvAxis) -> Along {
+        let phases = || Phase::all(pass, axis).filter(|phase| phase.patch.windows > 0);
+        let patches = || phases().map(|phase| phase.patch);
+        let base = patches().map(|patch| patch.base).min().unwrap_or(0);
+        let step = patches().map(|patch| patch.step).max().unwrap_or(1);
+        let taps = |patch: super::super::patches::PatchAxis| {
+            let first = (patch.base - base) as usize;
+            (0..patch.taps).map(move |tap| first + tap * patch.tap_step)
+        };
+        let all = patches().map(|patch| patch.windows as f64 * patch.taps as f64);
+        let real = phases().map(|phase| phase.real_work() as f64);
+        Along {
+            windows: patches().map(|patch| patch.windows).max().unwrap_or(1),
+            step,
+            base,
+            reach: patches().flat_map(taps).max().unwrap_or(0),
+            residues: (patches().flat_map(taps).map(|at| at % step).max()).map_or(1, |r| r + 1),
+            size: patches().map(|patch| patch.size).max().unwrap_or(0),
+            real: real.sum::<f64>() / all.sum::<f64>().max(1.0),
+        }
+    }
+
+    /// The places, by `step`, that so many windows see.
+    fn seen(&self, windows: usize) -> usize {
+        windows - 1 + self.reach / self.step + 1
+    }
+}
+
+/// Some windows of some images: what is split once and multiplied with all of the filter.
+///
+/// Its lanes are places of the split source, those of a row of windows side by side, and the images' innermost.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    pub(super) images: Range<usize>,
+    /// The first window, and how many there are.
+    pub(super) first: [usize; 3],
+    pub(super) windows: [usize; 3],
+    /// The places along each axis, by its step.
+    pub(super) seen: [usize; 3],
+    residues: [usize; 3],
+    flat: bool,
+}
+
+impl Block {
+    /// The lanes of one remainder of the places.
+    pub(super) fn residue_lanes(&self) -> usize {
+        let seen = self.seen.into_iter();
+        seen.fold(self.images.len(), usize::saturating_mul)
+    }
+
+    /// The lanes of the split source.
+    pub(super) fn lanes(&self) -> usize {
+        let residues = self.residues.into_iter();
+        residues.fold(self.residue_lanes(), usize::saturating_mul)
+    }
+
+    /// The lane, for the first window, of a place seen from the block's first.
+    pub(super) fn lane(&self, along: &[Along; 3], place: [usize; 3]) -> usize {
+        let at = |i: usize| (place[i] % along[i].step, place[i] / along[i].step);
+        let [(rz, z), (ry, y), (rx, x)] = [at(0), at(1), at(2)];
+        let [_, ty, tx] = self.residues;
+        let [_, sy, sx] = self.seen;
+        ((rz * ty + ry) * tx + rx) * self.residue_lanes()
+            + ((z * sy + y) * sx + x) * self.images.len()
+    }
+
+    /// The window and the image of a lane, if it has one.
+    pub(super) fn window(&self, lane: usize) -> ([usize; 3], usize) {
+        let images = self.images.len();
+        let (at, image) = (lane / images, lane % images);
+        let [_, sy, sx] = self.seen;
+        ([at / sx / sy, at / sx % sy, at % sx], image)
+    }
+
+    /// Runs of lanes that have all windows, and few others.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Range<usize>> {
+        let images = self.images.len();
+        let [_, sy, sx] = self.seen;
+        let [z, y, x] = self.windows;
+        let (rows, len) = match self.flat {
+            true => (1, (((z - 1) * sy + y - 1) * sx + x) * images),
+            false => (z * y, x * images),
+        };
+        (0..rows).map(move |row| {
+            let start = ((row / y) * sy + row % y) * sx * images;
+            start..start + len
+        })
+    }
+
+    /// How many pairs of tiles the runs take.
+    fn pairs(&self) -> usize {
+        self.runs().map(|run| run.len().div_ceil(ROWS)).sum()
+    }
+
+    /// How many tiles the runs take.
+    fn tiles(&self) -> usize {
+        self.runs().map(|run| run.len().div_ceil(SIDE)).sum()
+    }
+}
+
+/// How a convolution is cut into blocks of windows and panels of columns: by its geometry alone.
+pub(super) struct Plan {
+    pub(super) pass: Pass,
+    pub(super) axes: [ConvAxis; 3],
+    pub(super) along: [Along; 3],
+    pub(super) batch: usize,
+    pub(super) groups: usize,
+    pub(super) source: Strides,
+    pub(super) target: Strides,
+    /// The images of a block.
+    images: usize,
+    /// The windows of a block.
+    windows: [usize; 3],
+    flat: bool,
+    /// The parts that a block's panels are cut into.
+    pub(super) parts: usize,
+}
+
+/// A stride phase, the columns that are computed at once, and where the filter for them is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Panel {
+    pub(super) phases: [Phase; 3],
+    pub(super) group: usize,
+    /// The first column, in the group.
+    pub(super) column: usize,
+    pub(super) columns: usize,
+    /// Its place in the packed filter.
+    pub(super) packed: usize,
+    /// The steps of depth: blocks of channels, and for each the taps.
+    pub(super) steps: usize,
+}
+
+impl Panel {
+    /// The tiles of columns.
+    pub(super) fn tiles(&self) -> usize {
+        self.columns.div_ceil(SIDE)
+    }
+
+    /// The elements of the filter for one step of depth.
+    pub(super) fn step_len(&self) -> usize {
+        PARTS * self.tiles() * TILE
+    }
+
+    /// The elements of its filter.
+    pub(super) fn len(&self) -> usize {
+        self.steps * self.step_len()
+    }
+
+    /// How many taps there are along each axis.
+    pub(super) fn taps(&self) -> [usize; 3] {
+        self.phases.map(|phase| phase.patch.taps)
+    }
+}
+
+/// Some panels of a group.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    pub(super) group: usize,
+    pub(super) panels: Range<usize>,
+    /// Their place in the packed filter.
+    pub(super) packed: usize,
+    /// The elements of their filter.
+    pub(super) len: usize,
+}
+
+impl Plan {
+    pub(super) fn new(pass: Pass, shape: &ConvShape) -> Plan {
+        let input = Strides::new(shape, shape.in_channels, |axis| axis.input);
+        let output = Strides::new(shape, shape.out_channels, |axis| axis.output);
+        let (source, target) = match pass {
+            Pass::BackpropInput => (output, input),
+            _ => (input, output),
+        };
+        let axes = axes(shape);
+        let mut plan = Plan {
+            pass,
+            along: axes.each_ref().map(|axis| Along::new(pass, axis)),
+            axes,
+            batch: shape.batch,
+            groups: shape.groups,
+            source,
+            target,
+            images: 1,
+            windows: [1; 3],
+            flat: false,
+            parts: 1,
+        };
+        for bytes in BLOCK_BYTES {
+            plan.cut(bytes);
+            if plan.blocks() * plan.groups >= ENOUGH_TASKS {
+                return plan;
+            }
+        }
+        let panels = plan.panels().count() / plan.groups;
+        let parts = ENOUGH_TASKS.div_ceil(plan.blocks() * plan.groups);
+        plan.parts = parts.min(panels.div_ceil(2)).max(1);
+        plan
+    }
+
+    /// Chooses the blocks: of as many windows as `bytes` allow, and with as few tiles as possible.
+    fn cut(&mut self, bytes: usize) {
+        let most = (bytes / self.lane_bytes()).max(1);
+        let wide = self.along[2].windows;
+        let images: &[usize] = if wide < ROWS {
+            &[1, 2, 4, 8, 16, 32]
+        } else {
+            &[1]
+        };
+        let mut best = (f64::INFINITY, self.images, self.windows, self.flat);
+        for &images in images.iter().filter(|&&images| images <= self.batch) {
+            for flat in [false, true] {
+                (self.images, self.flat) = (images, flat);
+                self.windows = [1; 3];
+                for i in [2, 1, 0] {
+                    let all = self.along[i].windows;
+                    let fits = |plan: &Plan| {
+                        let block = plan.block(0, [0; 3]);
+                        block.pairs() <= MOST_PAIRS && (block.lanes() <= most || block.pairs() == 1)
+                    };
+                    // The windows of equal pieces, as few pieces as fit.
+                    let mut pieces = 1;
+                    self.windows[i] = all;
+                    while !fits(self) && pieces < all {
+                        pieces += pieces.div_ceil(8);
+                        self.windows[i] = all.div_ceil(pieces);
+                    }
+                }
+                let whole = self.block(0, [0; 3]);
+                // Taps that a whole tile sees in the padding are left out.
+                let skipped = |i: usize| match i {
+                    2 => images % SIDE == 0,
+                    _ => !flat,
+                };
+                let real = (0..3).filter(|&i| skipped(i)).map(|i| self.along[i].real);
+                let tiles = whole.tiles() as f64 * real.product::<f64>();
+                let windows = whole.windows.iter().product::<usize>() * images;
+                // What all lanes take to be split counts a little.
+                let cost = (tiles + whole.lanes() as f64 / 256.0) / windows as f64;
+                if cost < 0.99 * best.0 {
+                    best = (cost, images, self.windows, flat);
+                }
+            }
+        }
+        (_, self.images, self.windows, self.flat) = best;
+    }
+
+    /// How many products are summed.
+    pub(super) fn terms(&self) -> usize {
+        let taps = |i: usize| {
+            let phases = Phase::all(self.pass, &self.axes[i]);
+            phases.map(|phase| phase.patch.taps).max().unwrap_or(1)
+        };
+        (0..3).map(taps).product::<usize>() * self.depth()
+    }
+
+    /// The channels that are summed over.
+    pub(super) fn depth(&self) -> usize {
+        self.source.channels / self.groups
+    }
+
+    /// The blocks of channels that a step of depth takes.
+    pub(super) fn depth_blocks(&self) -> usize {
+        self.depth().div_ceil(DEPTH)
+    }
+
+    /// A group's channels of the result.
+    pub(super) fn columns(&self) -> usize {
+        self.target.channels / self.groups
+    }
+
+    fn lane_bytes(&self) -> usize {
+        self.depth_blocks() * PARTS * DEPTH * size_of::<u16>()
+    }
+
+    fn counts(&self) -> [usize; 4] {
+        let along = |i: usize| self.along[i].windows.div_ceil(self.windows[i]);
+        [
+            self.batch.div_ceil(self.images),
+            along(0),
+            along(1),
+            along(2),
+        ]
+    }
+
+    /// How many blocks there are.
+    pub(super) fn blocks(&self) -> usize {
+        self.counts().iter().product()
+    }
+
+    /// Block `index`; those of the same images come one after the other.
+    pub(super) fn nth_block(&self, index: usize) -> Block {
+        let [_, z, y, x] = self.counts();
+        let at = [index / x / y % z, index / x % y, index % x];
+        self.block(index / x / y / z, at)
+    }
+
+    fn block(&self, images: usize, at: [usize; 3]) -> Block {
+        let start = images * self.images;
+        let first: [usize; 3] = std::array::from_fn(|i| at[i] * self.windows[i]);
+        let windows: [usize; 3] =
+            std::array::from_fn(|i| self.windows[i].min(self.along[i].windows - first[i]));
+        Block {
+            images: start..self.batch.min(start + self.images),
+            first,
+            windows,
+            seen: std::array::from_fn(|i| self.along[i].seen(windows[i])),
+            residues: self.along.map(|along| along.residues),
+            flat: self.flat,
+        }
+    }
+
+    /// The elements of any block's split source.
+    pub(super) fn room(&self) -> usize {
+        let lanes = self.block(0, [0; 3]).lanes();
+        let all = lanes.saturating_mul(PARTS * self.depth_blocks());
+        // A tile may be read that begins with the last lane.
+        (all + ROWS).saturating_mul(DEPTH)
+    }
+
+    /// The panels, by group.
+    pub(super) fn panels(&self) -> impl Iterator<Item = Panel> {
+        let phases = |i: usize| {
+            let all = Phase::all(self.pass, &self.axes[i]);
+            all.filter(|phase| phase.patch.windows > 0)
+        };
+        let mut packed = 0;
+        (0..self.groups)
+            .flat_map(move |group| {
+                phases(0).flat_map(move |z| {
+                    phases(1).flat_map(move |y| phases(2).map(move |x| (group, [z, y, x])))
+                })
+            })
+            .flat_map(move |(group, phases)| {
+                let starts = (0..self.columns()).step_by(COLUMNS);
+                starts.map(move |column| (group, phases, column))
+            })
+            .map(move |(group, phases, column)| {
+                let taps: usize = phases.iter().map(|phase| phase.patch.taps).product();
+                let panel = Panel {
+                    phases,
+                    group,
+                    column,
+                    columns: COLUMNS.min(self.columns() - column),
+                    packed,
+                    steps: taps * self.depth_blocks(),
+                };
+                packed += panel.len();
+                panel
+            })
+    }
+
+    /// A group's panels: all, or as many as may be packed on the way.
+    pub(super) fn units(&self, packed: bool) -> impl Iterator<Item = Unit> {
+        let most = match packed {
+            true => usize::MAX,
+            false => PANEL_BYTES / size_of::<u16>(),
+        };
+        let mut panels = self.panels().enumerate().peekable();
+        std::iter::from_fn(move || {
+            let (start, first) = panels.next()?;
+            let mut unit = Unit {
+                group: first.group,
+                panels: start..start + 1,
+                packed: first.packed,
+                len: first.len(),
+            };
+            while let Some((_, panel)) = panels
+                .next_if(|(_, panel)| panel.group == unit.group && unit.len + panel.len() <= most)
+            {
+                unit.panels.end += 1;
+                unit.len += panel.len();
+            }
+            Some(unit)
+        })
+    }
+
+    /// The elements of the packed filter.
+    pub(super) fn packed(&self) -> usize {
+        self.panels().map(|panel| panel.len()).sum()
+    }
+
+    /// The elements of the largest unit that is packed on the way.
+    pub(super) fn panel_room(&self) -> usize {
+        self.units(false).map(|unit| unit.len).max().unwrap_or(0)
+    }
+
+    /// How many images a block has.
+    pub(super) fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Whether there is a window along each axis, and a block fits the cache at all.
+    pub(super) fn fits(&self) -> bool {
+        let lanes = self.block(0, [0; 3]).lanes();
+        self.panels().next().is_some()
+            && lanes.saturating_mul(self.lane_bytes()) <= MOST_BLOCK_BYTES
+    }
+
+    /// Which part of the products is of use: the others are of lanes and channels that fill tiles up.
+    pub(super) fn efficiency(&self) -> f64 {
+        let block = self.block(0, [0; 3]);
+        let windows = block.windows.iter().product::<usize>() * self.images;
+        let part = |used: usize, unit: usize| used as f64 / used.next_multiple_of(unit) as f64;
+        let lanes = windows as f64 / (block.tiles() * SIDE) as f64;
+        lanes * part(self.depth(), DEPTH) * part(self.columns(), SIDE)
+    }
+}

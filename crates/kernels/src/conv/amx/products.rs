@@ -1,0 +1,460 @@
+//! Products of split lanes with a panel of the filter, on tile registers.
+
+use super::super::phase::Phase;
+use super::plan::{Block, CHUNK, MOST_PAIRS, PARTS, Panel, Plan, ROWS};
+use crate::simd::prefetch_second;
+use crate::tiles::{DEPTH, SIDE, TILE, Tiles};
+
+/// The bf16 numbers of a cache line.
+const LINE: usize = 32;
+
+/// Where a step of depth has its operands.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    /// The elements from a lane's place in the split source to those that the step's tap sees.
+    left: usize,
+    /// The elements from the beginning of the panel.
+    right: usize,
+    tap: [usize; 3],
+}
+
+/// A panel of a block's results.
+pub(super) struct Products<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) block: &'a Block,
+    pub(super) panel: &'a Panel,
+    /// Where its results are.
+    pub(super) places: &'a Places,
+    /// The block's split source.
+    pub(super) left: &'a [u16],
+    /// The panel's filter.
+    pub(super) right: &'a [u16],
+    pub(super) target: *mut f32,
+    pub(super) target_len: usize,
+}
+
+/// The place of a lane that has no result.
+const NONE: usize = usize::MAX;
+
+/// Two tiles of lanes, or one.
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    lane: usize,
+    lanes: usize,
+    /// Of each tile whose results are equally far from one another, how far; else [`NONE`].
+    steps: [usize; 2],
+    /// From the first tap that any of them sees inside the source to the one behind the last.
+    seen: [(usize, usize); 3],
+    /// Whether all taps are.
+    all: bool,
+    /// Whether there is any result.
+    used: bool,
+}
+
+/// Where the results of all lanes of a block are, for the phases of a panel and its first channel.
+pub(super) struct Places {
+    lanes: [[usize; ROWS]; MOST_PAIRS],
+    pairs: [Pair; MOST_PAIRS],
+    count: usize,
+    /// The greatest.
+    last: usize,
+}
+
+impl Places {
+    pub(super) fn new() -> Places {
+        Places {
+            lanes: [[NONE; ROWS]; MOST_PAIRS],
+            pairs: [Pair::default(); MOST_PAIRS],
+            count: 0,
+            last: 0,
+        }
+    }
+
+    /// Those of a block for some phases.
+    pub(super) fn fill(&mut self, plan: &Plan, block: &Block, phases: &[Phase; 3]) {
+        (self.count, self.last) = (0, 0);
+        let images = block.images.len();
+        for run in block.runs() {
+            let (mut at, mut image) = block.window(run.start);
+            let mut row = Place::new(plan, block, phases, at);
+            for lane in run.clone().step_by(ROWS) {
+                let count = (run.end - lane).min(ROWS);
+                let places = &mut self.lanes[self.count];
+                places.fill(NONE);
+                let mut seen = [(usize::MAX, 0); 3];
+                for place in &mut places[..count] {
+                    if row.inside {
+                        *place = row.place + (block.images.start + image) * plan.target.batch;
+                        self.last = self.last.max(*place);
+                        for (seen, taps) in seen.iter_mut().zip(row.taps) {
+                            *seen = (seen.0.min(taps.0), seen.1.max(taps.1));
+                        }
+                    }
+                    image += 1;
+                    if image == images {
+                        image = 0;
+                        at[2] += 1;
+                        if at[2] == block.seen[2] {
+                            at[2] = 0;
+                            at[1] += 1;
+                            if at[1] == block.seen[1] {
+                                (at[1], at[0]) = (0, at[0] + 1);
+                            }
+                        }
+                        row = Place::new(plan, block, phases, at);
+                    }
+                }
+                let step = |tile: &[usize]| {
+                    let step = tile[1].wrapping_sub(tile[0]);
+                    let even = tile
+                        .windows(2)
+                        .all(|two| two[1].wrapping_sub(two[0]) == step);
+                    if even && !tile.contains(&NONE) {
+                        step
+                    } else {
+                        NONE
+                    }
+                };
+                self.pairs[self.count] = Pair {
+                    lane,
+                    lanes: count,
+                    steps: [step(&places[..SIDE]), step(&places[SIDE..])],
+                    seen,
+                    all: (0..3).all(|i| seen[i] == (0, phases[i].patch.taps)),
+                    used: places.iter().any(|&place| place != NONE),
+                };
+                self.count += 1;
+            }
+        }
+    }
+}
+
+/// Where a window's result is, in the first image, and which taps it sees inside the source.
+struct Place {
+    inside: bool,
+    place: usize,
+    taps: [(usize, usize); 3],
+}
+
+impl Place {
+    fn new(plan: &Plan, block: &Block, phases: &[Phase; 3], at: [usize; 3]) -> Place {
+        let windows: [usize; 3] = std::array::from_fn(|i| block.first[i] + at[i]);
+        let inside =
+            (0..3).all(|i| at[i] < block.windows[i] && windows[i] < phases[i].patch.windows);
+        let result = std::array::from_fn(|i| phases[i].first + windows[i] * phases[i].step);
+        Place {
+            inside,
+            place: plan.target.place(0, result, 0),
+            taps: match inside {
+                true => std::array::from_fn(|i| phases[i].real_taps(windows[i])),
+                false => [(0, 0); 3],
+            },
+        }
+    }
+}
+
+impl Products<'_> {
+    pub(super) fn run(&self, tiles: &mut Tiles) {
+        let (plan, panel) = (self.plan, self.panel);
+        let taps = panel.taps();
+        let all_taps: usize = taps.iter().product();
+        let pitch = self.block.lanes() * DEPTH;
+        assert_eq!(self.right.len(), panel.len());
+        let lanes = plan.depth_blocks() * PARTS * self.block.lanes() + ROWS;
+        assert!(self.left.len() >= lanes * DEPTH);
+        let last_channel = panel.group * plan.columns() + panel.column + panel.columns - 1;
+        assert!(self.places.last + last_channel * plan.target.channel < self.target_len);
+        for start in (0..panel.steps).step_by(CHUNK) {
+            let mut steps = [Step::default(); CHUNK];
+            let count = CHUNK.min(panel.steps - start);
+            for (i, step) in steps[..count].iter_mut().enumerate() {
+                let index = start + i;
+                let (block, tap) = (index / all_taps, index % all_taps);
+                let tap = [
+                    tap / taps[2] / taps[1],
+                    tap / taps[2] % taps[1],
+                    tap % taps[2],
+                ];
+                let place: [usize; 3] = std::array::from_fn(|i| {
+                    let patch = &panel.phases[i].patch;
+                    (patch.base - plan.along[i].base) as usize + tap[i] * patch.tap_step
+                });
+                *step = Step {
+                    left: block * PARTS * pitch + self.block.lane(&plan.along, place) * DEPTH,
+                    right: index * panel.step_len(),
+                    tap,
+                };
+            }
+            self.chunk(tiles, &steps[..count], start == 0);
+        }
+    }
+
+    /// All lanes, with some steps of depth.
+    fn chunk(&self, tiles: &mut Tiles, steps: &[Step], first: bool) {
+        let count = self.places.count;
+        let step_len = self.panel.step_len();
+        // The steps behind these are fetched meanwhile: so many lines for each step of each pair.
+        let ahead = self.right[steps[0].right..]
+            .as_ptr()
+            .wrapping_add(steps.len() * step_len);
+        let lines = (step_len / LINE).div_ceil(count.max(1));
+        for index in 0..count {
+            let pair = &self.places.pairs[index];
+            if !pair.used {
+                continue;
+            }
+            let mut some = [Step::default(); CHUNK];
+            let steps = match pair.all {
+                true => steps,
+                false => {
+                    let inside = |step: &&Step| {
+                        let mut taps = step.tap.iter().zip(pair.seen);
+                        taps.all(|(tap, (start, end))| (start..end).contains(tap))
+                    };
+                    let mut count = 0;
+                    for (to, step) in some.iter_mut().zip(steps.iter().filter(inside)) {
+                        *to = *step;
+                        count += 1;
+                    }
+                    &some[..count]
+                }
+            };
+            if steps.is_empty() && !first {
+                continue;
+            }
+            let job = Job {
+                products: self,
+                left: self.left[pair.lane * DEPTH..].as_ptr(),
+                pair,
+                places: &self.places.lanes[index],
+                steps,
+                first,
+                ahead: ahead.wrapping_add(index * steps.len() * lines * LINE),
+                lines,
+            };
+            match (pair.lanes > SIDE, self.panel.tiles() > 1) {
+                (true, true) => job.run::<2, 2>(tiles),
+                (true, false) => job.run::<2, 1>(tiles),
+                (false, true) => job.run::<1, 2>(tiles),
+                (false, false) => job.run::<1, 1>(tiles),
+            }
+        }
+    }
+}
+
+/// Up to two tiles of rows times up to two tiles of columns.
+struct Job<'a> {
+    products: &'a Products<'a>,
+    left: *const u16,
+    pair: &'a Pair,
+    places: &'a [usize; ROWS],
+    steps: &'a [Step],
+    first: bool,
+    /// What is to be fetched, and how many lines for each step.
+    ahead: *const u16,
+    lines: usize,
+}
+
+impl Job<'_> {
+    fn run<const TALL: usize, const WIDE: usize>(&self, tiles: &mut Tiles) {
+        let mut room = [0f32; 4 * SIDE * SIDE];
+        let targets: [Target; 4] = std::array::from_fn(|i| self.target(i / 2, i % 2));
+        macro_rules! each {
+            ($do:ident) => {
+                $do!(0, 0, 0);
+                if WIDE > 1 {
+                    $do!(1, 0, 1);
+                }
+                if TALL > 1 {
+                    $do!(2, 1, 0);
+                    if WIDE > 1 {
+                        $do!(3, 1, 1);
+                    }
+                }
+            };
+        }
+        macro_rules! begin {
+            ($sum:literal, $row:literal, $column:literal) => {
+                if self.first {
+                    tiles.zero::<$sum>();
+                } else {
+                    let part = &mut room[$sum * SIDE * SIDE..][..SIDE * SIDE];
+                    // SAFETY: the target is inside the result, or it was copied to the room.
+                    unsafe {
+                        match self.read(&targets[$sum], part) {
+                            Some((from, step)) => tiles.load_sums::<$sum>(from, step),
+                            None => tiles.load_sums::<$sum>(part.as_ptr(), SIDE),
+                        }
+                    }
+                }
+            };
+        }
+        each!(begin);
+        let pitch = self.products.block.lanes() * DEPTH;
+        for (at, step) in self.steps.iter().enumerate() {
+            let left = self.left.wrapping_add(step.left);
+            let right = self.products.right[step.right..][..PARTS * WIDE * TILE].as_ptr();
+            let fetch = (self.ahead.wrapping_add(at * self.lines * LINE), self.lines);
+            // SAFETY: a step's taps are inside the split source, which has room behind it for what is no lane.
+            unsafe { multiply::<TALL, WIDE>(tiles, (left, pitch), right, fetch) };
+        }
+        macro_rules! end {
+            ($sum:literal, $row:literal, $column:literal) => {
+                // SAFETY: the target is inside the result, or the room is copied to it.
+                unsafe {
+                    match targets[$sum].whole {
+                        Some((to, step)) => tiles.store::<$sum>(to, step),
+                        None => {
+                            let part = &mut room[$sum * SIDE * SIDE..][..SIDE * SIDE];
+                            tiles.store::<$sum>(part.as_mut_ptr(), SIDE);
+                            self.write(&targets[$sum], part);
+                        }
+                    }
+                }
+            };
+        }
+        each!(end);
+    }
+
+    /// Where a tile of results goes.
+    fn target(&self, row: usize, column: usize) -> Target<'_> {
+        let products = self.products;
+        let rows = &self.places[row * SIDE..][..SIDE];
+        let (panel, channel) = (products.panel, products.plan.target.channel);
+        let columns = panel.columns.saturating_sub(column * SIDE).min(SIDE);
+        let first = panel.group * products.plan.columns() + panel.column + column * SIDE;
+        let step = self.pair.steps[row];
+        let whole = columns == SIDE && channel == 1 && step != NONE;
+        Target {
+            whole: whole.then(|| (products.target.wrapping_add(rows[0] + first), step)),
+            rows,
+            first: first * channel,
+            columns,
+            channel,
+        }
+    }
+
+    /// Copies what is there to the room, if it does not lie as a tile may be read.
+    ///
+    /// # Safety
+    /// The target's places are inside the result, and nobody else's.
+    unsafe fn read(&self, target: &Target<'_>, room: &mut [f32]) -> Option<(*const f32, usize)> {
+        if let Some((from, step)) = target.whole {
+            return Some((from, step));
+        }
+        for (room, &row) in room.chunks_mut(SIDE).zip(target.rows) {
+            for (i, room) in room[..target.columns].iter_mut().enumerate() {
+                if row != NONE {
+                    // SAFETY: the caller's.
+                    *room = unsafe { *self.products.target.add(row + target.place(i)) };
+                }
+            }
+        }
+        None
+    }
+
+    /// Copies the room to its place.
+    ///
+    /// # Safety
+    /// As [`Job::read`].
+    unsafe fn write(&self, target: &Target<'_>, room: &[f32]) {
+        for (room, &row) in room.chunks(SIDE).zip(target.rows) {
+            for (i, &sum) in room[..target.columns].iter().enumerate() {
+                if row != NONE {
+                    // SAFETY: the caller's.
+                    unsafe { *self.products.target.add(row + target.place(i)) = sum };
+                }
+            }
+        }
+    }
+}
+
+/// Where a tile of results goes: as a whole, or number by number.
+struct Target<'a> {
+    whole: Option<(*mut f32, usize)>,
+    rows: &'a [usize],
+    /// The place of the first column, seen from a row's, and how far it is to the next.
+    first: usize,
+    channel: usize,
+    columns: usize,
+}
+
+impl Target<'_> {
+    /// The place of a column, seen from a row's.
+    fn place(&self, column: usize) -> usize {
+        self.first + column * self.channel
+    }
+}
+
+/// Adds the products of a step of depth: of three parts each the six that are greatest.
+///
+/// # Safety
+/// The parts of `left`, so many elements apart, have all rows; `right` has the tiles of all parts.
+#[inline(always)]
+unsafe fn multiply<const TALL: usize, const WIDE: usize>(
+    tiles: &mut Tiles,
+    (left, pitch): (*const u16, usize),
+    right: *const u16,
+    (ahead, lines): (*const u16, usize),
+) {
+    let mut fetched = 0;
+    let mut fetch = |until: usize| {
+        while fetched < (lines * until).div_ceil(6) {
+            prefetch_second(ahead.wrapping_add(fetched * LINE));
+            fetched += 1;
+        }
+    };
+    macro_rules! left {
+        ($part:literal) => {
+            tiles.load::<4>(left.add($part * pitch), DEPTH);
+            if TALL > 1 {
+                tiles.load::<5>(left.add($part * pitch + TILE), DEPTH);
+            }
+        };
+    }
+    macro_rules! right {
+        ($part:literal) => {
+            tiles.load::<6>(right.add($part * WIDE * TILE), DEPTH);
+            if WIDE > 1 {
+                tiles.load::<7>(right.add($part * WIDE * TILE + TILE), DEPTH);
+            }
+        };
+    }
+    macro_rules! products {
+        () => {
+            tiles.product::<0, 4, 6>();
+            if WIDE > 1 {
+                tiles.product::<1, 4, 7>();
+            }
+            if TALL > 1 {
+                tiles.product::<2, 5, 6>();
+                if WIDE > 1 {
+                    tiles.product::<3, 5, 7>();
+                }
+            }
+        };
+    }
+    // In this order no more than two tiles of the one side are read for two of the other, and what was read last stays.
+    // SAFETY: the caller's.
+    unsafe {
+        left!(0);
+        right!(2);
+        products!();
+        fetch(1);
+        right!(0);
+        products!();
+        fetch(2);
+        right!(1);
+        products!();
+        fetch(3);
+        left!(1);
+        products!();
+        fetch(4);
+        right!(0);
+        products!();
+        fetch(5);
+        left!(2);
+        products!();
+        fetch(6);
+    }
+}
