@@ -181,7 +181,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if args.list {
         let lists = cases
             .iter()
-            .map(|case| choice::list(case, args.algorithm.as_deref(), &threads));
+            .map(|case| choice::list(case, args.algorithm.as_deref(), set, &threads));
         let lists = lists.collect::<Result<Vec<_>, _>>()?;
         return match args.json {
             true => print(lists.iter().map(choice::List::json).collect()),
@@ -198,7 +198,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     for (done, case) in cases.iter().enumerate() {
         bar.set_message(case.title());
         let constant = args.filter == FilterUse::Constant;
-        let choice = choice::algorithms(case, args.algorithm.as_deref())?;
+        let choice = choice::algorithms(case, args.algorithm.as_deref(), set)?;
         let timed = Timed::new(case, &choice, constant, set, &threads)?;
         let measured = timed.measure(limits, |part| {
             bar.set_position(((done as f64 + part) * 1000.0) as u64);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tconv_kernels::Threads;
 use tconv_kernels::conv::{self, Algorithm, Pass};
+use tconv_kernels::simd::InstructionSet;
 
 use super::case::{Case, pass_name};
 use super::report::bytes;
@@ -16,15 +17,17 @@ use crate::shape::table;
 pub fn algorithms(
     case: &Case,
     forced: Option<&str>,
+    set: InstructionSet,
 ) -> Result<Vec<&'static Algorithm<f32>>, Failure> {
     let passes = case.op.passes;
     let Some(name) = forced else {
-        let chosen = passes.iter().map(|&pass| conv::choose(pass, &case.shape));
+        let choose = |&pass| conv::choose(set, pass, &case.shape);
+        let chosen = passes.iter().map(choose);
         return Ok(chosen.collect());
     };
     let admissible = |one: &Algorithm<f32>| {
         let mut passes = passes.iter();
-        passes.all(|&pass| (one.supports)(pass, &case.shape))
+        one.requires <= set && passes.all(|&pass| (one.supports)(pass, &case.shape))
     };
     let all = conv::algorithms::<f32>();
     let names = || {
@@ -33,6 +36,10 @@ pub fn algorithms(
     };
     let problem = match all.iter().find(|one| one.name == name) {
         Some(one) if admissible(one) => return Ok(vec![one; passes.len()]),
+        Some(one) if one.requires > set => format!(
+            "the algorithm '{name}' needs the instruction set '{}' (this is '{set}') for",
+            one.requires
+        ),
         Some(_) => format!("the algorithm '{name}' does not compute"),
         None => format!("there is no algorithm '{name}' for"),
     };
@@ -64,12 +71,18 @@ struct Row {
 ///
 /// # Errors
 /// As [`algorithms`].
-pub fn list(case: &Case, forced: Option<&str>, threads: &Threads) -> Result<List, Failure> {
+pub fn list(
+    case: &Case,
+    forced: Option<&str>,
+    set: InstructionSet,
+    threads: &Threads,
+) -> Result<List, Failure> {
     let mut rows = Vec::new();
-    let taken = algorithms(case, forced)?;
+    let taken = algorithms(case, forced, set)?;
     for (&pass, taken) in case.op.passes.iter().zip(taken) {
         for algorithm in conv::algorithms::<f32>() {
-            let admissible = (algorithm.supports)(pass, &case.shape);
+            let missing = algorithm.requires > set;
+            let admissible = !missing && (algorithm.supports)(pass, &case.shape);
             let chosen = algorithm.name == taken.name;
             let pays = admissible && (algorithm.pays)(pass, &case.shape);
             let bytes = |elements: usize| elements.saturating_mul(size_of::<f32>());
@@ -85,6 +98,7 @@ pub fn list(case: &Case, forced: Option<&str>, threads: &Threads) -> Result<List
                         format!("would pay, were it not for {}", taken.name)
                     }
                     (true, false, _) => "does not pay here".into(),
+                    (false, ..) if missing => format!("needs {}", algorithm.requires),
                     (false, ..) => "does not compute this".into(),
                 },
                 scratch: match admissible {

@@ -334,10 +334,10 @@ mod tests {
         let case = LAYERS[16]
             .case(&OPS[3], tconv::DataFormat::ChannelsLast)
             .unwrap();
-        let taken: Vec<_> = (case.op.passes.iter())
-            .map(|&pass| conv::choose::<f32>(pass, &case.shape))
-            .collect();
         let set = InstructionSet::best();
+        let taken: Vec<_> = (case.op.passes.iter())
+            .map(|&pass| conv::choose::<f32>(set, pass, &case.shape))
+            .collect();
         let mut timed = Timed::new(&case, &taken, true, set, &Threads::ONE).unwrap();
         assert!(
             timed.check(&timed.steps[0]).is_err(),
