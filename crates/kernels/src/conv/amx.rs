@@ -7,6 +7,7 @@
 
 mod filter;
 mod fused;
+mod gradient;
 mod plan;
 mod products;
 mod split;
@@ -23,7 +24,7 @@ use super::direct::Shared;
 use super::implicit::clear;
 use super::phase::Phase;
 use super::winograd::split as cut;
-use super::{Call, Pack, Pass, direct, winograd};
+use super::{Call, Pack, Pass, direct, filter_gradient, winograd};
 use crate::Threads;
 use crate::gemm::{aligned, alignment};
 use crate::simd::{InstructionSet, Sealed};
@@ -37,28 +38,52 @@ pub(super) fn supports(pass: Pass, shape: &ConvShape) -> bool {
 }
 
 pub(super) fn pays(pass: Pass, shape: &ConvShape) -> bool {
-    /// How much faster tiles are than fused multiplications, where all of them is of use ...
-    const GAIN: f64 = 2.0;
-    /// ... and fewer multiplications than this are not worth their preparation.
+    /// How much faster than fused multiplications tiles are, where all of them is of use, and how much faster other
+    /// algorithms are that multiply less.
+    const GAIN: f64 = 2.2;
+    const SHORT: f64 = 1.7;
+    /// What it takes to split a number of the source and of the output's gradient, and to write a result or add to it:
+    /// in products of a term with all columns, or of all terms with a column.
+    const SPLIT: f64 = 70.0;
+    const WRITE: f64 = 80.0;
+    /// Fewer multiplications than this are not worth the preparation.
     const LEAST_WORK: f64 = 4e6;
     let plan = Plan::new(pass, shape);
-    let work = direct::work::<f32>(pass, shape);
-    // What splitting, and writing the results, is worth for each channel.
-    let share = 1.0 / (1.0 + 12.0 / plan.depth() as f64 + 4.0 / plan.columns() as f64);
-    let rival = match winograd::supports(pass, shape) && winograd::pays::<f32>(pass, shape) {
-        true => 1.4,
-        false => 1.0,
+    let kernel: f64 = shape.axes.iter().map(|axis| axis.kernel as f64).product();
+    let (columns, depth) = (plan.columns() as f64, plan.depth() as f64);
+    let (other, short) = match pass {
+        Pass::BackpropFilter => (
+            SPLIT / (kernel * depth),
+            filter_gradient::winograd::supports(pass, shape)
+                && filter_gradient::winograd::pays::<f32>(pass, shape),
+        ),
+        _ => (
+            WRITE / plan.terms() as f64,
+            winograd::supports(pass, shape) && winograd::pays::<f32>(pass, shape),
+        ),
     };
-    work >= LEAST_WORK && plan.efficiency() * share * GAIN > rival
+    let useful = plan.efficiency() / (1.0 + SPLIT / (kernel * columns) + other);
+    let rival = if short { SHORT } else { 1.0 };
+    direct::work::<f32>(pass, shape) >= LEAST_WORK && GAIN * useful > rival
 }
 
 pub(super) fn scratch(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
     let plan = Plan::new(pass, shape);
-    let needed = numbers(plan.room())
-        .next_multiple_of(alignment::<f32>())
+    let [shared, own] = rooms(&plan);
+    let needed = own
         .saturating_mul(threads)
-        .saturating_add(numbers(plan.panel_room()) + 2 * alignment::<f32>());
+        .saturating_add(shared + 2 * alignment::<f32>());
     needed.max(fused::scratch(&plan, shape, threads))
+}
+
+/// The elements that all threads share, and those that each has.
+fn rooms(plan: &Plan) -> [usize; 2] {
+    let shared = match plan.pass {
+        Pass::BackpropFilter => plan.gradient_room(),
+        _ => plan.panel_room(),
+    };
+    let own = numbers(plan.room()).next_multiple_of(alignment::<f32>());
+    [numbers(shared), own]
 }
 
 pub(super) fn packed_len(pass: Pass, shape: &ConvShape) -> usize {
@@ -144,6 +169,9 @@ fn is_exact(source: u32, filter: u32, terms: usize) -> bool {
 }
 
 pub(super) fn compute(call: Call<'_, f32>) {
+    if call.pass == Pass::BackpropFilter {
+        return gradient::compute(call);
+    }
     let plan = &Plan::new(call.pass, call.shape);
     let (set, threads) = (call.set, call.threads);
     let packed = call.packed.map(|packed| {
@@ -157,11 +185,8 @@ pub(super) fn compute(call: Call<'_, f32>) {
     if call.pass == Pass::BackpropInput && call.shape.axes.iter().any(Phase::leaves_gaps) {
         clear(threads, call.out);
     }
-    let room = numbers(plan.room()).next_multiple_of(alignment::<f32>());
-    let [panels, rooms] = cut(
-        &mut *call.scratch,
-        [numbers(plan.panel_room()), room * threads.count()],
-    );
+    let [shared, room] = rooms(plan);
+    let [panels, rooms] = cut(&mut *call.scratch, [shared, room * threads.count()]);
     let crew = Crew {
         set,
         threads,

@@ -2,10 +2,27 @@
 
 use tconv_shape::ConvShape;
 
-use super::super::{Call, Pass, direct, implicit};
+use super::super::{Call, Pass, direct, filter_gradient, implicit};
 use super::is_exact;
 use super::plan::{Block, Plan};
 use super::split::greatest_seen;
+
+enum Kernel {
+    Direct,
+    Gradient,
+    Implicit,
+}
+
+fn kernel(pass: Pass, shape: &ConvShape) -> Kernel {
+    match (
+        direct::supports(pass, shape),
+        filter_gradient::supports(pass, shape),
+    ) {
+        (true, _) => Kernel::Direct,
+        (_, true) => Kernel::Gradient,
+        _ => Kernel::Implicit,
+    }
+}
 
 /// A convolution of so many of its images.
 fn of_images(shape: &ConvShape, images: usize) -> ConvShape {
@@ -17,10 +34,15 @@ fn of_images(shape: &ConvShape, images: usize) -> ConvShape {
 
 /// What they need for all images, and for those of any block.
 pub(super) fn scratch(plan: &Plan, shape: &ConvShape, threads: usize) -> usize {
-    let needed = |shape: &ConvShape| match direct::supports(plan.pass, shape) {
-        true => direct::scratch::<f32>(plan.pass, shape, threads),
-        false => implicit::scratch::<f32>(plan.pass, shape, threads),
+    let pass = plan.pass;
+    let needed = |shape: &ConvShape| match kernel(pass, shape) {
+        Kernel::Direct => direct::scratch::<f32>(pass, shape, threads),
+        Kernel::Gradient => filter_gradient::scratch::<f32>(pass, shape, threads),
+        Kernel::Implicit => implicit::scratch::<f32>(pass, shape, threads),
     };
+    if pass == Pass::BackpropFilter {
+        return needed(shape);
+    }
     let last = match shape.batch % plan.images() {
         0 => plan.images(),
         rest => rest,
@@ -35,9 +57,10 @@ pub(super) fn all(call: Call<'_, f32>) {
         packed: None,
         ..call
     };
-    match direct::supports(call.pass, call.shape) {
-        true => direct::compute(call),
-        false => implicit::compute(call),
+    match kernel(call.pass, call.shape) {
+        Kernel::Direct => direct::compute(call),
+        Kernel::Gradient => filter_gradient::compute(call),
+        Kernel::Implicit => implicit::compute(call),
     }
 }
 

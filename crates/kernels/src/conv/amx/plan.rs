@@ -136,7 +136,7 @@ impl Block {
     }
 
     /// How many pairs of tiles the runs take.
-    fn pairs(&self) -> usize {
+    pub(super) fn pairs(&self) -> usize {
         self.runs().map(|run| run.len().div_ceil(ROWS)).sum()
     }
 
@@ -233,6 +233,12 @@ impl Plan {
             flat: false,
             parts: 1,
         };
+        if pass == Pass::BackpropFilter {
+            plan.cut(BLOCK_BYTES[0]);
+            let tasks = plan.depth_blocks() * plan.groups;
+            plan.parts = ENOUGH_TASKS.div_ceil(tasks);
+            return plan;
+        }
         for bytes in BLOCK_BYTES {
             plan.cut(bytes);
             if plan.blocks() * plan.groups >= ENOUGH_TASKS {
@@ -280,7 +286,11 @@ impl Plan {
                     _ => !flat,
                 };
                 let real = (0..3).filter(|&i| skipped(i)).map(|i| self.along[i].real);
-                let tiles = whole.tiles() as f64 * real.product::<f64>();
+                let tiles = match self.pass {
+                    Pass::BackpropFilter => 2 * whole.pairs(),
+                    _ => whole.tiles(),
+                };
+                let tiles = tiles as f64 * real.product::<f64>();
                 let windows = whole.windows.iter().product::<usize>() * images;
                 // What all lanes take to be split counts a little.
                 let cost = (tiles + whole.lanes() as f64 / 256.0) / windows as f64;
@@ -298,7 +308,13 @@ impl Plan {
             let phases = Phase::all(self.pass, &self.axes[i]);
             phases.map(|phase| phase.patch.taps).max().unwrap_or(1)
         };
-        (0..3).map(taps).product::<usize>() * self.depth()
+        match self.pass {
+            Pass::BackpropFilter => {
+                let windows = self.along.iter().map(|along| along.windows);
+                windows.fold(self.batch, usize::saturating_mul)
+            }
+            _ => (0..3).map(taps).product::<usize>() * self.depth(),
+        }
     }
 
     /// The channels that are summed over.
@@ -316,8 +332,13 @@ impl Plan {
         self.target.channels / self.groups
     }
 
+    /// The bytes of split source for a lane. For the filter's gradient these are a block of channels, and a share of
+    /// what all threads read of the output's gradient.
     fn lane_bytes(&self) -> usize {
-        self.depth_blocks() * PARTS * DEPTH * size_of::<u16>()
+        match self.pass {
+            Pass::BackpropFilter => PARTS * DEPTH * size_of::<u16>() + self.columns(),
+            _ => self.depth_blocks() * PARTS * DEPTH * size_of::<u16>(),
+        }
     }
 
     fn counts(&self) -> [usize; 4] {
@@ -357,8 +378,18 @@ impl Plan {
         }
     }
 
+    /// From one channel's lanes to the next one's, where they are side by side: no power of two, so that many rows find
+    /// room in the cache.
+    pub(super) fn row_pitch(&self, block: &Block) -> usize {
+        ((block.lanes() + ROWS).div_ceil(DEPTH) | 1) * DEPTH
+    }
+
     /// The elements of any block's split source.
     pub(super) fn room(&self) -> usize {
+        if self.pass == Pass::BackpropFilter {
+            let pitch = self.row_pitch(&self.block(0, [0; 3]));
+            return pitch.saturating_mul(PARTS * DEPTH);
+        }
         let lanes = self.block(0, [0; 3]).lanes();
         let all = lanes.saturating_mul(PARTS * self.depth_blocks());
         // A tile may be read that begins with the last lane.
@@ -427,6 +458,12 @@ impl Plan {
         self.panels().map(|panel| panel.len()).sum()
     }
 
+    /// The elements of any block's split output gradient, for the filter's gradient.
+    pub(super) fn gradient_room(&self) -> usize {
+        let tiles = self.columns().div_ceil(SIDE) * PARTS * self.groups;
+        self.block(0, [0; 3]).pairs() * tiles * TILE
+    }
+
     /// The elements of the largest unit that is packed on the way.
     pub(super) fn panel_room(&self) -> usize {
         self.units(false).map(|unit| unit.len).max().unwrap_or(0)
@@ -449,7 +486,11 @@ impl Plan {
         let block = self.block(0, [0; 3]);
         let windows = block.windows.iter().product::<usize>() * self.images;
         let part = |used: usize, unit: usize| used as f64 / used.next_multiple_of(unit) as f64;
-        let lanes = windows as f64 / (block.tiles() * SIDE) as f64;
+        let lanes = match self.pass {
+            Pass::BackpropFilter => block.pairs() * ROWS,
+            _ => block.tiles() * SIDE,
+        };
+        let lanes = windows as f64 / lanes as f64;
         lanes * part(self.depth(), DEPTH) * part(self.columns(), SIDE)
     }
 }

@@ -6,7 +6,7 @@ use crate::simd::prefetch_second;
 use crate::tiles::{DEPTH, SIDE, TILE, Tiles};
 
 /// The bf16 numbers of a cache line.
-const LINE: usize = 32;
+pub(super) const LINE: usize = 32;
 
 /// Where a step of depth has its operands.
 #[derive(Clone, Copy, Default)]
@@ -34,13 +34,13 @@ pub(super) struct Products<'a> {
 }
 
 /// The place of a lane that has no result.
-const NONE: usize = usize::MAX;
+pub(super) const NONE: usize = usize::MAX;
 
 /// Two tiles of lanes, or one.
 #[derive(Clone, Copy, Default)]
-struct Pair {
-    lane: usize,
-    lanes: usize,
+pub(super) struct Pair {
+    pub(super) lane: usize,
+    pub(super) lanes: usize,
     /// Of each tile whose results are equally far from one another, how far; else [`NONE`].
     steps: [usize; 2],
     /// From the first tap that any of them sees inside the source to the one behind the last.
@@ -49,6 +49,14 @@ struct Pair {
     all: bool,
     /// Whether there is any result.
     used: bool,
+}
+
+impl Pair {
+    /// Whether any of them sees a tap inside the source.
+    pub(super) fn sees(&self, tap: [usize; 3]) -> bool {
+        let mut taps = tap.iter().zip(self.seen);
+        taps.all(|(tap, (start, end))| (start..end).contains(tap))
+    }
 }
 
 /// Where the results of all lanes of a block are, for the phases of a panel and its first channel.
@@ -68,6 +76,11 @@ impl Places {
             count: 0,
             last: 0,
         }
+    }
+
+    /// The pairs, and the places of the results of each one's lanes.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&Pair, &[usize; ROWS])> {
+        self.pairs[..self.count].iter().zip(&self.lanes)
     }
 
     /// Those of a block for some phases.
@@ -207,12 +220,9 @@ impl Products<'_> {
             let steps = match pair.all {
                 true => steps,
                 false => {
-                    let inside = |step: &&Step| {
-                        let mut taps = step.tap.iter().zip(pair.seen);
-                        taps.all(|(tap, (start, end))| (start..end).contains(tap))
-                    };
+                    let inside = steps.iter().filter(|step| pair.sees(step.tap));
                     let mut count = 0;
-                    for (to, step) in some.iter_mut().zip(steps.iter().filter(inside)) {
+                    for (to, step) in some.iter_mut().zip(inside) {
                         *to = *step;
                         count += 1;
                     }
@@ -295,8 +305,14 @@ impl Job<'_> {
             let left = self.left.wrapping_add(step.left);
             let right = self.products.right[step.right..][..PARTS * WIDE * TILE].as_ptr();
             let fetch = (self.ahead.wrapping_add(at * self.lines * LINE), self.lines);
+            let left = Left {
+                first: left,
+                part: pitch,
+                tile: TILE,
+                row: DEPTH,
+            };
             // SAFETY: a step's taps are inside the split source, which has room behind it for what is no lane.
-            unsafe { multiply::<TALL, WIDE>(tiles, (left, pitch), right, fetch) };
+            unsafe { multiply::<TALL, WIDE>(tiles, left, right, fetch) };
         }
         macro_rules! end {
             ($sum:literal, $row:literal, $column:literal) => {
@@ -386,14 +402,24 @@ impl Target<'_> {
     }
 }
 
+/// Where two tiles of lanes or channels are.
+#[derive(Clone, Copy)]
+pub(super) struct Left {
+    pub(super) first: *const u16,
+    /// From one part to the next, from one tile to the next, and from one row to the next.
+    pub(super) part: usize,
+    pub(super) tile: usize,
+    pub(super) row: usize,
+}
+
 /// Adds the products of a step of depth: of three parts each the six that are greatest.
 ///
 /// # Safety
-/// The parts of `left`, so many elements apart, have all rows; `right` has the tiles of all parts.
+/// The parts of `left` have all rows; `right` has the tiles of all parts.
 #[inline(always)]
-unsafe fn multiply<const TALL: usize, const WIDE: usize>(
+pub(super) unsafe fn multiply<const TALL: usize, const WIDE: usize>(
     tiles: &mut Tiles,
-    (left, pitch): (*const u16, usize),
+    left: Left,
     right: *const u16,
     (ahead, lines): (*const u16, usize),
 ) {
@@ -406,9 +432,10 @@ unsafe fn multiply<const TALL: usize, const WIDE: usize>(
     };
     macro_rules! left {
         ($part:literal) => {
-            tiles.load::<4>(left.add($part * pitch), DEPTH);
+            let from = left.first.add($part * left.part);
+            tiles.load::<4>(from, left.row);
             if TALL > 1 {
-                tiles.load::<5>(left.add($part * pitch + TILE), DEPTH);
+                tiles.load::<5>(from.add(left.tile), left.row);
             }
         };
     }

@@ -222,6 +222,34 @@ impl Lanes<'_> {
     }
 }
 
+impl Lanes<'_> {
+    /// Calls `each` for all lanes in their order, with the places in the source of those that are not in the padding.
+    #[inline(always)]
+    pub(super) fn for_each_place(&self, mut each: impl FnMut(Option<usize>)) {
+        let (plan, block) = (self.plan, self.block);
+        let inside = |i: usize, residue: usize, seen: usize| {
+            let along = &plan.along[i];
+            let place = (block.first[i] + seen) * along.step + residue;
+            let at = along.base + place as isize;
+            usize::try_from(at).ok().filter(|&at| at < along.size)
+        };
+        let [tz, ty, tx] = plan.along.map(|along| along.residues);
+        let [sz, sy, sx] = block.seen;
+        for residue in 0..tz * ty * tx {
+            let (rz, ry, rx) = (residue / tx / ty, residue / tx % ty, residue % tx);
+            for row in 0..sz * sy {
+                let row = inside(0, rz, row / sy).zip(inside(1, ry, row % sy));
+                for x in 0..sx {
+                    let at = row.zip(inside(2, rx, x)).map(|((z, y), x)| [z, y, x]);
+                    for image in block.images.clone() {
+                        each(at.map(|at| plan.source.place(image, at, 0)));
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl Row<'_> {
     fn count(&self) -> usize {
         self.lanes.block.seen[2]
