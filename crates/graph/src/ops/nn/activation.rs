@@ -151,12 +151,12 @@ macro_rules! each {
 each!(f32, f64);
 
 impl Following for Activation {
-    fn stage<'s>(&'s self, _: &[usize], _: &'s [Tensor]) -> Result<Stage<'s, f32>> {
-        Ok(match *self {
+    fn stage<'s>(&'s self, _: &mut Vec<usize>, _: &'s [Tensor]) -> Result<Option<Stage<'s, f32>>> {
+        Ok(Some(match *self {
             Activation::Relu => Stage::Relu,
             Activation::LeakyRelu(alpha) => Stage::LeakyRelu(alpha),
             _ => Stage::Each(self),
-        })
+        }))
     }
 }
 
