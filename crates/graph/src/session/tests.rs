@@ -309,6 +309,19 @@ fn what_follows_a_convolution_over_one_axis_is_joined() -> Result<()> {
         let (_, _, apart) = session.run_with((&conv, &biased, &y), feed())?;
         assert_eq!((joined.shape(), &joined), (apart.shape(), &apart));
     }
+    // Over three axes nothing is taken away.
+    let g = Graph::new();
+    let [x, bias] = ["x", "bias"].map(|name| g.placeholder_named::<f32>(name, Shape::unknown()));
+    let (x, bias) = (x?, bias?);
+    let conv = nn::conv3d(&x, numbers(&[2, 3, 1, 7, 5])).build()?;
+    let y = nn::relu(nn::bias_add(&conv, &bias)?)?;
+    let session = Session::new(&g);
+    let (value, added) = (numbers(&[2, 5, 6, 4, 7]), numbers(&[5]));
+    let feed = || feed![x => &value, bias => &added];
+    let joined = session.run_with(&y, feed())?;
+    assert_eq!(steps(&session), [1]);
+    assert_eq!(joined, session.run_with((&conv, &y), feed())?.1);
+
     // What is taken away has another size: its error comes before the bias' that is read behind it.
     let g = Graph::new();
     let x = g.placeholder::<f32>(Shape::unknown())?;
