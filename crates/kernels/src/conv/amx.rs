@@ -11,6 +11,8 @@ mod gradient;
 mod plan;
 mod products;
 mod split;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -28,6 +30,7 @@ use super::{Call, Pack, Pass, direct, filter_gradient, winograd};
 use crate::Threads;
 use crate::gemm::{aligned, alignment};
 use crate::simd::{InstructionSet, Sealed};
+use crate::stage::Finish;
 use crate::tiles::Tiles;
 
 /// The elements behind a filter's packed panels: the greatest magnitude.
@@ -182,8 +185,9 @@ pub(super) fn compute(call: Call<'_, f32>) {
     if !is_exact(1f32.to_bits(), greatest, 1) {
         return fused::all(call);
     }
+    let finish = call.finish();
     if call.pass == Pass::BackpropInput && call.shape.axes.iter().any(Phase::leaves_gaps) {
-        clear(threads, call.out);
+        clear(threads, &finish, call.out);
     }
     let [shared, room] = rooms(plan);
     let [panels, rooms] = cut(&mut *call.scratch, [shared, room * threads.count()]);
@@ -195,6 +199,7 @@ pub(super) fn compute(call: Call<'_, f32>) {
         filter: greatest,
         target: Shared(call.out.as_mut_ptr(), call.out.len()),
         exact: AtomicBool::new(true),
+        finish,
     };
     for unit in plan.units(packed.is_some()) {
         match packed {
@@ -210,7 +215,7 @@ pub(super) fn compute(call: Call<'_, f32>) {
         }
     }
     if !crew.exact.into_inner() {
-        fused::inexact(call, plan, greatest);
+        fused::inexact(call, plan, greatest, &finish);
     }
 }
 
@@ -224,6 +229,7 @@ struct Crew<'a> {
     filter: u32,
     target: Shared<f32>,
     exact: AtomicBool,
+    finish: Finish<'a, f32>,
 }
 
 impl Crew<'_> {
@@ -272,6 +278,8 @@ impl Crew<'_> {
                         phases = Some(panel.phases);
                     }
                     let products = Products {
+                        set: self.set,
+                        finish: &self.finish,
                         plan,
                         block: &block,
                         panel: &panel,

@@ -2,6 +2,7 @@
 
 use super::plan::{COLUMNS_UNIT_BYTES, DEPTH_PITCH};
 use crate::simd::{Float, TILE_VECTORS, Vectors, Work, prefetch};
+use crate::stage::Finish;
 
 /// How many columns a strip has: those of the widest instruction set's tile.
 pub(crate) const fn strip_width<T>() -> usize {
@@ -49,6 +50,9 @@ pub(crate) struct Strip<'a, T> {
     pub(crate) target_len: usize,
     /// Whether to write; else to add to what is there.
     pub(crate) first: bool,
+    /// What is done to the sums, if they are whole then; the first column's channel, modulo the channels.
+    pub(crate) finish: Finish<'a, T>,
+    pub(crate) channel: usize,
 }
 
 impl<T: Float> Work<T> for Strip<'_, T> {
@@ -69,6 +73,9 @@ impl<T: Float> Work<T> for Strip<'_, T> {
                 && (piece.right + piece.len) * width <= self.right.len()
         }));
         let tile_width = S::LANES * TILE_VECTORS;
+        let mut biases = [T::default(); STRIP_MOST];
+        self.finish
+            .biases(self.channel, &mut biases[..self.columns]);
         for column in (0..self.columns).step_by(tile_width) {
             let columns = tile_width.min(self.columns - column);
             for (i, rows) in self.rows.chunks(S::TILE_ROWS).enumerate() {
@@ -81,6 +88,8 @@ impl<T: Float> Work<T> for Strip<'_, T> {
                         left_step: self.left_step,
                         pieces: self.pieces,
                         right: self.right.as_ptr().add(column),
+                        finish: &self.finish,
+                        biases: biases.as_ptr().add(column),
                     };
                     let target = self.target.add(column);
                     operands.multiply(simd, rows, columns, target, self.first);
@@ -95,6 +104,9 @@ struct Operands<'a, T> {
     left_step: usize,
     pieces: &'a [Piece],
     right: *const T,
+    finish: &'a Finish<'a, T>,
+    /// As many as a tile has columns.
+    biases: *const T,
 }
 
 impl<T: Float> Operands<'_, T> {
@@ -169,17 +181,30 @@ impl<T: Float> Operands<'_, T> {
                 block = block.wrapping_add(self.left_step);
             }
             // Loops of constant length, so that the sums never leave their registers.
+            if !first {
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let Some(&row) = rows.get(r) else { break };
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        let to = target.add(row + v * S::LANES);
+                        let left = columns - v * S::LANES;
+                        let before = match left >= S::LANES {
+                            true => simd.load(to),
+                            false => simd.load_some(to, left),
+                        };
+                        *sum = simd.add(before, *sum);
+                    }
+                }
+            }
+            let mut biases = [simd.splat(T::default()); VECTORS];
+            for (v, bias) in biases.iter_mut().enumerate() {
+                *bias = simd.load(self.biases.add(v * S::LANES));
+            }
+            self.finish.columns(simd, &mut sums, biases);
             if columns == VECTORS * S::LANES {
                 for (r, sums) in sums.iter().enumerate() {
                     let Some(&row) = rows.get(r) else { return };
                     for (v, &sum) in sums.iter().enumerate() {
-                        let to = target.add(row + v * S::LANES);
-                        let sum = if first {
-                            sum
-                        } else {
-                            simd.add(simd.load(to), sum)
-                        };
-                        simd.store(to, sum);
+                        simd.store(target.add(row + v * S::LANES), sum);
                     }
                 }
                 return;
@@ -191,10 +216,9 @@ impl<T: Float> Operands<'_, T> {
                 }
             }
             for (sums, &row) in tile.iter().zip(rows) {
-                for (c, &sum) in sums[..columns].iter().enumerate() {
-                    let to = target.add(row + c);
-                    *to = if first { sum } else { *to + sum };
-                }
+                target
+                    .add(row)
+                    .copy_from_nonoverlapping(sums.as_ptr(), columns);
             }
         }
     }

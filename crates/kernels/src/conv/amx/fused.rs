@@ -6,6 +6,7 @@ use super::super::{Call, Pass, direct, filter_gradient, implicit};
 use super::is_exact;
 use super::plan::{Block, Plan};
 use super::split::greatest_seen;
+use crate::stage::{Epilogue, Finish};
 
 enum Kernel {
     Direct,
@@ -65,7 +66,7 @@ pub(super) fn all(call: Call<'_, f32>) {
 }
 
 /// Computes the images anew of which a block was left out.
-pub(super) fn inexact(call: Call<'_, f32>, plan: &Plan, filter: u32) {
+pub(super) fn inexact(call: Call<'_, f32>, plan: &Plan, filter: u32, finish: &Finish<'_, f32>) {
     let [source, _, target] = Pass::lens(call.pass, call.shape);
     let [source, target] = [source, target].map(|len| len / call.shape.batch);
     let mut blocks = (0..plan.blocks())
@@ -92,6 +93,7 @@ pub(super) fn inexact(call: Call<'_, f32>, plan: &Plan, filter: u32) {
             a: &call.a[images.start * source..images.end * source],
             out: &mut call.out[images.start * target..images.end * target],
             scratch: &mut *call.scratch,
+            epilogue: &Epilogue::new(finish.stages()),
             ..call
         });
     }

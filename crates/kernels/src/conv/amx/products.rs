@@ -2,7 +2,8 @@
 
 use super::super::phase::Phase;
 use super::plan::{Block, CHUNK, MOST_PAIRS, PARTS, Panel, Plan, ROWS};
-use crate::simd::prefetch_second;
+use crate::simd::{InstructionSet, Sealed, Vectors, Work, prefetch_second};
+use crate::stage::Finish;
 use crate::tiles::{DEPTH, SIDE, TILE, Tiles};
 
 /// The bf16 numbers of a cache line.
@@ -20,6 +21,9 @@ struct Step {
 
 /// A panel of a block's results.
 pub(super) struct Products<'a> {
+    pub(super) set: InstructionSet,
+    /// What is done to whole sums.
+    pub(super) finish: &'a Finish<'a, f32>,
     pub(super) plan: &'a Plan,
     pub(super) block: &'a Block,
     pub(super) panel: &'a Panel,
@@ -198,12 +202,13 @@ impl Products<'_> {
                     tap,
                 };
             }
-            self.chunk(tiles, &steps[..count], start == 0);
+            let ends = (start == 0, start + count == panel.steps);
+            self.chunk(tiles, &steps[..count], ends);
         }
     }
 
-    /// All lanes, with some steps of depth.
-    fn chunk(&self, tiles: &mut Tiles, steps: &[Step], first: bool) {
+    /// All lanes, with some steps of depth, which may be the first and the last.
+    fn chunk(&self, tiles: &mut Tiles, steps: &[Step], (first, last): (bool, bool)) {
         let count = self.places.count;
         let step_len = self.panel.step_len();
         // The steps behind these are fetched meanwhile: so many lines for each step of each pair.
@@ -229,7 +234,7 @@ impl Products<'_> {
                     &some[..count]
                 }
             };
-            if steps.is_empty() && !first {
+            if steps.is_empty() && !first && !last {
                 continue;
             }
             let job = Job {
@@ -239,6 +244,7 @@ impl Products<'_> {
                 places: &self.places.lanes[index],
                 steps,
                 first,
+                last,
                 ahead: ahead.wrapping_add(index * steps.len() * lines * LINE),
                 lines,
             };
@@ -260,6 +266,7 @@ struct Job<'a> {
     places: &'a [usize; ROWS],
     steps: &'a [Step],
     first: bool,
+    last: bool,
     /// What is to be fetched, and how many lines for each step.
     ahead: *const u16,
     lines: usize,
@@ -319,7 +326,10 @@ impl Job<'_> {
                 // SAFETY: the target is inside the result, or the room is copied to it.
                 unsafe {
                     match targets[$sum].whole {
-                        Some((to, step)) => tiles.store::<$sum>(to, step),
+                        Some((to, step)) => {
+                            tiles.store::<$sum>(to, step);
+                            self.finish(&targets[$sum], (to, step));
+                        }
                         None => {
                             let part = &mut room[$sum * SIDE * SIDE..][..SIDE * SIDE];
                             tiles.store::<$sum>(part.as_mut_ptr(), SIDE);
@@ -374,11 +384,60 @@ impl Job<'_> {
     /// # Safety
     /// As [`Job::read`].
     unsafe fn write(&self, target: &Target<'_>, room: &[f32]) {
-        for (room, &row) in room.chunks(SIDE).zip(target.rows) {
-            for (i, &sum) in room[..target.columns].iter().enumerate() {
+        let finish = match self.last {
+            true => self.products.finish,
+            false => &Finish::NONE,
+        };
+        for (i, column) in (0..target.columns).map(|i| (i, target.place(i))) {
+            let bias = finish.bias(column / target.channel);
+            for (room, &row) in room.chunks(SIDE).zip(target.rows) {
                 if row != NONE {
                     // SAFETY: the caller's.
-                    unsafe { *self.products.target.add(row + target.place(i)) = sum };
+                    unsafe { *self.products.target.add(row + column) = finish.one(room[i], bias) };
+                }
+            }
+        }
+    }
+
+    /// Finishes a whole tile of results where it lies.
+    ///
+    /// # Safety
+    /// As [`Job::read`].
+    unsafe fn finish(&self, target: &Target<'_>, (to, step): (*mut f32, usize)) {
+        let finish = self.products.finish;
+        if self.last && !finish.stages().is_empty() {
+            let work = FinishTile {
+                finish,
+                channel: target.first,
+                to,
+                step,
+            };
+            f32::dispatch(self.products.set, work);
+        }
+    }
+}
+
+/// A tile of sums that has been stored, its channels side by side.
+struct FinishTile<'a> {
+    finish: &'a Finish<'a, f32>,
+    channel: usize,
+    to: *mut f32,
+    step: usize,
+}
+
+impl Work<f32> for FinishTile<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<f32>>(self, simd: S) {
+        for column in (0..SIDE).step_by(S::LANES) {
+            let bias = self.finish.lanes(simd, self.channel + column, S::LANES);
+            for row in 0..SIDE {
+                let to = self.to.wrapping_add(row * self.step + column);
+                // SAFETY: the tile has just been written.
+                unsafe {
+                    let mut sums = [[simd.load(to)]];
+                    self.finish.columns(simd, &mut sums, [bias]);
+                    simd.store(to, sums[0][0]);
                 }
             }
         }
