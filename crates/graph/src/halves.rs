@@ -21,9 +21,13 @@ pub(crate) fn eval(
     if def.takes_halves() || !inputs.iter().any(|input| input.dtype().is_half()) {
         return op.eval(run, inputs);
     }
-    for input in &mut inputs {
+    for (i, input) in inputs.iter_mut().enumerate() {
         if input.dtype().is_half() {
-            *input = cast_to(run, input, DType::Float32)?;
+            let widen = || cast_to(run, input, DType::Float32);
+            *input = match run.kept() {
+                Some(kept) if op.filter() == Some(i) => kept.wide(input, widen)?,
+                _ => widen()?,
+            };
         }
     }
     let mut outputs = op.eval(run, inputs)?;

@@ -178,8 +178,13 @@ pub trait Op: Send + Sync {
         false
     }
 
-    /// What it does to its first input, for an op whose output has the same dtype and sizes, and of whose output
-    /// each element depends on the input's element in its place alone.
+    /// The input that may be the same in many runs, for an op that keeps what it makes of it.
+    fn filter(&self) -> Option<usize> {
+        None
+    }
+
+    /// What it does to its first input, for an op whose output has the same dtype and as many elements, each of which
+    /// depends on the input's element in its place alone.
     fn following(&self) -> Option<&dyn Following> {
         None
     }
@@ -225,11 +230,21 @@ pub type Stages<'f, 's> = dyn FnMut(&[usize]) -> Result<Vec<Stage<'s, f32>>> + '
 
 /// What an op does to its first input of float32, so that it can be done where that is made.
 pub trait Following {
-    /// It as a stage of what makes an input of these sizes; `others` are the op's other inputs.
+    /// It as a stage of what makes an input of these sizes, which become the output's; `others` are the op's other
+    /// inputs. `None` for an op that changes no element.
     ///
     /// # Errors
     /// Those of the op's [`Op::eval`].
-    fn stage<'s>(&'s self, sizes: &[usize], others: &'s [Tensor]) -> Result<Stage<'s, f32>>;
+    fn stage<'s>(
+        &'s self,
+        sizes: &mut Vec<usize>,
+        others: &'s [Tensor],
+    ) -> Result<Option<Stage<'s, f32>>>;
+
+    /// Whether it changes sizes alone, and has no other inputs.
+    fn reshapes(&self) -> bool {
+        false
+    }
 }
 
 /// The gradient of an op through which none flows, such as `Shape`: nothing for each input.

@@ -24,7 +24,7 @@ mod tiny;
 mod turned;
 mod winograd;
 
-use tconv_shape::{ConvAxis, ConvShape};
+use tconv_shape::{ConvAxis, ConvShape, DataFormat};
 
 pub use element::Element;
 pub use packed::PackedFilter;
@@ -32,7 +32,7 @@ pub use prepared::Prepared;
 pub use reference::definition;
 
 use crate::simd::{Float, InstructionSet};
-use crate::stage::{self, Epilogue};
+use crate::stage::{self, Epilogue, Finish};
 use crate::{KernelError, Threads, check_len};
 
 /// Which of a convolution's three kernels.
@@ -93,9 +93,27 @@ pub(crate) struct Call<'a, T> {
     pub(crate) packed: Option<&'a [T]>,
     pub(crate) out: &'a mut [T],
     pub(crate) scratch: &'a mut [T],
-    /// What is done to the output: the algorithm takes it and does it to each part of the output that is whole
-    /// and still in cache, or leaves it to be done behind.
+    /// What is done to the output: the algorithm takes it, as [`Call::finish`] or all of it, or leaves it to be done
+    /// behind.
     pub(crate) epilogue: &'a Epilogue<'a, T>,
+}
+
+impl<'a, T: Float> Call<'a, T> {
+    /// The stages that the algorithm does to its sums before it stores them.
+    fn finish(&self) -> Finish<'a, T> {
+        let (shape, forward) = (self.shape, self.pass == Pass::Forward);
+        let channels = if forward {
+            shape.out_channels
+        } else {
+            shape.in_channels
+        };
+        let size = |axis: &ConvAxis| if forward { axis.output } else { axis.input };
+        let inner = match shape.format {
+            DataFormat::ChannelsLast => 1,
+            DataFormat::ChannelsFirst => shape.axes.iter().map(size).product(),
+        };
+        self.epilogue.finish(channels, inner)
+    }
 }
 
 /// What a filter is packed with; the lengths have been checked, and nothing is empty.

@@ -17,6 +17,7 @@ pub(crate) use plan::{DEPTH, DEPTH_PITCH, Dims, ROWS_UNIT};
 pub(crate) use strip::{Piece, Strip, aligned, alignment, strip_width};
 
 use crate::simd::{Float, InstructionSet};
+use crate::stage::Finish;
 use crate::{KernelError, Threads, check_len};
 
 /// The direction in which a [`Source`] writes neighbours side by side.
@@ -208,7 +209,7 @@ pub fn matmul<T: Float>(
         transpose_b,
     };
     // SAFETY: rows are n elements apart and have n columns, so no two elements share a place.
-    unsafe { run(set, threads, &products, out, scratch) };
+    unsafe { run(set, threads, &products, out, scratch, Finish::NONE) };
     Ok(())
 }
 

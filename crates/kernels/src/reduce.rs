@@ -24,10 +24,12 @@ pub trait Number: Copy + PartialOrd + Send + Sync {
 
     /// The sum; of integers modulo the power of two, as in TensorFlow.
     fn plus(self, other: Self) -> Self;
+    /// The product; of integers modulo the power of two.
+    fn times(self, other: Self) -> Self;
 }
 
 macro_rules! number {
-    ($($type:ty: $zero:literal, $plus:expr;)*) => {$(
+    ($($type:ty: $zero:literal, $plus:expr, $times:expr;)*) => {$(
         impl Number for $type {
             const ZERO: Self = $zero;
             const LOWEST: Self = <$type>::MIN;
@@ -36,15 +38,20 @@ macro_rules! number {
             fn plus(self, other: Self) -> Self {
                 $plus(self, other)
             }
+
+            #[inline]
+            fn times(self, other: Self) -> Self {
+                $times(self, other)
+            }
         }
     )*};
 }
 
 number! {
-    f32: 0.0, std::ops::Add::add;
-    f64: 0.0, std::ops::Add::add;
-    i32: 0, i32::wrapping_add;
-    i64: 0, i64::wrapping_add;
+    f32: 0.0, std::ops::Add::add, std::ops::Mul::mul;
+    f64: 0.0, std::ops::Add::add, std::ops::Mul::mul;
+    i32: 0, i32::wrapping_add, i32::wrapping_mul;
+    i64: 0, i64::wrapping_add, i64::wrapping_mul;
 }
 
 /// Sums over the axes that `reduced` marks: TensorFlow's `Sum`. An empty sum is 0.

@@ -13,6 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::KernelError;
+use crate::reduce::Number;
 
 /// The environment variable that forces an instruction set: `portable`, `avx2` or `avx512`.
 pub const INSTRUCTION_SET_VARIABLE: &str = "TCONV_INSTRUCTION_SET";
@@ -186,6 +187,10 @@ pub(crate) trait Vectors<T>: Copy {
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a - b`.
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a * b`.
+    fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// In each lane `y` where `x` is zero or less, else `x`, which may be NaN.
+    fn above_zero_or(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
     /// Asks for the cache line at an address, which may be any, before it is wanted.
     fn prefetch(self, at: *const T);
     /// Runs `work`, compiled for the instruction set.
@@ -230,11 +235,8 @@ pub(crate) use sealed::Sealed;
 /// `f32` and `f64`: the element types of the vectorised kernels.
 pub trait Float:
     Sealed
-    + Copy
-    + Send
-    + Sync
+    + Number
     + Default
-    + PartialOrd
     + fmt::Debug
     + std::ops::Add<Output = Self>
     + std::ops::Sub<Output = Self>
@@ -400,6 +402,53 @@ mod tests {
             }
             side
         }
+    }
+
+    struct Leaky<'a, T>(&'a mut [T]);
+
+    impl<T: Float> Work<T> for Leaky<'_, T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Vectors<T>>(self, simd: S) {
+            for x in self.0.chunks_exact_mut(S::LANES) {
+                // SAFETY: as many elements as a vector has.
+                unsafe {
+                    let old = simd.load(x.as_ptr());
+                    let new = simd.above_zero_or(old, simd.mul(old, simd.splat(T::from_f64(0.5))));
+                    simd.store(x.as_mut_ptr(), new);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_above_zero_and_nan_stays() {
+        fn check<T: Float>() {
+            for set in InstructionSet::available() {
+                let all = [
+                    1.0,
+                    -2.0,
+                    0.0,
+                    -0.0,
+                    f64::NAN,
+                    f64::INFINITY,
+                    -f64::INFINITY,
+                    3.0,
+                ];
+                let mut x = [all, all]
+                    .concat()
+                    .into_iter()
+                    .map(T::from_f64)
+                    .collect::<Vec<T>>();
+                T::dispatch(set, Leaky(&mut x));
+                for (x, all) in x.iter().zip([all, all].concat()) {
+                    let expected = if all <= 0.0 { all * 0.5 } else { all };
+                    assert_eq!(x.to_f64().to_bits(), expected.to_bits(), "{set} {all}");
+                }
+            }
+        }
+        check::<f32>();
+        check::<f64>();
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! What is done in place to each element of a result, as soon as it is whole: a bias, an activation.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod finish;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub(crate) use self::finish::Finish;
 use crate::Threads;
 use crate::reduce::Number;
 
 /// Elements that a thread takes at a time.
 const PIECE: usize = 1 << 14;
+/// Elements that few channels are repeated to before they are added, so that runs are long.
+const REPEATED: usize = 64;
 
 /// A function of each element alone.
 pub trait Each<T>: Sync {
@@ -24,6 +29,10 @@ pub enum Stage<'a, T> {
         /// The elements behind the channels' axis: 1 where the channels are last.
         inner: usize,
     },
+    /// What is not above zero becomes zero; NaN stays.
+    Relu,
+    /// What is not above zero is multiplied; NaN stays.
+    LeakyRelu(T),
     /// A function of the element.
     Each(&'a dyn Each<T>),
 }
@@ -41,8 +50,22 @@ impl<T: Number> Stage<'_, T> {
                     add(head, &bias[ahead..]);
                     rest = tail;
                 }
-                rest.chunks_mut(bias.len())
-                    .for_each(|pixel| add(pixel, bias));
+                let mut many = [T::ZERO; REPEATED];
+                let count = rest.len().min(REPEATED) / bias.len();
+                let many = match count {
+                    0 | 1 => bias,
+                    _ => {
+                        let many = &mut many[..count * bias.len()];
+                        many[..bias.len()].copy_from_slice(bias);
+                        let mut made = bias.len();
+                        while made < many.len() {
+                            many.copy_within(..made.min(many.len() - made), made);
+                            made *= 2;
+                        }
+                        &*many
+                    }
+                };
+                rest.chunks_mut(many.len()).for_each(|run| add(run, many));
             }
             Stage::Bias { bias, inner } => {
                 let (mut at, mut rest) = (first, piece);
@@ -55,9 +78,17 @@ impl<T: Number> Stage<'_, T> {
                     rest = tail;
                 }
             }
+            Stage::Relu => map(piece, |x| if x <= T::ZERO { T::ZERO } else { x }),
+            Stage::LeakyRelu(slope) => {
+                map(piece, |x| if x <= T::ZERO { x.times(slope) } else { x });
+            }
             Stage::Each(each) => each.apply(piece),
         }
     }
+}
+
+fn map<T: Copy>(values: &mut [T], f: impl Fn(T) -> T) {
+    values.iter_mut().for_each(|value| *value = f(*value));
 }
 
 fn add<T: Number>(values: &mut [T], bias: &[T]) {
@@ -79,27 +110,36 @@ pub fn apply_all<T: Number>(threads: &Threads, stages: &[Stage<'_, T>], out: &mu
     threads.for_each_piece(out, PIECE, |i, piece| apply(stages, i * PIECE, piece));
 }
 
-/// What is done to a result once it is computed: by the algorithm while it is in cache, if it knows how, otherwise
-/// behind it.
+/// What is done to a result once it is computed: by the algorithm before it stores its sums, if it knows how,
+/// otherwise behind it.
 pub(crate) struct Epilogue<'a, T> {
     stages: &'a [Stage<'a, T>],
-    taken: AtomicBool,
+    /// How many are taken.
+    taken: AtomicUsize,
 }
 
 impl<'a, T: Number> Epilogue<'a, T> {
     pub(crate) fn new(stages: &'a [Stage<'a, T>]) -> Self {
         Epilogue {
             stages,
-            taken: AtomicBool::new(false),
+            taken: AtomicUsize::new(0),
         }
     }
 
-    /// The stages, for whoever applies them by [`apply`] to each element once.
+    /// The stages that are left, for whoever applies them by [`apply`] to each element once.
     pub(crate) fn take(&self) -> &'a [Stage<'a, T>] {
-        match self.taken.swap(true, Ordering::Relaxed) {
-            false => self.stages,
-            true => &[],
-        }
+        let taken = self.taken.swap(self.stages.len(), Ordering::Relaxed);
+        &self.stages[taken..]
+    }
+
+    /// Those of the stages that come first and can be done to vectors, where a bias has so many channels, for whoever
+    /// applies them to each sum once. The others are left: what they compute costs far more than to read it again.
+    pub(crate) fn finish(&self, channels: usize, inner: usize) -> Finish<'a, T> {
+        let taken = self.taken.load(Ordering::Relaxed);
+        let finish = Finish::new(&self.stages[taken..], channels, inner);
+        self.taken
+            .fetch_add(finish.stages().len(), Ordering::Relaxed);
+        finish
     }
 }
 
@@ -142,7 +182,23 @@ mod tests {
             apply_all(&Threads::new(threads).unwrap(), &stages, &mut out);
             assert!(out.iter().all(|&x| x == 6));
         }
+    }
+
+    #[test]
+    fn each_stage_is_taken_once() {
+        let bias = [5];
+        let (bias, inner) = (&bias[..], 1);
+        let stages = [
+            Stage::Bias { bias, inner },
+            Stage::Relu,
+            Stage::Each(&Twice),
+        ];
         let epilogue = Epilogue::new(&stages);
-        assert_eq!((epilogue.take().len(), epilogue.take().len()), (1, 0));
+        assert_eq!((epilogue.take().len(), epilogue.take().len()), (3, 0));
+        for (channels, taken) in [(1, 2), (2, 0)] {
+            let epilogue = Epilogue::new(&stages);
+            assert_eq!(epilogue.finish(channels, 1).stages().len(), taken);
+            assert_eq!(epilogue.take().len(), 3 - taken);
+        }
     }
 }

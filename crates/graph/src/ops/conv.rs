@@ -251,6 +251,10 @@ impl Op for Conv {
         true
     }
 
+    fn filter(&self) -> Option<usize> {
+        (self.pass != Pass::BackpropFilter).then_some(1)
+    }
+
     fn is_followed(&self) -> bool {
         self.pass != Pass::BackpropFilter
     }

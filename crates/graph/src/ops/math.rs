@@ -28,6 +28,7 @@ pub use binary::{
     add, divide, floor_div, floor_mod, maximum, minimum, multiply, pow, squared_difference,
     subtract,
 };
+pub(super) use broadcast::zip;
 pub(crate) use cast::CAST;
 pub use cast::cast;
 use cast::cast_named;

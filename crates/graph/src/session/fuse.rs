@@ -1,4 +1,5 @@
-//! Joins a convolution and what is done to its output alone, a bias and activations, to one step.
+//! Joins a convolution and what is done to its output alone, a bias and activations, to one step. Over one axis, an
+//! axis of size 1 is taken away between.
 
 use std::collections::HashMap;
 
@@ -37,8 +38,8 @@ pub(super) fn fuse(steps: &mut Vec<Step>, fetches: &[Input]) {
 }
 
 /// The step that `step` may be joined to: the one before it that makes its first input. Between the two only
-/// variables are read, for the bias, and that only before the first that is joined; so an error of what came
-/// before is still known as the first.
+/// variables are read, for the bias, and that only before the first that is joined, but for those that reshape; so an
+/// error of what came before is still known as the first.
 fn leader(steps: &[Step], step: &Step, readers: &HashMap<usize, usize>) -> Option<usize> {
     let is_float32 = |step: &Step| {
         step.node
@@ -56,7 +57,7 @@ fn leader(steps: &[Step], step: &Step, readers: &HashMap<usize, usize>) -> Optio
         .rposition(|step| step.node.def.name != "ReadVariableOp")?;
     let first = &steps[at];
     let makes = first.outputs == [Some(*place)];
-    let near = first.then.is_empty() || at + 1 == steps.len();
+    let near = first.then.iter().all(Follower::reshapes) || at + 1 == steps.len();
     let fits = only && makes && near && first.node.op.is_followed();
     (fits && is_float32(first) && is_float32(step)).then_some(at)
 }

@@ -9,7 +9,7 @@ use super::run::Run;
 use super::sizes::Sizes;
 use super::{PlanKey, Session, Slot};
 use crate::node::Node;
-use crate::op::{Fact, brackets};
+use crate::op::{Fact, Following, brackets};
 use crate::ops::conv::Kept;
 use crate::{Error, Result, Shape};
 
@@ -51,6 +51,13 @@ pub(super) struct Follower {
     pub node: Arc<Node>,
     /// Its inputs but the first.
     pub others: Vec<Input>,
+}
+
+impl Follower {
+    /// Whether it changes sizes alone.
+    pub fn reshapes(&self) -> bool {
+        self.node.op.following().is_some_and(Following::reshapes)
+    }
 }
 
 /// Where a value comes from.

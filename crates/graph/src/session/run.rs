@@ -120,14 +120,18 @@ impl<'s> Run<'s> {
         let others = step.then.iter().map(|next| take(&next.others, places));
         let others: Option<Vec<Vec<Tensor>>> = others.collect();
         let others = others.ok_or_else(|| internal(&step.node, "an input has no value"))?;
-        let mut stages = |sizes: &[usize]| {
+        let mut sizes = Vec::new();
+        let mut stages = |made: &[usize]| {
+            sizes = made.to_vec();
             let pairs = step.then.iter().zip(&others);
-            let stages = pairs.map(|(next, others)| stage(session, &next.node, sizes, others));
-            stages.collect()
+            let stages = pairs.map(|(next, others)| stage(session, &next.node, &mut sizes, others));
+            stages.filter_map(Result::transpose).collect()
         };
-        self.located(&step.node, inputs, |run, inputs| {
+        let outputs = self.located(&step.node, inputs, |run, inputs| {
             step.node.op.eval_then(run, inputs, &mut stages)
-        })
+        })?;
+        let reshaped = outputs.into_iter().map(|out| Ok(out.reshape(&sizes)?));
+        reshaped.collect()
     }
 
     /// The error of a node that in the graph's order comes before one that failed, the first of `steps`, and was
@@ -137,7 +141,16 @@ impl<'s> Run<'s> {
         let (_, step) = later.into_iter().find(|(i, step)| step.passed >= *i)?;
         let inputs = take(&step.inputs, places)?;
         self.kept.clone_from(&step.kept);
-        self.evaluate(&step.node, inputs).err()
+        let outputs = match self.evaluate(&step.node, inputs) {
+            Ok(outputs) => outputs,
+            Err(error) => return Some(error),
+        };
+        let mut sizes = outputs.first()?.shape().to_vec();
+        let session = self.session().ok()?;
+        let reshaping = step.then.iter().take_while(|next| next.reshapes());
+        reshaping
+            .map(|next| stage(session, &next.node, &mut sizes, &[]))
+            .find_map(Result::err)
     }
 
     /// Runs one node; an error says at which.
@@ -352,18 +365,18 @@ impl Drop for Run<'_> {
     }
 }
 
-/// What a node does to its first input, which has these sizes; an error is the node's.
+/// What a node does to its first input, which has these sizes, and the output's; an error is the node's.
 fn stage<'s>(
     session: &Session,
     node: &'s Node,
-    sizes: &[usize],
+    sizes: &mut Vec<usize>,
     others: &'s [Tensor],
-) -> Result<Stage<'s, f32>> {
+) -> Result<Option<Stage<'s, f32>>> {
     let following = node.op.following();
     let following = following.ok_or_else(|| internal(node, "the op follows none"))?;
     following.stage(sizes, others).map_err(|error| {
         let others = others.iter().map(|other| Shape::from(other.shape()));
-        let shapes: Vec<Shape> = [sizes.into()].into_iter().chain(others).collect();
+        let shapes: Vec<Shape> = [Shape::from(&**sizes)].into_iter().chain(others).collect();
         error
             .at(&node.name, node.def.name, describe(session, node, &shapes))
             .located(node.location)

@@ -124,6 +124,41 @@ fn a_variables_filter_is_packed_until_it_changes() -> Result<()> {
 }
 
 #[test]
+fn a_float16_filter_is_widened_and_packed_once() -> Result<()> {
+    let g = Graph::new();
+    let eager = Eager::with_threads(1)?;
+    for dtype in [DType::Float16, DType::Bfloat16] {
+        let of = |tensor: Tensor| -> Result<Tensor> {
+            let to = crate::Attrs::from([("DstT".into(), dtype.into())]);
+            Ok(eager.run("Cast", to, vec![tensor])?.remove(0))
+        };
+        let x = g.placeholder_of(dtype, "x", crate::shape![None, 6, 6, 16])?;
+        let given = g.placeholder_of(dtype, "given", crate::shape![3, 3, 8, 16])?;
+        let (old, new) = (of(numbers(&FILTER))?, of(Tensor::full(&FILTER, 0.25f32)?)?);
+        let filter = g.variable(&format!("filter_{dtype}"), FILTER.map(|n| n as i64));
+        let filter = filter
+            .dtype(dtype)
+            .initializer(Initializer::Value(old.clone()))
+            .build()?;
+        let assign = filter.assign(&given)?;
+        let y = transposed(&x, filter.value())?;
+        let session = Session::new(&g);
+        session.run(&g.global_variables_initializer())?;
+        let value = of(numbers(&[2, 6, 6, 16]))?;
+        for filter in [&old, &new] {
+            session.run_with(&assign, feed![given => filter])?;
+            assert_eq!(packed(&session), 0);
+            let wanted = expected(&value, filter)?;
+            for runs in 0..5 {
+                assert_eq!(session.run_with(&y, feed![x => &value])?, wanted);
+                assert_eq!(packed(&session), usize::from(runs > 1), "{dtype} {runs}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn threads_share_packed_filters() -> Result<()> {
     let g = Graph::new();
     let x = g.placeholder::<f32>(crate::shape![None, 6, 6, 16])?;
@@ -247,6 +282,60 @@ fn what_is_joined_gives_the_same_bits() -> Result<()> {
             assert_eq!(joined, fed);
         }
     }
+    Ok(())
+}
+
+#[test]
+fn what_follows_a_convolution_over_one_axis_is_joined() -> Result<()> {
+    for format in [DataFormat::ChannelsLast, DataFormat::ChannelsFirst] {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>(Shape::unknown())?;
+        let bias = g.variable("b", [5]).build()?;
+        let conv = nn::conv1d(&x, numbers(&[4, 7, 5]));
+        let conv = conv.strides(2).data_format(format).build()?;
+        let biased = nn::bias_add_format(&conv, &bias, format)?;
+        let y = nn::leaky_relu(&biased, 0.3)?;
+        let session = Session::new(&g);
+        let value = numbers(&format.arrange(3, 7, &[61]));
+        let feed = || feed![x => &value];
+        let joined = session.run_with(&y, feed()).unwrap_err();
+        // An axis more, the bias, and all the rest.
+        assert_eq!(steps(&session), [3]);
+        let apart = session.run_with((&conv, &biased, &y), feed()).unwrap_err();
+        assert_eq!(joined.to_string(), apart.to_string());
+        session.run(&g.global_variables_initializer())?;
+        session.run_with(bias.assign(numbers(&[5]))?, feed![])?;
+        let joined = session.run_with(&y, feed())?;
+        let (_, _, apart) = session.run_with((&conv, &biased, &y), feed())?;
+        assert_eq!((joined.shape(), &joined), (apart.shape(), &apart));
+    }
+    // Over three axes nothing is taken away.
+    let g = Graph::new();
+    let [x, bias] = ["x", "bias"].map(|name| g.placeholder_named::<f32>(name, Shape::unknown()));
+    let (x, bias) = (x?, bias?);
+    let conv = nn::conv3d(&x, numbers(&[2, 3, 1, 7, 5])).build()?;
+    let y = nn::relu(nn::bias_add(&conv, &bias)?)?;
+    let session = Session::new(&g);
+    let (value, added) = (numbers(&[2, 5, 6, 4, 7]), numbers(&[5]));
+    let feed = || feed![x => &value, bias => &added];
+    let joined = session.run_with(&y, feed())?;
+    assert_eq!(steps(&session), [1]);
+    assert_eq!(joined, session.run_with((&conv, &y), feed())?.1);
+
+    // What is taken away has another size: its error comes before the bias' that is read behind it.
+    let g = Graph::new();
+    let x = g.placeholder::<f32>(Shape::unknown())?;
+    let conv = nn::conv2d(&x, numbers(&[1, 3, 2, 5])).build()?;
+    let bias = g.variable("b", [5]).build()?;
+    let y = nn::bias_add(crate::array::squeeze(&conv, &[1])?, &bias)?;
+    let session = Session::new(&g);
+    let value = numbers(&[1, 4, 4, 2]);
+    let joined = session.run_with(&y, feed![x => &value]).unwrap_err();
+    let apart = session
+        .run_with((&conv, &y), feed![x => &value])
+        .unwrap_err();
+    assert_eq!(joined.to_string(), apart.to_string());
+    assert_eq!(joined.node(), apart.node());
     Ok(())
 }
 

@@ -22,6 +22,7 @@ use super::{Call, Pack, Pass};
 use crate::Threads;
 use crate::gemm::{DEPTH_PITCH, Offsets, Piece, Strip, aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
+use crate::stage::Finish;
 
 /// The element behind a filter's packed strips says whether all its numbers are finite.
 const FLAG: usize = 1;
@@ -69,6 +70,7 @@ pub(super) fn pack<T: Float>(call: Pack<'_, T>) {
 }
 
 pub(super) fn compute<T: Float>(call: Call<'_, T>) {
+    let finish = call.finish();
     let Call {
         set,
         threads,
@@ -99,7 +101,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         layout.crop = finite != exact;
     }
     if pass == Pass::BackpropInput && shape.axes.iter().any(Phase::leaves_gaps) {
-        clear(threads, out);
+        clear(threads, &finish, out);
     }
     let skip = aligned(scratch);
     let (panel, rooms) = scratch[skip..].split_at_mut(layout.panel::<T>());
@@ -110,6 +112,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         source: a,
         strips: &[],
         target: Shared(out.as_mut_ptr(), out.len()),
+        finish,
         next: AtomicUsize::new(0),
     };
     match packed {
@@ -153,6 +156,7 @@ struct Crew<'a, T> {
     /// Packed strips, those of a unit from `Unit::packed` on.
     strips: &'a [T],
     target: Shared<T>,
+    finish: Finish<'a, T>,
     next: AtomicUsize,
 }
 
@@ -200,7 +204,7 @@ impl<T: Float> Crew<'_, T> {
         let width = strip_width::<T>();
         let strip_len = bundle.depth * width;
         let most = layout.pieces(bundle);
-        let mut depth = Piecewise::new(layout, bundle, part);
+        let mut depth = Piecewise::new(layout, bundle, part).peekable();
         let mut first = true;
         loop {
             let mut pieces = [Piece::default(); MOST_PIECES];
@@ -213,9 +217,7 @@ impl<T: Float> Crew<'_, T> {
                 pieces[count] = piece;
                 count += 1;
             }
-            if count == 0 && !first {
-                return;
-            }
+            let last = depth.peek().is_none();
             for index in 0..unit.strips.len() {
                 let (column, columns) = layout.columns(bundle, unit.strips.start + index);
                 T::dispatch(
@@ -230,10 +232,12 @@ impl<T: Float> Crew<'_, T> {
                         target: self.target.0.wrapping_add(column),
                         target_len: self.target.1 - column,
                         first,
+                        finish: if last { self.finish } else { Finish::NONE },
+                        channel: column,
                     },
                 );
             }
-            if count < most {
+            if last {
                 return;
             }
             first = false;

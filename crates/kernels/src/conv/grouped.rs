@@ -11,6 +11,7 @@ use super::phase::{Part, Phase};
 use super::{Call, Pack, Pass, implicit};
 use crate::Threads;
 use crate::simd::{Float, Vectors, Work};
+use crate::stage::{self, Finish};
 
 /// Below this many multiplications the caller's thread is done before another has woken up.
 const SERIAL_WORK: usize = 1 << 17;
@@ -73,6 +74,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     if call.pass == Pass::BackpropFilter {
         return gradient::compute(call);
     }
+    let finish = call.finish();
     let Call {
         set,
         threads,
@@ -114,6 +116,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         size,
         input: a,
         filter,
+        finish,
     };
     let row = rows.sizes[2] * shape.in_channels;
     let taps: usize = axes.iter().map(|axis| axis.kernel).product();
@@ -137,6 +140,7 @@ struct Rows<'a, T> {
     input: &'a [T],
     /// For each tap and channel of a group what all of the result's channels multiply it with.
     filter: &'a [T],
+    finish: Finish<'a, T>,
 }
 
 impl<T> Rows<'_, T> {
@@ -195,12 +199,13 @@ impl<T: Float> Row<'_, T> {
         let [deep, tall, _] = rows.sizes;
         let walk = Walk::new([1, deep, tall], index);
         let (z, y) = (rows.part(0, walk.at[1]), rows.part(1, walk.at[2]));
-        let (Some(z), Some(y)) = (z, y) else {
-            return out.fill(T::default());
-        };
-        if rows.leaves_gaps() {
+        let seen = z.zip(y);
+        if seen.is_none() || rows.leaves_gaps() {
+            // A row begins with the first channel.
             out.fill(T::default());
+            stage::apply(rows.finish.stages(), 0, out);
         }
+        let Some((z, y)) = seen else { return };
         let lanes = lanes::<T, S, SIZE>(simd);
         for phase in rows.phases(2) {
             let mut start = 0;
@@ -306,7 +311,10 @@ impl<T: Float> Stretch<'_, T> {
                 }
             });
             let out = &mut out[place + at..][..(COUNT - 1) * steps[1] + count];
-            for (i, &sum) in sums.iter().enumerate() {
+            let bias = rows.finish.lanes(simd, at, count);
+            let mut sums = [sums];
+            rows.finish.columns(simd, &mut sums, [bias; COUNT]);
+            for (i, &sum) in sums[0].iter().enumerate() {
                 let out = &mut out[i * steps[1]..][..count];
                 if count == S::LANES {
                     // SAFETY: there are as many elements.

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use tconv_shape::{ConvAxis, ConvShape};
+use tconv_shape::{ConvAxis, ConvShape, DataFormat};
 
 use super::grid::{Pixels, Strides, axes};
 use super::patches::{PatchAxis, Patches};
@@ -16,12 +16,18 @@ use super::{Call, Pass};
 use crate::Threads;
 use crate::gemm::{self, Along, Dense, Dims, Linear, Product, Products};
 use crate::simd::Float;
+use crate::stage::{self, Finish};
 
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
     gemm::scratch::<T, _>(&Convolution::new(pass, shape, &[], &[]), threads)
 }
 
 pub(super) fn compute<T: Float>(call: Call<'_, T>) {
+    // With the channels last, this is not the algorithm to take.
+    let finish = match call.shape.format {
+        DataFormat::ChannelsFirst if call.pass != Pass::BackpropFilter => call.finish(),
+        _ => Finish::NONE,
+    };
     let Call {
         set,
         threads,
@@ -36,19 +42,19 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     let mut all = Convolution::new(pass, shape, a, b);
     if pass == Pass::BackpropInput {
         if shape.axes.iter().any(Phase::leaves_gaps) {
-            clear(threads, out);
+            clear(threads, &finish, out);
         }
         if !finite(b) {
             all.for_each_part_without_padding(|part| {
                 // SAFETY: as below; the parts have no pixel in common.
-                unsafe { gemm::run(set, threads, part, out, scratch) }
+                unsafe { gemm::run(set, threads, part, out, scratch, finish) }
             });
             return;
         }
     }
     // SAFETY: groups differ in the channel, phases in the pixel; within one, row and column are the pixel
     // and the channel, or the filter's row and column.
-    unsafe { gemm::run(set, threads, &all, out, scratch) };
+    unsafe { gemm::run(set, threads, &all, out, scratch, finish) };
 }
 
 pub(super) fn finite<T: Float>(x: &[T]) -> bool {
@@ -57,9 +63,13 @@ pub(super) fn finite<T: Float>(x: &[T]) -> bool {
     x.chunks(1024).all(all)
 }
 
-pub(super) fn clear<T: Float>(threads: &Threads, out: &mut [T]) {
+/// Writes zeros, and does to them what is done to sums.
+pub(super) fn clear<T: Float>(threads: &Threads, finish: &Finish<'_, T>, out: &mut [T]) {
     const PIECE: usize = 1 << 16;
-    threads.for_each_piece(out, PIECE, |_, piece| piece.fill(T::default()));
+    threads.for_each_piece(out, PIECE, |i, piece| {
+        piece.fill(T::default());
+        stage::apply(finish.stages(), i * PIECE, piece);
+    });
 }
 
 /// One of a convolution's kernels as matrix products: one for each group, and for the input's gradient for

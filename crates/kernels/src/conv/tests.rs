@@ -245,7 +245,7 @@ fn apply_packed<T: Element>(
     out
 }
 
-/// The output that `first` is, with a bias and a function behind it: as stages of the convolution, with the filter
+/// The output that `first` is, with a bias and functions behind it: as stages of the convolution, with the filter
 /// packed before and not, and all at once.
 fn check_stages<T: Float + Element>(
     algorithm: &'static Algorithm<T>,
@@ -255,13 +255,10 @@ fn check_stages<T: Float + Element>(
     (a, b): (&[T], &[T]),
     first: &[T],
 ) {
-    struct Positive;
-    impl<T: Float> Each<T> for Positive {
+    struct Half;
+    impl<T: Float> Each<T> for Half {
         fn apply(&self, piece: &mut [T]) {
-            let zero = T::from_f64(0.0);
-            piece
-                .iter_mut()
-                .for_each(|x| *x = if *x <= zero { zero } else { *x });
+            piece.iter_mut().for_each(|x| *x = *x * T::from_f64(0.5));
         }
     }
     let (channels, sizes) = match pass {
@@ -271,9 +268,7 @@ fn check_stages<T: Float + Element>(
     let axis = shape.format.channel_axis(shape.axes.len());
     let (bias, inner) = (numbers(5, channels), sizes[axis + 1..].iter().product());
     let bias = Stage::Bias { bias: &bias, inner };
-    let stages = [bias, Stage::Each(&Positive)];
-    let mut expected = first.to_vec();
-    stage::apply(&stages, 0, &mut expected);
+    let leaky = Stage::LeakyRelu(T::from_f64(0.3));
     let conv = Prepared::of(algorithm, set, pass, shape.clone(), threads).unwrap();
     let room = match a.is_empty() || b.is_empty() || first.is_empty() {
         true => 0,
@@ -281,12 +276,19 @@ fn check_stages<T: Float + Element>(
     };
     let nan = T::from_f64(f64::NAN);
     let packed = conv.pack(b, vec![nan; room], threads).unwrap();
-    for packed in [None, Some(&packed)] {
+    for (packed, stages) in [
+        (None, &[bias, Stage::Relu][..]),
+        (Some(&packed), &[bias, leaky, Stage::Each(&Half), bias]),
+        (Some(&packed), &[leaky, bias]),
+    ] {
+        let mut expected = first.to_vec();
+        stage::apply(stages, 0, &mut expected);
         let (mut out, mut scratch) = (vec![nan; first.len()], vec![nan; conv.scratch()]);
-        conv.run(a, b, packed, &mut out, &mut scratch, threads, &stages)
+        conv.run(a, b, packed, &mut out, &mut scratch, threads, stages)
             .unwrap();
+        let bits = |x: &[T]| x.iter().map(|x| x.to_f64().to_bits()).collect::<Vec<_>>();
         assert!(
-            out == expected,
+            bits(&out) == bits(&expected),
             "{} with stages {pass:?} {shape:?}",
             algorithm.name
         );
@@ -586,6 +588,9 @@ proptest! {
                     let classes: Vec<_> = out.iter().map(class).collect();
                     let expected = expected.get_or_insert_with(|| classes.clone());
                     prop_assert_eq!(&*expected, &classes, "{} {:?} {}", algorithm.name, pass, set);
+                    if pass != Pass::BackpropFilter {
+                        check_stages(algorithm, set, &Threads::ONE, (pass, &shape), (&a, &b), &out);
+                    }
                 }
             }
         }

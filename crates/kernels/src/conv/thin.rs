@@ -23,6 +23,7 @@ use self::plan::Plan;
 use super::{Call, Pack, Pass, direct, implicit};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
+use crate::stage::{self, Finish};
 
 /// Below this many multiplications the caller's thread is done before another has woken up.
 const SERIAL_WORK: usize = 1 << 18;
@@ -119,6 +120,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
             ..call
         });
     }
+    let finish = call.finish();
     let Call {
         set,
         threads,
@@ -151,6 +153,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         filter,
         plan,
         target: Target(out.as_mut_ptr(), out.len()),
+        finish,
         next: AtomicUsize::new(0),
     };
     crew_threads.for_each_piece(rooms, own, |_, own| crew.work(own));
@@ -170,6 +173,7 @@ struct Crew<'a, T> {
     filter: &'a [T],
     plan: Plan<'a>,
     target: Target<T>,
+    finish: Finish<'a, T>,
     next: AtomicUsize,
 }
 
@@ -187,10 +191,6 @@ impl<T: Float> Crew<'_, T> {
     fn work(&self, scratch: &mut [T]) {
         let lattice = self.lattice;
         let (panel, sums) = scratch.split_at_mut(lattice.panel_len());
-        if lattice.lines[2].leaves_gaps() {
-            // The rows of positions that no tap leads to.
-            sums.fill(T::default());
-        }
         if lattice.is_one_block_wide() {
             // No block writes what is beside the source.
             let [_, tall, wide] = lattice.lines;
@@ -198,7 +198,18 @@ impl<T: Float> Crew<'_, T> {
             let (low, high) = lattice.inside(wide.low);
             self.clear_panel(panel, lattice.panel_planes(), rows, (low, high));
         }
+        let mut gaps = None;
         while let Some(block) = self.next_block() {
+            if lattice.lines[2].leaves_gaps() && gaps != Some(block.group) {
+                // The rows of positions that no tap leads to.
+                gaps = Some(block.group);
+                let channels = lattice.result_channels;
+                for (plane, sums) in sums.chunks_mut(lattice.sums).enumerate() {
+                    let channel = block.group * channels + plane % channels;
+                    let bias = self.finish.bias(channel);
+                    sums.fill(self.finish.one(T::default(), bias));
+                }
+            }
             let channels = block.group * lattice.source_channels;
             let channels = channels..channels + lattice.source_channels;
             self.gather(block, channels, panel);
@@ -339,16 +350,19 @@ impl<T: Float> Crew<'_, T> {
                 let (x, terms) = (bands.list(), bands.list());
                 let positions = (0..y.len())
                     .flat_map(|y| x.iter().map(move |&x| (y * step + x as usize) * channels));
-                let mut planes = positions.flat_map(|first| first..first + channels);
+                let mut planes = positions.flat_map(|first| (0..channels).map(move |c| (first, c)));
                 let mut left = y.len() * x.len() * channels;
                 while left > 0 {
                     let rows = tile_rows(left);
                     left -= rows;
                     let (elements, rest) = filter.split_at(rows * terms.len());
                     filter = rest;
-                    let mut places = [0; TILE];
-                    for (place, plane) in places[..rows].iter_mut().zip(&mut planes) {
-                        *place = plane * lattice.sums;
+                    let (mut places, mut biases) = ([0; TILE], [T::default(); TILE]);
+                    for (i, (first, channel)) in (0..rows).zip(&mut planes) {
+                        places[i] = (first + channel) * lattice.sums;
+                        if !self.finish.stages().is_empty() {
+                            biases[i] = self.finish.bias(block.group * channels + channel);
+                        }
                     }
                     let multiply = Multiply {
                         panel,
@@ -358,6 +372,8 @@ impl<T: Float> Crew<'_, T> {
                         cells,
                         sums,
                         places,
+                        finish: &self.finish,
+                        biases,
                     };
                     // SAFETY: a term's offset leads at most the spans' rows and cells and the last plane further,
                     // and the block's cells end before those of a plane do; behind the last
@@ -427,10 +443,12 @@ impl<T: Float> Crew<'_, T> {
         let z = block.start[0] * deep.result.step;
         let y = block.start[1] * tall.result.step;
         let end = tall.result.size.min(y + block.cells[0] * tall.result.step);
-        let clear = |z: usize, y: usize| {
+        let mut made = None;
+        let mut clear = |z: usize, y: usize| {
             let start = block.start[2] * wide.result.step;
             let end = start + block.cells[1] * wide.result.step;
-            self.clear(block, [z, y, start], wide.result.size.min(end) - start);
+            let pixels = wide.result.size.min(end) - start;
+            self.clear(block, [z, y, start], pixels, &mut made);
         };
         let [deep_gaps, deep, tall_gaps] =
             [self.plan.deep_gaps, self.plan.deep, self.plan.tall_gaps]
@@ -447,21 +465,33 @@ impl<T: Float> Crew<'_, T> {
         }
     }
 
-    /// Writes zeros to so many neighbouring pixels of the block's group.
-    fn clear(&self, block: Block, at: [usize; 3], pixels: usize) {
+    /// Writes zeros to so many neighbouring pixels of the block's group, finished, or what others were `made`.
+    fn clear(&self, block: Block, at: [usize; 3], pixels: usize, made: &mut Option<usize>) {
         let strides = &self.lattice.result;
         let channels = self.lattice.result_channels;
-        let place = strides.place(block.batch, at, block.group * channels);
+        let first = strides.place(block.batch, at, block.group * channels);
         let (count, len, step) = match strides.channels_last {
             true if channels == strides.channels => (1, pixels * channels, 0),
             true => (pixels, channels, strides.axes[2]),
             false => (channels, pixels, strides.channel),
         };
         for i in 0..count {
-            let place = place + i * step;
+            let place = first + i * step;
             assert!(place + len <= self.target.1);
-            // SAFETY: inside the result, and no other block has these cells.
-            unsafe { self.target.0.add(place).write_bytes(0, len) };
+            // SAFETY: inside the result, and no other block has these cells; what was made is as long.
+            unsafe {
+                let to = self.target.0.add(place);
+                if let Some(made) = *made {
+                    to.copy_from_nonoverlapping(self.target.0.add(made + i * step), len);
+                    continue;
+                }
+                to.write_bytes(0, len);
+                let run = std::slice::from_raw_parts_mut(to, len);
+                stage::apply(self.finish.stages(), place, run);
+            }
+        }
+        if !self.finish.stages().is_empty() {
+            *made = Some(first);
         }
     }
 }

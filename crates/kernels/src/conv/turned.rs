@@ -16,7 +16,7 @@ use super::winograd::split;
 use super::{Call, Element, Pack, Pass, direct, thin};
 use crate::gemm::alignment;
 use crate::simd::Float;
-use crate::stage::Epilogue;
+use crate::stage::{self, Epilogue, Stage};
 
 pub(super) fn supports<T: Float + Element>(pass: Pass, shape: &ConvShape) -> bool {
     // No window is behind the input: a part of an axis could not begin with it.
@@ -74,6 +74,15 @@ pub(super) fn compute<T: Float + Element>(call: Call<'_, T>) {
     if call.pass == Pass::BackpropFilter {
         return gradient(call);
     }
+    let finish = call.finish();
+    let mut stages = [Stage::Relu; 2];
+    for (to, &stage) in stages.iter_mut().zip(finish.stages()) {
+        *to = match stage {
+            Stage::Bias { bias, .. } => Stage::Bias { bias, inner: 1 },
+            other => other,
+        };
+    }
+    let stages = &stages[..finish.stages().len()];
     let Call {
         set,
         threads,
@@ -83,14 +92,12 @@ pub(super) fn compute<T: Float + Element>(call: Call<'_, T>) {
         b,
         out,
         scratch,
-        epilogue,
         ..
     } = call;
     let plan = &Plan::<T>::new(pass, shape);
     let [source_len, target_len, packed_len] = plan.rooms();
     let rooms = [source_len, target_len, packed_len];
     let rooms_len = rooms.iter().sum::<usize>() + 3 * alignment::<T>();
-    let stages = epilogue.take();
     if call.packed.is_none() && packed_len > 0 {
         let [_, _, out] = split(&mut scratch[..rooms_len], rooms);
         (plan.inner.pack)(Pack {
@@ -115,6 +122,7 @@ pub(super) fn compute<T: Float + Element>(call: Call<'_, T>) {
             true => &mut out[target_at.start..][..target_len],
             false => &mut room[..target_len],
         };
+        let epilogue = Epilogue::new(stages);
         (plan.inner.compute)(Call {
             set,
             threads,
@@ -123,12 +131,13 @@ pub(super) fn compute<T: Float + Element>(call: Call<'_, T>) {
             a: source,
             b,
             packed: call.packed.or(own),
-            out: target,
+            out: &mut *target,
             scratch: &mut rest[..needed],
-            epilogue: &Epilogue::new(&[]),
+            epilogue: &epilogue,
         });
+        stage::apply_all(threads, epilogue.take(), target);
         if !plan.in_place {
-            to_first(set, threads, &room[..target_len], (out, &target_at), stages);
+            to_first(set, threads, &room[..target_len], (out, &target_at));
             continue;
         }
         // Image by image, so that the copy stays in the cache.
@@ -145,7 +154,7 @@ pub(super) fn compute<T: Float + Element>(call: Call<'_, T>) {
                 start,
                 ..target_at
             };
-            to_first(set, threads, copy, (out, &at), stages);
+            to_first(set, threads, copy, (out, &at));
         }
     }
 }

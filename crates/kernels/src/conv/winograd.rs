@@ -26,6 +26,7 @@ use super::{Call, Pack, Pass};
 use crate::Threads;
 use crate::gemm::{DEPTH, DEPTH_PITCH, Piece, Strip, aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
+use crate::stage::{Epilogue, Finish};
 
 /// The most bytes of scratch for small tensors.
 const SCRATCH_BYTES: usize = 8 << 20;
@@ -73,6 +74,7 @@ pub(super) fn pack<T: Float>(call: Pack<'_, T>) {
 }
 
 pub(super) fn compute<T: Float>(call: Call<'_, T>) {
+    let finish = call.finish();
     let Call {
         set,
         threads,
@@ -83,11 +85,11 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         packed,
         out,
         scratch,
-        epilogue,
+        ..
     } = call;
     let layout = Layout::new::<T>(pass, shape, packed.is_some());
     if pass == Pass::BackpropInput && shape.axes.iter().any(Phase::leaves_gaps) {
-        clear(threads, out);
+        clear(threads, &finish, out);
     }
     let [panel, tiles, products] = layout.rooms();
     let [panel, rooms] = split(scratch, [panel, (tiles + products) * threads.count()]);
@@ -97,6 +99,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         layout: &layout,
         source: a,
         target: Shared(out.as_mut_ptr(), out.len()),
+        finish,
         finite: AtomicBool::new(true),
     };
     for set in layout.sets().filter(|set| set.rows > 0) {
@@ -127,7 +130,7 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
             packed: None,
             out,
             scratch,
-            epilogue,
+            epilogue: &Epilogue::new(finish.stages()),
         });
     }
 }
@@ -149,6 +152,7 @@ struct Crew<'a, T> {
     layout: &'a Layout,
     source: &'a [T],
     target: Shared<T>,
+    finish: Finish<'a, T>,
     finite: AtomicBool,
 }
 
@@ -190,6 +194,7 @@ impl<T: Float> Crew<'_, T> {
                             first: first + block,
                             rows: some.len(),
                             products,
+                            finish: &self.finish,
                             target: self.target.0,
                             target_len: self.target.1,
                         };
@@ -256,6 +261,8 @@ impl<T: Float> Crew<'_, T> {
                     target: target.as_mut_ptr(),
                     target_len: target.len(),
                     first: start == 0,
+                    finish: Finish::NONE,
+                    channel: 0,
                 };
                 T::dispatch(self.set, work);
             }

@@ -1,6 +1,7 @@
 use super::Along;
 use super::plan::{COLUMNS_UNIT_BYTES, DEPTH_PITCH, ROWS_UNIT};
 use crate::simd::{Float, TILE_VECTORS, Vectors, Work};
+use crate::stage::Finish;
 
 /// Turns rows along the depth, [`DEPTH_PITCH`] apart, into rows along the lanes, `pitch` apart. What it
 /// writes behind the last lane, up to a multiple of [`SIDE`], is of no importance.
@@ -62,6 +63,8 @@ pub(super) struct Block<'a, T> {
     pub(super) target_len: usize,
     /// Whether this is the first block of depth, which writes; the others add.
     pub(super) first: bool,
+    /// What is done to the sums, whose rows are channels, behind the last block of depth.
+    pub(super) finish: Finish<'a, T>,
 }
 
 /// The most numbers in a tile of any instruction set.
@@ -137,6 +140,7 @@ impl<T: Float> Work<T> for Block<'_, T> {
                     rows,
                     columns,
                     first: self.first,
+                    finish: &self.finish,
                 };
                 // SAFETY: the tile has been written; the last row's and column's place is inside the
                 // target, and these are not behind it. Nobody else writes or reads these elements.
@@ -152,6 +156,7 @@ struct Place<'a, T> {
     rows: &'a [usize],
     columns: &'a [usize],
     first: bool,
+    finish: &'a Finish<'a, T>,
 }
 
 impl<T: Float> Place<'_, T> {
@@ -170,6 +175,7 @@ impl<T: Float> Place<'_, T> {
             for (r, &row) in self.rows.iter().enumerate() {
                 let from = tile.add(r * width);
                 let to = self.target.add(row);
+                let bias = self.finish.bias_at(row);
                 if contiguous && count.is_multiple_of(S::LANES) {
                     let to = to.add(columns[0]);
                     for v in (0..count).step_by(S::LANES) {
@@ -177,12 +183,15 @@ impl<T: Float> Place<'_, T> {
                         if !self.first {
                             sum = simd.add(simd.load(to.add(v)), sum);
                         }
-                        simd.store(to.add(v), sum);
+                        let mut sum = [[sum]];
+                        self.finish.rows(simd, &mut sum, &[bias]);
+                        simd.store(to.add(v), sum[0][0]);
                     }
                 } else {
                     for (c, &column) in columns.iter().enumerate() {
                         let (x, to) = (*from.add(c), to.add(column));
-                        *to = if self.first { x } else { *to + x };
+                        let sum = if self.first { x } else { *to + x };
+                        *to = self.finish.one(sum, bias);
                     }
                 }
             }

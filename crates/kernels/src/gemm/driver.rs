@@ -6,6 +6,7 @@ use super::plan::{COLUMNS_UNIT_BYTES, DEPTH, DEPTH_PITCH, Dims, Plan, Policy, RO
 use super::{Along, Linear, Offsets, Product, Products, Source};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
+use crate::stage::Finish;
 
 /// A cache line, in bytes.
 const LINE: usize = 64;
@@ -106,7 +107,8 @@ struct Shared<T>(*mut T, usize);
 // SAFETY: each element is written by one thread only; `run`'s caller vouches for it.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
-/// Computes all `products` into `out`; `scratch` has at least [`scratch`] elements.
+/// Computes all `products` into `out`; `scratch` has at least [`scratch`] elements. What finishes the sums is for
+/// products whose rows are channels and which are not cut along their depth.
 ///
 /// # Safety
 /// No two elements of the results have the same place.
@@ -116,6 +118,7 @@ pub(crate) unsafe fn run<T: Float, P: Products<T>>(
     products: &P,
     out: &mut [T],
     scratch: &mut [T],
+    finish: Finish<'_, T>,
 ) {
     let policy = Policy::new::<T, P>(products);
     let threads = if policy.serial {
@@ -134,6 +137,7 @@ pub(crate) unsafe fn run<T: Float, P: Products<T>>(
         room,
         sliced,
         target: Shared(target.as_mut_ptr(), target.len()),
+        finish,
         next: AtomicUsize::new(0),
     };
     let each = room.total::<T>();
@@ -199,6 +203,7 @@ struct Crew<'a, T, P> {
     room: Room,
     sliced: bool,
     target: Shared<T>,
+    finish: Finish<'a, T>,
     next: AtomicUsize,
 }
 
@@ -288,6 +293,10 @@ impl<T: Float, P: Products<T>> Crew<'_, T, P> {
                     target: self.target.0,
                     target_len: self.target.1,
                     first: start == depth.start,
+                    finish: match now.end == depth.end {
+                        true => self.finish,
+                        false => Finish::NONE,
+                    },
                 },
             );
             start = now.end;

@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::plan::{COLUMNS_UNIT_BYTES, DEPTH_PITCH};
 use crate::simd::{Float, TILE_VECTORS, Vectors, Work, prefetch};
+use crate::stage::Finish;
 
 /// How many columns a strip has: those of the widest instruction set's tile.
 pub(crate) const fn strip_width<T>() -> usize {
@@ -51,6 +52,9 @@ pub(crate) struct Strip<'a, T> {
     pub(crate) target_len: usize,
     /// Whether to write; else to add to what is there.
     pub(crate) first: bool,
+    /// What is done to the sums, if they are whole then; the first column's channel, modulo the channels.
+    pub(crate) finish: Finish<'a, T>,
+    pub(crate) channel: usize,
 }
 
 impl<T: Float> Work<T> for Strip<'_, T> {
@@ -71,6 +75,9 @@ impl<T: Float> Work<T> for Strip<'_, T> {
                 && (piece.right + piece.len) * width <= self.right.len()
         }));
         let tile_width = S::LANES * TILE_VECTORS;
+        let mut biases = [T::default(); STRIP_MOST];
+        self.finish
+            .biases(self.channel, &mut biases[..self.columns]);
         for column in (0..self.columns).step_by(tile_width) {
             let columns = tile_width.min(self.columns - column);
             // What is left at the end takes a narrow vector, if it holds it.
@@ -94,6 +101,8 @@ impl<T: Float> Work<T> for Strip<'_, T> {
                         rows,
                         target: self.target.add(column),
                         first: self.first,
+                        finish: &self.finish,
+                        biases: biases.as_ptr().add(column),
                     };
                     if wide > S::LANES {
                         operands(column).multiply::<S, S, 2>(simd, wide);
@@ -118,6 +127,9 @@ struct Operands<'a, T> {
     rows: &'a [usize],
     target: *mut T,
     first: bool,
+    finish: &'a Finish<'a, T>,
+    /// As many as a tile has columns.
+    biases: *const T,
 }
 
 impl<T: Float> Operands<'_, T> {
@@ -182,17 +194,30 @@ impl<T: Float> Operands<'_, T> {
                 block = block.wrapping_add(self.left_step);
             }
             // Loops of constant length, so that the sums never leave their registers.
+            if !self.first {
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let Some(&row) = rows.get(r) else { break };
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        let to = target.add(row + v * S::LANES);
+                        let left = columns - v * S::LANES;
+                        let before = match left >= S::LANES {
+                            true => simd.load(to),
+                            false => simd.load_some(to, left),
+                        };
+                        *sum = simd.add(before, *sum);
+                    }
+                }
+            }
+            let mut biases = [simd.splat(T::default()); VECTORS];
+            for (v, bias) in biases.iter_mut().enumerate() {
+                *bias = simd.load(self.biases.add(v * S::LANES));
+            }
+            self.finish.columns(simd, &mut sums, biases);
             if columns == VECTORS * S::LANES {
                 for (r, sums) in sums.iter().enumerate() {
                     let Some(&row) = rows.get(r) else { return };
                     for (v, &sum) in sums.iter().enumerate() {
-                        let to = target.add(row + v * S::LANES);
-                        let sum = if self.first {
-                            sum
-                        } else {
-                            simd.add(simd.load(to), sum)
-                        };
-                        simd.store(to, sum);
+                        simd.store(target.add(row + v * S::LANES), sum);
                     }
                 }
                 return;
@@ -205,17 +230,11 @@ impl<T: Float> Operands<'_, T> {
             }
             for (sums, &row) in tile.iter().zip(rows) {
                 for start in (0..columns).step_by(S::LANES) {
-                    let mut sum = simd.load(sums.as_ptr().cast::<T>().add(start));
+                    let sum = simd.load(sums.as_ptr().cast::<T>().add(start));
                     let (to, count) = (target.add(row + start), columns - start);
                     if count >= S::LANES {
-                        if !self.first {
-                            sum = simd.add(simd.load(to), sum);
-                        }
                         simd.store(to, sum);
                     } else {
-                        if !self.first {
-                            sum = simd.add(simd.load_some(to, count), sum);
-                        }
                         simd.store_some(to, sum, count);
                     }
                 }

@@ -14,7 +14,7 @@ impl Avx2 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $load_some:path, $store_some:path, $picked:ty, $lanes_of:path, $pick:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $above:path, $side:literal, $turn:path, $turn_half:path, $load_some:path, $store_some:path, $picked:ty, $lanes_of:path, $pick:path) => {
         impl Vectors<$type> for Avx2 {
             type Vector = $vector;
             type Lanes = $picked;
@@ -94,6 +94,16 @@ macro_rules! vectors {
                 unsafe { $sub(a, b) }
             }
             #[inline(always)]
+            fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $mul(a, b) }
+            }
+            #[inline(always)]
+            fn above_zero_or(self, x: Self::Vector, y: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $above(x, y) }
+            }
+            #[inline(always)]
             fn prefetch(self, at: *const $type) {
                 // SAFETY: a hint reads nothing.
                 unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) }
@@ -119,6 +129,8 @@ vectors!(
     _mm256_fmadd_ps,
     _mm256_add_ps,
     _mm256_sub_ps,
+    _mm256_mul_ps,
+    above_zero_or_f32,
     8,
     turn_f32,
     turn_half_f32,
@@ -138,6 +150,8 @@ vectors!(
     _mm256_fmadd_pd,
     _mm256_add_pd,
     _mm256_sub_pd,
+    _mm256_mul_pd,
+    above_zero_or_f64,
     4,
     turn_f64,
     turn_half_f64,
@@ -147,6 +161,19 @@ vectors!(
     lanes_f64,
     pick_f64
 );
+
+/// The machine has AVX2, as for the next.
+#[inline(always)]
+unsafe fn above_zero_or_f32(x: __m256, y: __m256) -> __m256 {
+    // SAFETY: the caller's.
+    unsafe { _mm256_blendv_ps(x, y, _mm256_cmp_ps::<_CMP_LE_OQ>(x, _mm256_setzero_ps())) }
+}
+
+#[inline(always)]
+unsafe fn above_zero_or_f64(x: __m256d, y: __m256d) -> __m256d {
+    // SAFETY: the caller's.
+    unsafe { _mm256_blendv_pd(x, y, _mm256_cmp_pd::<_CMP_LE_OQ>(x, _mm256_setzero_pd())) }
+}
 
 /// Reads `count` numbers, fewer than 8.
 ///

@@ -16,7 +16,7 @@ impl Avx512 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $side:literal, $turn:path, $turn_half:path, $turn_lanes:path, $load_some:ident, $store_some:ident, $picked:ty, $lanes_of:path, $pick:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $above:path, $side:literal, $turn:path, $turn_half:path, $turn_lanes:path, $load_some:ident, $store_some:ident, $picked:ty, $lanes_of:path, $pick:path) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
             type Lanes = $picked;
@@ -95,6 +95,16 @@ macro_rules! vectors {
                 unsafe { $sub(a, b) }
             }
             #[inline(always)]
+            fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $mul(a, b) }
+            }
+            #[inline(always)]
+            fn above_zero_or(self, x: Self::Vector, y: Self::Vector) -> Self::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $above(x, y) }
+            }
+            #[inline(always)]
             fn prefetch(self, at: *const $type) {
                 // SAFETY: a hint reads nothing.
                 unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) }
@@ -120,6 +130,8 @@ vectors!(
     _mm512_fmadd_ps,
     _mm512_add_ps,
     _mm512_sub_ps,
+    _mm512_mul_ps,
+    above_zero_or_f32,
     8,
     avx2::turn_f32,
     avx2::turn_half_f32,
@@ -140,6 +152,8 @@ vectors!(
     _mm512_fmadd_pd,
     _mm512_add_pd,
     _mm512_sub_pd,
+    _mm512_mul_pd,
+    above_zero_or_f64,
     4,
     avx2::turn_f64,
     avx2::turn_half_f64,
@@ -223,4 +237,28 @@ unsafe fn pick_f32(x: __m512, lanes: __m512i) -> __m512 {
 unsafe fn pick_f64(x: __m512d, lanes: __m512i) -> __m512d {
     // SAFETY: the caller's.
     unsafe { _mm512_permutexvar_pd(lanes, x) }
+}
+
+#[inline(always)]
+unsafe fn above_zero_or_f32(x: __m512, y: __m512) -> __m512 {
+    // SAFETY: the caller's.
+    unsafe {
+        _mm512_mask_mov_ps(
+            x,
+            _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_setzero_ps()),
+            y,
+        )
+    }
+}
+
+#[inline(always)]
+unsafe fn above_zero_or_f64(x: __m512d, y: __m512d) -> __m512d {
+    // SAFETY: the caller's.
+    unsafe {
+        _mm512_mask_mov_pd(
+            x,
+            _mm512_cmp_pd_mask::<_CMP_LE_OQ>(x, _mm512_setzero_pd()),
+            y,
+        )
+    }
 }

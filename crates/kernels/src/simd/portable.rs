@@ -102,6 +102,14 @@ macro_rules! vectors {
                 std::array::from_fn(|i| a[i] - b[i])
             }
             #[inline(always)]
+            fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|i| a[i] * b[i])
+            }
+            #[inline(always)]
+            fn above_zero_or(self, x: Self::Vector, y: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|i| if x[i] <= 0.0 { y[i] } else { x[i] })
+            }
+            #[inline(always)]
             fn prefetch(self, _: *const $type) {}
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
                 work.run(self)

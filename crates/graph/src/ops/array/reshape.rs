@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use tconv_kernels::stage::Stage;
 use tconv_shape::{Dim, Shape};
 use tconv_tensor::Tensor;
 
 use super::check::{MOST_AXES, axes_of, axis_in, single};
 use super::shape::shape;
-use crate::op::{DATA, Fact, INDICES, Op, OpDef, take};
+use crate::op::{DATA, Fact, Following, INDICES, Op, OpDef, take};
 use crate::operand::apply;
 use crate::ops::sizes::{self as common, open_shape};
 use crate::{Error, Need, Operand, Operation, Output, Result, Run};
@@ -221,6 +222,15 @@ impl Squeeze {
         }
     }
 
+    /// The sizes that are left of these.
+    fn rest(&self, sizes: &[usize]) -> Result<Vec<usize>> {
+        let named = self.check_named(sizes)?;
+        let all = self.axes.is_empty();
+        let axes = 0..sizes.len();
+        let rest = axes.filter(|&axis| !(named[axis] || all && sizes[axis] == 1));
+        Ok(rest.map(|axis| sizes[axis]).collect())
+    }
+
     /// Which axes are named.
     fn named(&self, rank: usize, fail: impl Fn(usize, i64) -> Error) -> Result<Vec<bool>> {
         let mut named = vec![false; rank];
@@ -233,6 +243,21 @@ impl Squeeze {
 
 fn not_one(axis: usize, size: impl std::fmt::Display) -> String {
     format!("Can not squeeze dim[{axis}], expected a dimension of 1, got {size}")
+}
+
+impl Following for Squeeze {
+    fn stage<'s>(
+        &'s self,
+        sizes: &mut Vec<usize>,
+        _: &'s [Tensor],
+    ) -> Result<Option<Stage<'s, f32>>> {
+        *sizes = self.rest(sizes)?;
+        Ok(None)
+    }
+
+    fn reshapes(&self) -> bool {
+        true
+    }
 }
 
 impl Op for Squeeze {
@@ -274,15 +299,13 @@ impl Op for Squeeze {
         self.check_named(&common::known(&inputs[0])).map(drop)
     }
 
+    fn following(&self) -> Option<&dyn Following> {
+        Some(self)
+    }
+
     fn eval(&self, _: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [input] = take(inputs)?;
-        let sizes = input.shape();
-        let named = self.check_named(sizes)?;
-        let all = self.axes.is_empty();
-        let rest: Vec<usize> = (0..sizes.len())
-            .filter(|&axis| !(named[axis] || all && sizes[axis] == 1))
-            .map(|axis| sizes[axis])
-            .collect();
+        let rest = self.rest(input.shape())?;
         Ok(vec![input.reshape(&rest)?])
     }
 

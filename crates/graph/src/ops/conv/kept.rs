@@ -15,9 +15,13 @@ use crate::{Result, Run};
 /// For how many sets of sizes a node's plans are kept: those of a full and of a last batch, and of as many again.
 const SIZES: usize = 4;
 
-/// A node's plans, one for each of the sizes that came last. Threads may share them.
+/// A node's plans, one for each of the sizes that came last, and its float16 filter's elements in float32. Threads may
+/// share them.
 #[derive(Default)]
-pub(crate) struct Kept(Mutex<Vec<Known>>);
+pub(crate) struct Kept {
+    plans: Mutex<Vec<Known>>,
+    wide: Repeated<Tensor>,
+}
 
 struct Known {
     dtype: DType,
@@ -66,7 +70,7 @@ impl Kept {
         inputs: &[Tensor],
     ) -> Result<Arc<Plan<T>>> {
         let found = {
-            let mut known = lock(&self.0);
+            let mut known = lock(&self.plans);
             let place = known
                 .iter()
                 .rposition(|known| known.is_of(conv, T::DTYPE, inputs));
@@ -83,7 +87,7 @@ impl Kept {
         }
         let plan = Arc::new(Plan::<T>::new(conv, run, inputs)?);
         let sizes = conv.sizes_at().map(|i| inputs[i].to_i64_vec());
-        let mut known = lock(&self.0);
+        let mut known = lock(&self.plans);
         if (known.iter()).any(|known| known.is_of(conv, T::DTYPE, inputs)) {
             // Another thread was faster.
             return Ok(plan);
@@ -100,16 +104,33 @@ impl Kept {
         Ok(plan)
     }
 
+    /// What `widen` makes of a filter, kept where the same elements come again.
+    ///
+    /// # Errors
+    /// Those of `widen`.
+    pub(crate) fn wide(
+        &self,
+        filter: &Tensor,
+        widen: impl Fn() -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        match self.wide.made(filter, &widen)? {
+            Some(wide) => Ok(Tensor::clone(&wide)),
+            None => widen(),
+        }
+    }
+
     /// How many filters are packed.
     #[cfg(test)]
     pub(crate) fn packed(&self) -> usize {
-        let known = lock(&self.0);
+        let known = lock(&self.plans);
         known.iter().filter(|known| known.plan.is_packed()).count()
     }
 
     /// Drops the packed filters of elements that are gone, and of these, which variables no longer have.
     pub(crate) fn forget(&self, changed: &[Mark]) {
-        lock(&self.0)
+        // What was packed of these elements goes with them.
+        self.wide.forget(changed);
+        lock(&self.plans)
             .iter()
             .for_each(|known| known.plan.forget(changed));
     }

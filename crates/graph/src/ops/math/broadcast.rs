@@ -114,7 +114,7 @@ pub(super) fn fitting(dtype: DType, value: Dim) -> Option<Dim> {
 ///
 /// # Errors
 /// `InvalidArgument` for shapes that do not broadcast, `ResourceExhausted`.
-pub(super) fn zip<T: Element + Copy>(
+pub(in crate::ops) fn zip<T: Element + Copy>(
     run: &Run,
     mut x: Tensor,
     mut y: Tensor,

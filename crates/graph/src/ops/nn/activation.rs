@@ -123,11 +123,9 @@ macro_rules! each {
                     piece.iter_mut().for_each(|x| *x = f(*x));
                 }
                 match *self {
-                    // NaN stays.
-                    Activation::Relu => map(piece, |x| if x <= 0.0 { 0.0 } else { x }),
+                    Activation::Relu => stage::apply(&[Stage::Relu], 0, piece),
                     Activation::LeakyRelu(alpha) => {
-                        let alpha = $type::from(alpha);
-                        map(piece, |x| if x > 0.0 { x } else { x * alpha });
+                        stage::apply(&[Stage::LeakyRelu(alpha.into())], 0, piece);
                     }
                     // What is near 1 is taken from 1, so that it is rounded once.
                     Activation::Sigmoid => map(piece, |x| {
@@ -153,8 +151,12 @@ macro_rules! each {
 each!(f32, f64);
 
 impl Following for Activation {
-    fn stage<'s>(&'s self, _: &[usize], _: &'s [Tensor]) -> Result<Stage<'s, f32>> {
-        Ok(Stage::Each(self))
+    fn stage<'s>(&'s self, _: &mut Vec<usize>, _: &'s [Tensor]) -> Result<Option<Stage<'s, f32>>> {
+        Ok(Some(match *self {
+            Activation::Relu => Stage::Relu,
+            Activation::LeakyRelu(alpha) => Stage::LeakyRelu(alpha),
+            _ => Stage::Each(self),
+        }))
     }
 }
 

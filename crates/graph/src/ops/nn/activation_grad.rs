@@ -1,14 +1,14 @@
 //! `ReluGrad`, `LeakyReluGrad`, `SigmoidGrad`, `TanhGrad`, `SoftplusGrad`.
 
+use std::hint::select_unpredictable;
 use std::sync::Arc;
 
-use tconv_kernels::elementwise::zip_in_place;
-use tconv_kernels::{KernelError, Threads};
-use tconv_tensor::{Element, Tensor};
+use tconv_tensor::Tensor;
 
 use super::activation::{LEAKY_RELU_ALPHA, REAL_NUMBERS, sigmoid};
 use crate::op::brackets;
 use crate::op::{FLOATS, Fact, Op, OpDef, take};
+use crate::ops::math::zip;
 use crate::ops::sizes;
 use crate::{Error, Need, Operation, Output, Result, Run, array, dispatch, math};
 
@@ -97,24 +97,27 @@ impl Op for Grad {
     fn eval(&self, run: &mut Run, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         let [a, b] = take(inputs)?;
         check_same(a.shape(), b.shape())?;
-        let threads = run.threads();
         if let Grad::Relu = self {
-            return dispatch!(a.dtype(), T in [f32, f64, i32, i64, u8], {
-                let zero = T::default();
-                zip(threads, a, b, |dy: T, x| if x > zero { dy } else { zero })
+            let dx = dispatch!(a.dtype(), T in [f32, f64, i32, i64, u8], {
+                // No branch, and nothing that is read anew for each element: so it is done to vectors.
+                zip(run, a, b, |dy: T, x| {
+                    select_unpredictable(x > T::default(), dy, T::default())
+                })
             });
+            return Ok(vec![dx?]);
         }
-        dispatch!(a.dtype(), T in [f32, f64], {
+        let made = dispatch!(a.dtype(), T in [f32, f64], {
             match *self {
                 Grad::Relu | Grad::LeakyRelu(_) => {
                     let alpha = if let Grad::LeakyRelu(alpha) = *self { T::from(alpha) } else { 0.0 };
-                    zip(threads, a, b, |dy: T, x| if x > 0.0 { dy } else { dy * alpha })
+                    zip(run, a, b, |dy: T, x| if x > 0.0 { dy } else { dy * alpha })
                 }
-                Grad::Sigmoid => zip(threads, a, b, |y: T, dy| dy * y * (1.0 - y)),
-                Grad::Tanh => zip(threads, a, b, |y: T, dy| dy * (1.0 - y * y)),
-                Grad::Softplus => zip(threads, a, b, |dy: T, x| dy / ((-x).exp() + 1.0)),
+                Grad::Sigmoid => zip(run, a, b, |y: T, dy| dy * y * (1.0 - y)),
+                Grad::Tanh => zip(run, a, b, |y: T, dy| dy * (1.0 - y * y)),
+                Grad::Softplus => zip(run, a, b, |dy: T, x| dy / ((-x).exp() + 1.0)),
             }
-        })
+        });
+        Ok(vec![made?])
     }
 
     fn grad(&self, node: &Operation, dy: &[Option<Output>]) -> Result<Vec<Option<Output>>> {
@@ -152,23 +155,4 @@ impl Op for Grad {
         };
         Ok(pair.map(Some).into())
     }
-}
-
-/// `f(a, b)` of each pair of elements, in the place of one of the two.
-fn zip<T: Element + Copy>(
-    threads: &Threads,
-    mut a: Tensor,
-    mut b: Tensor,
-    f: impl Fn(T, T) -> T + Sync + Send,
-) -> Result<Vec<Tensor>> {
-    let done: Result<(), KernelError>;
-    let out = if b.is_unique() && !a.is_unique() {
-        done = zip_in_place(threads, b.make_mut()?, a.as_slice()?, |b, a| f(a, b));
-        b
-    } else {
-        done = zip_in_place(threads, a.make_mut()?, b.as_slice()?, f);
-        a
-    };
-    done?;
-    Ok(vec![out])
 }

@@ -203,14 +203,18 @@ impl Op for BiasAdd {
 }
 
 impl Following for BiasAdd {
-    fn stage<'s>(&'s self, sizes: &[usize], others: &'s [Tensor]) -> Result<Stage<'s, f32>> {
+    fn stage<'s>(
+        &'s self,
+        sizes: &mut Vec<usize>,
+        others: &'s [Tensor],
+    ) -> Result<Option<Stage<'s, f32>>> {
         let [bias] = others else {
             return Err(Error::new(Code::Internal, "BiasAdd adds one bias"));
         };
         let axis = self.0.fitting_axis(sizes, bias.shape())?;
         let inner = sizes[axis + 1..].iter().product();
         let bias = bias.as_slice()?;
-        Ok(Stage::Bias { bias, inner })
+        Ok(Some(Stage::Bias { bias, inner }))
     }
 }
 

@@ -1,5 +1,6 @@
 use super::lattice::TILE;
 use crate::simd::{Float, Vectors, Work, prefetch};
+use crate::stage::Finish;
 
 /// What is written to so many bytes at most is still in the second-level cache from the last time.
 const CACHED: usize = 1 << 20;
@@ -165,6 +166,9 @@ pub(super) struct Multiply<'a, T> {
     pub(super) sums: &'a mut [T],
     /// Where in `sums` the rows start.
     pub(super) places: [usize; TILE],
+    pub(super) finish: &'a Finish<'a, T>,
+    /// Those of the rows.
+    pub(super) biases: [T; TILE],
 }
 
 impl<T: Float> Multiply<'_, T> {
@@ -192,6 +196,8 @@ impl<T: Float> Work<T> for Unchecked<'_, T> {
             cells,
             sums,
             places,
+            finish,
+            biases,
         } = self.0;
         assert!(rows <= TILE && filter.len() == rows * offsets.len());
         let room = cells.next_multiple_of(S::LANES);
@@ -208,6 +214,8 @@ impl<T: Float> Work<T> for Unchecked<'_, T> {
             cells,
             sums: sums.as_mut_ptr(),
             places: &places[..rows],
+            finish,
+            biases: &biases,
         };
         let parts = rows.div_ceil(S::TILE_ROWS);
         for part in 0..parts {
@@ -231,6 +239,7 @@ impl<T: Float> Work<T> for Unchecked<'_, T> {
             }
             strip.places = rest;
             strip.filter = strip.filter.wrapping_add(count);
+            strip.biases = &strip.biases[count..];
         }
     }
 }
@@ -244,11 +253,13 @@ struct Strip<'a, T> {
     cells: usize,
     sums: *mut T,
     places: &'a [usize],
+    finish: &'a Finish<'a, T>,
+    biases: &'a [T],
 }
 
 impl<T: Float> Strip<'_, T> {
     /// # Safety
-    /// There are `ROWS` places. All offsets have room for the cells in whole vectors, in the panel, and so have the
+    /// There are `ROWS` places and biases. All offsets have room for the cells in whole vectors, in the panel, and so have the
     /// places in the sums; the filter has `ROWS` elements for each offset, `pitch` apart.
     #[inline(always)]
     unsafe fn run<S: Vectors<T>, const ROWS: usize, const VECTORS: usize>(&self, simd: S) {
@@ -306,6 +317,8 @@ impl<T: Float> Strip<'_, T> {
                 }
                 filter = filter.wrapping_add(self.pitch);
             }
+            let biases = &*self.biases.as_ptr().cast::<[T; ROWS]>();
+            self.finish.rows(simd, &mut sums, biases);
             for (sums, &place) in sums.iter().zip(self.places) {
                 for (v, &sum) in sums.iter().enumerate() {
                     simd.store(self.sums.add(place + start + v * S::LANES), sum);

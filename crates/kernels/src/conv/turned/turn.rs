@@ -1,8 +1,6 @@
 use crate::Threads;
-use crate::conv::Element;
 use crate::conv::direct::Shared;
 use crate::simd::{Float, InstructionSet, Vectors, Work};
-use crate::stage::{self, Stage};
 
 /// The rows and columns that are turned at once, through a buffer in the first-level cache: planes are often as far
 /// apart as makes their elements meet in one cache set, so that no line of them is left half read or half written.
@@ -50,13 +48,12 @@ pub(super) fn to_last<T: Float>(
     });
 }
 
-/// Turns images with the channels last, and does what is to be done to each element.
-pub(super) fn to_first<T: Float + Element>(
+/// Turns images with the channels last.
+pub(super) fn to_first<T: Float>(
     set: InstructionSet,
     threads: &Threads,
     from: &[T],
     (to, at): (&mut [T], &Planes),
-    stages: &[Stage<'_, T>],
 ) {
     let pieces = [
         at.pixels.div_ceil(TASK_PIXELS),
@@ -82,15 +79,6 @@ pub(super) fn to_first<T: Float + Element>(
             to_last: false,
         };
         T::dispatch(set, turn);
-        if stages.is_empty() {
-            return;
-        }
-        for place in (0..channels).map(|channel| place + channel * at.plane) {
-            assert!(place + pixels <= to.1);
-            // SAFETY: inside the result, as was checked; tasks have no element in common.
-            let run = unsafe { std::slice::from_raw_parts_mut(to.0.add(place), pixels) };
-            stage::apply(stages, place, run);
-        }
     });
 }
 

@@ -19,6 +19,7 @@ use super::super::phase::Phase;
 use super::super::{Call, Pack, Pass, thin};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
+use crate::stage::{Epilogue, Finish};
 
 /// The most tiles that a thread takes at once, and as many tasks as keep many threads busy to the end.
 const CHUNK: usize = 64;
@@ -88,6 +89,7 @@ pub(in crate::conv) fn pack<T: Float>(pack: Pack<'_, T>) {
 }
 
 pub(in crate::conv) fn compute<T: Float>(call: Call<'_, T>) {
+    let finish = call.finish();
     let Call {
         set,
         threads,
@@ -98,7 +100,7 @@ pub(in crate::conv) fn compute<T: Float>(call: Call<'_, T>) {
         packed,
         out,
         scratch,
-        epilogue,
+        ..
     } = call;
     let plan = &Plan::new::<T>(pass, shape);
     let (filter, rest) = scratch.split_at_mut(plan.packed_len());
@@ -119,6 +121,7 @@ pub(in crate::conv) fn compute<T: Float>(call: Call<'_, T>) {
         source: a,
         filter,
         target: Shared(out.as_mut_ptr(), out.len()),
+        finish,
         next: AtomicUsize::new(0),
         finite: AtomicBool::new(true),
     };
@@ -137,7 +140,7 @@ pub(in crate::conv) fn compute<T: Float>(call: Call<'_, T>) {
             packed: None,
             out,
             scratch,
-            epilogue,
+            epilogue: &Epilogue::new(finish.stages()),
         });
     }
 }
@@ -149,6 +152,7 @@ struct Crew<'a, T> {
     source: &'a [T],
     filter: &'a [T],
     target: Shared<T>,
+    finish: Finish<'a, T>,
     next: AtomicUsize,
     finite: AtomicBool,
 }
@@ -237,6 +241,7 @@ impl<T: Float> Crew<'_, T> {
             Outputs {
                 plan,
                 products,
+                finish: &self.finish,
                 places: &results_of[..band.rows],
                 steps: [plan.wide(), lines[1].targets().len() * channels],
                 tiles: count,

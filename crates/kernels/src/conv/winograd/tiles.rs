@@ -5,6 +5,10 @@ use super::transform;
 use crate::conv::grid::Walk;
 use crate::gemm::{DEPTH, DEPTH_PITCH, strip_width};
 use crate::simd::{Float, Vectors, Work};
+use crate::stage::Finish;
+
+/// The columns of the widest strip.
+const STRIP: usize = strip_width::<f32>();
 
 /// As many channels as are transformed before the next tile.
 const BLOCK: usize = 256;
@@ -156,6 +160,7 @@ pub(super) struct Outputs<'a, T> {
     pub(super) rows: usize,
     /// For each point [`MOST_ROWS`] rows of a strip's width.
     pub(super) products: &'a [T],
+    pub(super) finish: &'a Finish<'a, T>,
     pub(super) target: *mut T,
     pub(super) target_len: usize,
 }
@@ -195,6 +200,8 @@ impl<T: Float> Outputs<'_, T> {
         let strides = &layout.target;
         let width = strip_width::<T>();
         let columns = width.min(strides.channels - channel);
+        let mut biases = [T::default(); STRIP];
+        self.finish.biases(channel, &mut biases[..columns]);
         let zero = simd.splat(T::default());
         let mut finite = zero;
         assert!(self.rows <= MOST_ROWS && PY * PX * MOST_ROWS * width <= self.products.len());
@@ -233,13 +240,22 @@ impl<T: Float> Outputs<'_, T> {
                         *product = unsafe { simd.load(self.products.as_ptr().add(at)) };
                     }
                 }
-                let out = transform::output_tile::<T, S, PY, PX, Y, X>(simd, &products);
+                let mut out = transform::output_tile::<T, S, PY, PX, Y, X>(simd, &products);
+                for (out, places) in out.iter().zip(&places) {
+                    for (&out, place) in out.iter().zip(places) {
+                        if place.is_some() {
+                            // Infinity or NaN times zero is NaN, which stays.
+                            finite = simd.mul_add(out, zero, finite);
+                        }
+                    }
+                }
+                // SAFETY: as many biases as the widest strip has columns.
+                let bias = unsafe { simd.load(biases.as_ptr().add(column)) };
+                self.finish.columns(simd, &mut out, [bias; X]);
                 let some = S::LANES.min(columns - column);
                 for (out, places) in out.iter().zip(&places) {
                     for (&out, place) in out.iter().zip(places) {
                         let Some(place) = place else { continue };
-                        // Infinity or NaN times zero is NaN, which stays.
-                        finite = simd.mul_add(out, zero, finite);
                         // SAFETY: inside the target, which was checked; each output has one writer.
                         unsafe {
                             let to = self.target.add(place + column);

@@ -4,6 +4,7 @@ use super::super::transform;
 use super::pack::{self, TILE};
 use super::plan::{LANES, POINTS, Piece, Plan};
 use crate::simd::{Float, Vectors, Work};
+use crate::stage::Finish;
 
 /// How many tiles a vector has.
 pub(super) struct Lanes;
@@ -215,6 +216,7 @@ pub(super) struct Outputs<'a, T> {
     pub(super) plan: &'a Plan,
     /// For each point a vector of each row.
     pub(super) products: &'a [T],
+    pub(super) finish: &'a Finish<'a, T>,
     /// Which of a tile's results the first of each row is.
     pub(super) places: &'a [usize],
     /// From one result of a row to the next along the axes.
@@ -269,11 +271,16 @@ impl<T: Float> Outputs<'_, T> {
                 // SAFETY: inside the products, as checked.
                 *product = unsafe { simd.load(self.products.as_ptr().add(at)) };
             }
-            let out = transform::output_tile::<T, S, PY, PX, Y, X>(simd, &products);
+            let mut out = transform::output_tile::<T, S, PY, PX, Y, X>(simd, &products);
+            for &out in out.as_flattened() {
+                // Infinity or NaN times zero is NaN, which stays.
+                finite = simd.mul_add(out, zero, finite);
+            }
+            // Whole pixels are before a result's place, so it is its channel.
+            self.finish
+                .rows(simd, &mut out, &[self.finish.bias_at(place); Y]);
             for (y, out) in out.iter().enumerate() {
                 for (x, &out) in out.iter().enumerate() {
-                    // Infinity or NaN times zero is NaN, which stays.
-                    finite = simd.mul_add(out, zero, finite);
                     let at = (place + y * self.steps[0] + x * self.steps[1]) * S::LANES;
                     // SAFETY: inside the results, as checked.
                     unsafe { simd.store(self.results.as_mut_ptr().add(at), out) };
