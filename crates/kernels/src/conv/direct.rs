@@ -20,7 +20,7 @@ use super::patches::Patches;
 use super::phase::{Part, Phase};
 use super::{Call, Pack, Pass};
 use crate::Threads;
-use crate::gemm::{DEPTH_PITCH, Offsets, Piece, Source, Strip, aligned, alignment, strip_width};
+use crate::gemm::{DEPTH_PITCH, Offsets, Piece, Strip, aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
 use crate::stage::Finish;
 
@@ -213,7 +213,7 @@ impl<T: Float> Crew<'_, T> {
                 && let Some((piece, here)) = depth.next()
             {
                 let to = &mut room[count * left_step..][..left_step];
-                patches.gather(rows.clone(), here, to, DEPTH_PITCH);
+                patches.gather_runs(self.set, rows.clone(), here, to, DEPTH_PITCH);
                 pieces[count] = piece;
                 count += 1;
             }

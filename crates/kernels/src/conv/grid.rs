@@ -143,14 +143,18 @@ pub(super) struct Pixels {
 impl Offsets for Pixels {
     fn fill(&self, first: usize, offsets: &mut [usize]) {
         let mut walk = Walk::new(self.sizes, first);
-        for offset in offsets {
+        let mut rest = offsets;
+        while !rest.is_empty() {
+            let len = walk.left().min(rest.len());
+            let (row, behind) = rest.split_at_mut(len);
             let [z, y, x] = walk.at;
-            *offset = self.origin
-                + walk.batch * self.batch
-                + z * self.axes[0]
-                + y * self.axes[1]
-                + x * self.axes[2];
-            walk.advance(1);
+            let place = self.origin + walk.batch * self.batch + z * self.axes[0];
+            let place = place + y * self.axes[1] + x * self.axes[2];
+            for (i, offset) in row.iter_mut().enumerate() {
+                *offset = place + i * self.axes[2];
+            }
+            walk.advance(len);
+            rest = behind;
         }
     }
 }

@@ -2,6 +2,7 @@ use std::ops::Range;
 
 use super::grid::{Strides, Walk};
 use crate::gemm::{Along, Source};
+use crate::simd::{Float, InstructionSet, Vectors, Work};
 
 /// One axis of the patches that windows see: the window at `p` sees, at tap `t`, the tensor's position
 /// `p * step + base + t * tap_step`, and zero where there is none.
@@ -234,6 +235,107 @@ impl<T: Copy + Default + Sync> Patches<'_, T> {
                 }
                 walk.advance(len);
                 done += len;
+            }
+        }
+    }
+}
+
+impl<T: Float> Patches<'_, T> {
+    /// [`Source::gather`] along the depth, faster where taps of the last axis are neighbours in memory: what the windows of
+    /// a row that are inside the tensor see is copied in whole vectors. What it writes behind a row's end, less than a
+    /// vector, is of no importance.
+    pub(super) fn gather_runs(
+        &self,
+        set: InstructionSet,
+        windows: Range<usize>,
+        seen: Range<usize>,
+        out: &mut [T],
+        pitch: usize,
+    ) {
+        let [_, tall, wide] = self.axes;
+        let pixel = self.strides.axes[2];
+        if !self.strides.channels_last || wide.tap_step != 1 || self.channels.len() != pixel {
+            return self.gather(windows, seen, out, pitch);
+        }
+        // The windows of a row that are inside: 0 <= base + i * step and base + i * step + taps <= size.
+        let first = |at: isize| usize::try_from(at).map_or(0, |at| at.div_ceil(wide.step));
+        let end = (wide.size + 1) as isize - wide.base - wide.taps as isize;
+        let inside = [first(-wide.base), first(end)];
+        let run = wide.taps * pixel;
+        let mut walk = Walk::new(self.windows(), windows.start);
+        let mut done = 0;
+        while done < windows.len() {
+            let len = walk.left().min(windows.len() - done);
+            let [low, high] = inside.map(|n| n.saturating_sub(walk.at[2]).min(len));
+            let high = high.max(low);
+            for i in (0..low).chain(high..len) {
+                let window = windows.start + done + i;
+                let to = &mut out[(done + i) * pitch..];
+                self.gather(window..window + 1, seen.clone(), to, pitch);
+            }
+            let origin = self.origin(&walk);
+            let mut at = seen.start;
+            while low < high && at < seen.end {
+                let (tap, within) = (at / run, at % run);
+                let row = self.row(&walk, origin, tap / tall.taps, tap % tall.taps);
+                let start = (origin[2] + (low * wide.step) as isize) as usize * pixel;
+                let len = (run - within).min(seen.end - at);
+                let runs = Runs {
+                    from: row.map(|row| &self.data[row + start + within..]),
+                    to: &mut out[(done + low) * pitch + at - seen.start..],
+                    count: high - low,
+                    steps: [wide.step * pixel, pitch],
+                    len,
+                };
+                T::dispatch(set, runs);
+                at += len;
+            }
+            walk.advance(len);
+            done += len;
+        }
+    }
+}
+
+/// Copies runs of elements, or writes as many zeros, in whole vectors.
+struct Runs<'a, T> {
+    from: Option<&'a [T]>,
+    to: &'a mut [T],
+    count: usize,
+    /// From one run to the next in `from` and in `to`.
+    steps: [usize; 2],
+    len: usize,
+}
+
+impl<T: Float> Work<T> for Runs<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<T>>(self, simd: S) {
+        let (count, len) = (self.count, self.len);
+        let room = len.next_multiple_of(S::LANES);
+        assert!(count > 0 && (count - 1) * self.steps[1] + room <= self.to.len());
+        let to = self.to.as_mut_ptr();
+        // SAFETY: the last vector written and the last elements read are inside, as is checked.
+        unsafe {
+            let Some(from) = self.from else {
+                for i in 0..count {
+                    for at in (0..len).step_by(S::LANES) {
+                        simd.store(to.add(i * self.steps[1] + at), simd.splat(T::default()));
+                    }
+                }
+                return;
+            };
+            assert!((count - 1) * self.steps[0] + len <= from.len());
+            let whole = len - len % S::LANES;
+            for i in 0..count {
+                let from = from.as_ptr().add(i * self.steps[0]);
+                let to = to.add(i * self.steps[1]);
+                for at in (0..whole).step_by(S::LANES) {
+                    simd.store(to.add(at), simd.load(from.add(at)));
+                }
+                if whole < len {
+                    let rest = simd.load_some(from.add(whole), len - whole);
+                    simd.store(to.add(whole), rest);
+                }
             }
         }
     }

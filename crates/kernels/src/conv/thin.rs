@@ -33,7 +33,7 @@ const FEW: usize = 32;
 /// The most bytes of a filter: packing it takes as many of the scratch.
 const FILTER_BYTES: usize = 6 << 20;
 /// How many outputs are turned in the time in which a run of pixels is gathered.
-const RUN: usize = 20;
+const RUN: usize = 9;
 /// Fewer pixels than this do not fill the lanes.
 const PIXELS: usize = 24;
 
@@ -50,6 +50,11 @@ pub(super) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
 }
 
 pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
+    pays_where_runs_cost::<T>(RUN, pass, shape)
+}
+
+/// Whether it pays where as many outputs are turned in the time in which a run of pixels is gathered.
+pub(super) fn pays_where_runs_cost<T: Float>(cost: usize, pass: Pass, shape: &ConvShape) -> bool {
     let inputs = shape.in_channels / shape.groups;
     let outputs = shape.out_channels / shape.groups;
     let pixels: usize = shape.axes.iter().map(|axis| axis.output).product();
@@ -61,7 +66,7 @@ pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     let gathers = || {
         let (last, outer) = shape.axes.split_last()?;
         let runs = outer.iter().map(|axis| axis.kernel).product::<usize>();
-        (last.dilation == 1 && shape.groups == 1).then_some(runs.saturating_mul(RUN))
+        (last.dilation == 1 && shape.groups == 1).then_some(runs.saturating_mul(cost))
     };
     let direct = pass == Pass::BackpropInput || gathers().is_some_and(|cost| cost <= outputs);
     few <= FEW

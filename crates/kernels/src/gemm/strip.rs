@@ -1,5 +1,7 @@
 //! The product of gathered rows with a strip: a few columns of the right matrix, packed ahead.
 
+use std::mem::MaybeUninit;
+
 use super::plan::{COLUMNS_UNIT_BYTES, DEPTH_PITCH};
 use crate::simd::{Float, TILE_VECTORS, Vectors, Work, prefetch};
 use crate::stage::Finish;
@@ -78,63 +80,76 @@ impl<T: Float> Work<T> for Strip<'_, T> {
             .biases(self.channel, &mut biases[..self.columns]);
         for column in (0..self.columns).step_by(tile_width) {
             let columns = tile_width.min(self.columns - column);
+            // What is left at the end takes a narrow vector, if it holds it.
+            let left = columns % S::LANES;
+            let narrow = <S::Narrow as Vectors<T>>::LANES;
+            let left = match left <= narrow && narrow < S::LANES {
+                true => left,
+                false => 0,
+            };
+            let wide = columns - left;
             for (i, rows) in self.rows.chunks(S::TILE_ROWS).enumerate() {
                 // SAFETY: checked above: each piece has an even number of rows and is inside the strip; the last row's
                 // columns are inside the target, and the other rows are before it. The caller vouches that nobody
                 // else uses these elements.
                 unsafe {
-                    let operands = Operands {
+                    let operands = |column: usize| Operands {
                         left: self.left.as_ptr().add(i * S::TILE_ROWS * DEPTH_PITCH),
                         left_step: self.left_step,
                         pieces: self.pieces,
                         right: self.right.as_ptr().add(column),
+                        rows,
+                        target: self.target.add(column),
+                        first: self.first,
                         finish: &self.finish,
                         biases: biases.as_ptr().add(column),
                     };
-                    let target = self.target.add(column);
-                    operands.multiply(simd, rows, columns, target, self.first);
+                    if wide > S::LANES {
+                        operands(column).multiply::<S, S, 2>(simd, wide);
+                    } else if wide > 0 {
+                        operands(column).multiply::<S, S, 1>(simd, wide);
+                    }
+                    if left > 0 {
+                        operands(column + wide).multiply::<S, S::Narrow, 1>(simd.narrow(), left);
+                    }
                 }
             }
         }
     }
 }
 
+/// A tile's rows and columns.
 struct Operands<'a, T> {
     left: *const T,
     left_step: usize,
     pieces: &'a [Piece],
     right: *const T,
+    rows: &'a [usize],
+    target: *mut T,
+    first: bool,
     finish: &'a Finish<'a, T>,
     /// As many as a tile has columns.
     biases: *const T,
 }
 
 impl<T: Float> Operands<'_, T> {
-    /// A tile of the smallest size that holds the rows and columns.
+    /// A tile of the smallest size that holds the rows, at most as many as a tile of `S` has, and so many vectors of
+    /// columns.
     ///
     /// # Safety
     /// `left` has so many rows for each piece, rounded up to an even number; `right` has the pieces' steps; the rows'
     /// columns may be written.
     #[inline(always)]
-    unsafe fn multiply<S: Vectors<T>>(
-        &self,
-        simd: S,
-        rows: &[usize],
+    unsafe fn multiply<S: Vectors<T>, V: Vectors<T>, const VECTORS: usize>(
+        self,
+        simd: V,
         columns: usize,
-        target: *mut T,
-        first: bool,
     ) {
         macro_rules! sizes {
             ($($rows:literal)*) => {
-                $(if rows.len() <= $rows && $rows <= S::TILE_ROWS {
+                $(if self.rows.len() <= $rows && $rows <= S::TILE_ROWS {
                     // SAFETY: the caller's.
-                    return unsafe {
-                        if columns <= S::LANES {
-                            self.tile::<S, $rows, 1>(simd, rows, columns, target, first)
-                        } else {
-                            self.tile::<S, $rows, 2>(simd, rows, columns, target, first)
-                        }
-                    };
+                    return unsafe { self.tile::<V, $rows, VECTORS>(simd, columns) };
                 })*
             };
         }
@@ -146,13 +161,11 @@ impl<T: Float> Operands<'_, T> {
     /// As [`Operands::multiply`].
     #[inline(always)]
     unsafe fn tile<S: Vectors<T>, const ROWS: usize, const VECTORS: usize>(
-        &self,
+        self,
         simd: S,
-        rows: &[usize],
         columns: usize,
-        target: *mut T,
-        first: bool,
     ) {
+        let (rows, target) = (self.rows, self.target);
         // What is written at the end is fetched meanwhile.
         for &row in rows {
             for v in 0..VECTORS {
@@ -181,7 +194,7 @@ impl<T: Float> Operands<'_, T> {
                 block = block.wrapping_add(self.left_step);
             }
             // Loops of constant length, so that the sums never leave their registers.
-            if !first {
+            if !self.first {
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let Some(&row) = rows.get(r) else { break };
                     for (v, sum) in sums.iter_mut().enumerate() {
@@ -209,16 +222,22 @@ impl<T: Float> Operands<'_, T> {
                 }
                 return;
             }
-            let mut tile = [[T::default(); STRIP_MOST]; ROWS];
+            let mut tile = [[const { MaybeUninit::<T>::uninit() }; STRIP_MOST]; ROWS];
             for (sums, tile) in sums.iter().zip(&mut tile) {
                 for (v, &sum) in sums.iter().enumerate() {
-                    simd.store(tile.as_mut_ptr().add(v * S::LANES), sum);
+                    simd.store(tile.as_mut_ptr().cast::<T>().add(v * S::LANES), sum);
                 }
             }
             for (sums, &row) in tile.iter().zip(rows) {
-                target
-                    .add(row)
-                    .copy_from_nonoverlapping(sums.as_ptr(), columns);
+                for start in (0..columns).step_by(S::LANES) {
+                    let sum = simd.load(sums.as_ptr().cast::<T>().add(start));
+                    let (to, count) = (target.add(row + start), columns - start);
+                    if count >= S::LANES {
+                        simd.store(to, sum);
+                    } else {
+                        simd.store_some(to, sum, count);
+                    }
+                }
             }
         }
     }

@@ -14,14 +14,19 @@ impl Avx2 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $above:path, $side:literal, $turn:path, $turn_half:path, $load_some:path, $picked:ty, $lanes_of:path, $pick:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $above:path, $side:literal, $turn:path, $turn_half:path, $load_some:path, $store_some:path, $picked:ty, $lanes_of:path, $pick:path) => {
         impl Vectors<$type> for Avx2 {
             type Vector = $vector;
             type Lanes = $picked;
+            type Narrow = Avx2;
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 6;
             const SIDE: usize = $side;
 
+            #[inline(always)]
+            fn narrow(self) -> Self::Narrow {
+                self
+            }
             #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
                 // SAFETY: the token proves the instructions.
@@ -41,6 +46,11 @@ macro_rules! vectors {
             unsafe fn store(self, to: *mut $type, x: Self::Vector) {
                 // SAFETY: as above.
                 unsafe { $store(to, x) }
+            }
+            #[inline(always)]
+            unsafe fn store_some(self, to: *mut $type, x: Self::Vector, count: usize) {
+                // SAFETY: as above.
+                unsafe { $store_some(to, x, count) }
             }
             #[inline(always)]
             unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
@@ -125,6 +135,7 @@ vectors!(
     turn_f32,
     turn_half_f32,
     load_some_f32,
+    store_some_f32,
     __m256i,
     lanes_f32,
     _mm256_permutevar8x32_ps
@@ -145,6 +156,7 @@ vectors!(
     turn_f64,
     turn_half_f64,
     load_some_f64,
+    store_some_f64,
     __m256i,
     lanes_f64,
     pick_f64
@@ -194,6 +206,51 @@ unsafe fn load_some_f64(from: *const f64, count: usize) -> __m256d {
             from,
             _mm256_loadu_si256(MASKS.as_ptr().add(4 - count).cast()),
         )
+    }
+}
+
+/// Writes the first `count` lanes, fewer than 8. A masked store is slow on some machines.
+///
+/// # Safety
+/// The machine has AVX2; they must be writable.
+#[inline(always)]
+unsafe fn store_some_f32(mut to: *mut f32, x: __m256, count: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut half = _mm256_castps256_ps128(x);
+        if count & 4 > 0 {
+            _mm_storeu_ps(to, half);
+            half = _mm256_extractf128_ps::<1>(x);
+            to = to.add(4);
+        }
+        if count & 2 > 0 {
+            _mm_storel_pd(to.cast(), _mm_castps_pd(half));
+            half = _mm_movehl_ps(half, half);
+            to = to.add(2);
+        }
+        if count & 1 > 0 {
+            _mm_store_ss(to, half);
+        }
+    }
+}
+
+/// The same for fewer than 4.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn store_some_f64(mut to: *mut f64, x: __m256d, count: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut half = _mm256_castpd256_pd128(x);
+        if count & 2 > 0 {
+            _mm_storeu_pd(to, half);
+            half = _mm256_extractf128_pd::<1>(x);
+            to = to.add(2);
+        }
+        if count & 1 > 0 {
+            _mm_store_sd(to, half);
+        }
     }
 }
 

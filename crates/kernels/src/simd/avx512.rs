@@ -2,29 +2,33 @@ use std::arch::x86_64::*;
 
 use super::{Vectors, Work, avx2};
 
-/// Proof that the machine has AVX-512F, AVX2 and FMA.
+/// Proof that the machine has AVX-512F, with all its registers for narrow vectors too, AVX2 and FMA.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512((), avx2::Avx2);
 
 impl Avx512 {
     /// The proof, if this machine has it.
     pub(crate) fn detect() -> Option<Avx512> {
-        (is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma"))
-        .then_some(Avx512(()))
+        let narrow = avx2::Avx2::detect()?;
+        let all = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+        all.then_some(Avx512((), narrow))
     }
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $above:path, $side:literal, $turn:path, $turn_half:path, $turn_lanes:path, $load_some:ident, $picked:ty, $lanes_of:path, $pick:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $above:path, $side:literal, $turn:path, $turn_half:path, $turn_lanes:path, $load_some:ident, $store_some:ident, $picked:ty, $lanes_of:path, $pick:path) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
             type Lanes = $picked;
+            type Narrow = avx2::Avx2;
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 12;
             const SIDE: usize = $side;
 
+            #[inline(always)]
+            fn narrow(self) -> Self::Narrow {
+                self.1
+            }
             #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
                 // SAFETY: the token proves the instructions.
@@ -44,6 +48,11 @@ macro_rules! vectors {
             unsafe fn store(self, to: *mut $type, x: Self::Vector) {
                 // SAFETY: as above.
                 unsafe { $store(to, x) }
+            }
+            #[inline(always)]
+            unsafe fn store_some(self, to: *mut $type, x: Self::Vector, count: usize) {
+                // SAFETY: as above; what is masked out is not written.
+                unsafe { $store_some(to, (1 << count) - 1, x) }
             }
             #[inline(always)]
             unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {
@@ -101,7 +110,7 @@ macro_rules! vectors {
                 unsafe { _mm_prefetch(at.cast(), _MM_HINT_T0) }
             }
             fn run<W: Work<$type>>(self, work: W) -> W::Output {
-                #[target_feature(enable = "avx512f,avx2,fma")]
+                #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
                 fn compiled<W: Work<$type>>(token: Avx512, work: W) -> W::Output {
                     work.run(token)
                 }
@@ -128,6 +137,7 @@ vectors!(
     avx2::turn_half_f32,
     turn_f32,
     _mm512_maskz_loadu_ps,
+    _mm512_mask_storeu_ps,
     __m512i,
     lanes_f32,
     pick_f32
@@ -149,6 +159,7 @@ vectors!(
     avx2::turn_half_f64,
     turn_f64,
     _mm512_maskz_loadu_pd,
+    _mm512_mask_storeu_pd,
     __m512i,
     lanes_f64,
     pick_f64

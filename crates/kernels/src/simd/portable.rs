@@ -26,10 +26,15 @@ macro_rules! vectors {
         impl Vectors<$type> for Portable {
             type Vector = [$type; $lanes];
             type Lanes = [u32; $lanes];
+            type Narrow = Portable;
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = 4;
             const SIDE: usize = 4;
 
+            #[inline(always)]
+            fn narrow(self) -> Self::Narrow {
+                self
+            }
             #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
                 [x; $lanes]
@@ -52,6 +57,13 @@ macro_rules! vectors {
             unsafe fn store(self, to: *mut $type, x: Self::Vector) {
                 // SAFETY: as above.
                 unsafe { to.cast::<Self::Vector>().write(x) }
+            }
+            #[inline(always)]
+            unsafe fn store_some(self, to: *mut $type, x: Self::Vector, count: usize) {
+                for (i, x) in x.into_iter().enumerate().take(count) {
+                    // SAFETY: as above.
+                    unsafe { *to.add(i) = x };
+                }
             }
             #[inline(always)]
             unsafe fn turn(self, from: (*const $type, usize), to: (*mut $type, usize)) {

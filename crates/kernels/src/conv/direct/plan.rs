@@ -286,15 +286,18 @@ impl Layout {
         })
     }
 
-    /// Whether nearly all columns of all strips are used, and there are many: tiles waste nothing then.
+    /// Whether nearly all lanes of the vectors that hold the columns are used, and there are many columns: tiles waste
+    /// nothing then.
     pub(super) fn fills(&self) -> bool {
+        // The last vector of a strip may be a narrow one.
+        let narrow = self.strip / 4;
         let (mut used, mut room) = (0, 0);
         for bundle in self.bundles() {
-            let strips = self.strips(&bundle) * self.strip;
             let [z, y, _] = bundle.runs.map(|run| run.count);
-            used += z * y * self.width(&bundle);
-            room += strips;
-            if self.width(&bundle) < 2 * self.strip {
+            let width = self.width(&bundle);
+            used += z * y * width;
+            room += z * y * width.next_multiple_of(narrow);
+            if width < self.strip + self.strip / 2 {
                 return false;
             }
         }

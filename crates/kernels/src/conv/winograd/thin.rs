@@ -65,8 +65,10 @@ pub(in crate::conv) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     const TRANSFORM: f64 = 15.0;
     /// What a multiplication takes without transforms, as they have overheads of their own.
     const PLAIN: f64 = 1.25;
+    /// As that of `thin`, higher where transforms leave fewer products.
+    const RUN: usize = 20;
     let [products, transforms] = Plan::new::<T>(pass, shape).cost();
-    thin::pays::<T>(pass, shape)
+    thin::pays_where_runs_cost::<T>(RUN, pass, shape)
         && products + TRANSFORM * transforms < PLAIN * thin::work::<T>(pass, shape)
 }
 
