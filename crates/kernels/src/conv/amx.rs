@@ -37,7 +37,9 @@ use crate::tiles::Tiles;
 const FLAG: usize = 1;
 
 pub(super) fn supports(pass: Pass, shape: &ConvShape) -> bool {
-    pass != Pass::BackpropFilter && !pass.lens(shape).contains(&0) && Plan::new(pass, shape).fits()
+    // One channel alone would leave nearly all of a tile empty.
+    let alone = shape.groups > 1 && shape.in_channels == shape.groups;
+    !alone && !pass.lens(shape).contains(&0) && Plan::new(pass, shape).fits()
 }
 
 pub(super) fn pays(pass: Pass, shape: &ConvShape) -> bool {
