@@ -49,9 +49,9 @@ pub(super) fn work<T: Float>(pass: Pass, shape: &ConvShape) -> f64 {
     layout.work as f64 + GATHER * layout.gathered as f64
 }
 
-/// Whether its tiles waste no lanes, few as the channels may be.
-pub(super) fn fills<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
-    supports(pass, shape) && Layout::new::<T>(pass, shape, true).fills()
+/// Whether its tiles waste no lanes, few as the channels may be; or no strip does.
+pub(super) fn fills<T: Float>(pass: Pass, shape: &ConvShape, strips: bool) -> bool {
+    supports(pass, shape) && Layout::new::<T>(pass, shape, true).fills(strips)
 }
 
 pub(super) fn packed_len<T: Float>(pass: Pass, shape: &ConvShape) -> usize {

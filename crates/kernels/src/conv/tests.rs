@@ -471,7 +471,10 @@ fn all_threads() -> &'static [Threads] {
 /// All but the first and the last: what is for few numbers, and the definition, take too long for large shapes.
 fn fast<T: Element>() -> &'static [Algorithm<T>] {
     let all = algorithms::<T>();
-    assert_eq!([all[0].name, all[all.len() - 1].name], ["tiny", "reference"]);
+    assert_eq!(
+        [all[0].name, all[all.len() - 1].name],
+        ["tiny", "reference"]
+    );
     &all[1..all.len() - 1]
 }
 

@@ -50,11 +50,16 @@ pub(super) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
 }
 
 pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
-    pays_where_runs_cost::<T>(RUN, pass, shape)
+    pays_beside::<T>((RUN, false), pass, shape)
 }
 
-/// Whether it pays where as many outputs are turned in the time in which a run of pixels is gathered.
-pub(super) fn pays_where_runs_cost<T: Float>(cost: usize, pass: Pass, shape: &ConvShape) -> bool {
+/// Whether it pays where as many outputs are turned in the time in which a run of pixels is gathered, beside products
+/// that waste no lanes, or whose strips do not.
+pub(super) fn pays_beside<T: Float>(
+    (cost, strips): (usize, bool),
+    pass: Pass,
+    shape: &ConvShape,
+) -> bool {
     let inputs = shape.in_channels / shape.groups;
     let outputs = shape.out_channels / shape.groups;
     let pixels: usize = shape.axes.iter().map(|axis| axis.output).product();
@@ -72,7 +77,7 @@ pub(super) fn pays_where_runs_cost<T: Float>(cost: usize, pass: Pass, shape: &Co
     few <= FEW
         && pixels >= PIXELS
         && pass.lens(shape)[1] * size_of::<T>() <= FILTER_BYTES
-        && !(direct && direct::fills::<T>(pass, shape))
+        && !(direct && direct::fills::<T>(pass, shape, strips))
 }
 
 pub(super) fn packed_len<T: Float>(pass: Pass, shape: &ConvShape) -> usize {

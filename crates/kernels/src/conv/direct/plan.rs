@@ -286,18 +286,20 @@ impl Layout {
         })
     }
 
-    /// Whether nearly all lanes of the vectors that hold the columns are used, and there are many columns: tiles waste
-    /// nothing then.
-    pub(super) fn fills(&self) -> bool {
-        // The last vector of a strip may be a narrow one.
-        let narrow = self.strip / 4;
+    /// Whether nearly all lanes are used of strips, or of the vectors that hold the columns, the last of which may be
+    /// narrow; and there are many columns.
+    pub(super) fn fills(&self, strips: bool) -> bool {
+        let (unit, least) = match strips {
+            true => (self.strip, 2 * self.strip),
+            false => (self.strip / 4, self.strip + self.strip / 2),
+        };
         let (mut used, mut room) = (0, 0);
         for bundle in self.bundles() {
             let [z, y, _] = bundle.runs.map(|run| run.count);
             let width = self.width(&bundle);
             used += z * y * width;
-            room += z * y * width.next_multiple_of(narrow);
-            if width < self.strip + self.strip / 2 {
+            room += z * y * width.next_multiple_of(unit);
+            if width < least {
                 return false;
             }
         }

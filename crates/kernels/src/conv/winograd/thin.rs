@@ -68,7 +68,7 @@ pub(in crate::conv) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     /// As that of `thin`, higher where transforms leave fewer products.
     const RUN: usize = 20;
     let [products, transforms] = Plan::new::<T>(pass, shape).cost();
-    thin::pays_where_runs_cost::<T>(RUN, pass, shape)
+    thin::pays_beside::<T>((RUN, true), pass, shape)
         && products + TRANSFORM * transforms < PLAIN * thin::work::<T>(pass, shape)
 }
 
