@@ -115,12 +115,16 @@ pub(super) fn pack(call: Pack<'_, f32>) {
     let plan = &Plan::new(call.pass, call.shape);
     let skip = aligned(call.out);
     let (panels, flag) = call.out[skip..].split_at_mut(numbers(plan.packed()));
-    flag[0] = f32::from_bits(greatest(call.filter));
+    flag[0] = f32::from_bits(greatest(call.set, call.threads, call.filter));
     let panels = halves(panels);
-    for unit in plan.units(true) {
+    for unit in units(plan, true) {
         let out = &mut panels[unit.packed..][..unit.len];
         pack_unit(call.set, call.threads, (plan, &unit), call.filter, out);
     }
+}
+
+fn units(plan: &Plan, packed: bool) -> impl Iterator<Item = Unit> {
+    (0..plan.groups).flat_map(move |group| plan.units(group, packed))
 }
 
 /// Packs a unit's panels.
@@ -134,7 +138,7 @@ fn pack_unit(
     let target = Shared(out.as_mut_ptr(), out.len());
     threads.for_each(unit.panels.len(), |index| {
         let target = &target;
-        let Some(panel) = plan.panels().nth(unit.panels.start + index) else {
+        let Some(panel) = plan.panels(unit.group).nth(unit.panels.start + index) else {
             return;
         };
         let place = panel.packed - unit.packed;
@@ -183,7 +187,10 @@ pub(super) fn compute(call: Call<'_, f32>) {
         let (panels, flag) = packed[aligned(packed)..].split_at(numbers(plan.packed()));
         (read_halves(panels), flag[0].to_bits())
     });
-    let greatest = packed.map_or_else(|| greatest(call.b), |(_, greatest)| greatest);
+    let greatest = match packed {
+        Some((_, greatest)) => greatest,
+        None => greatest(set, threads, call.b),
+    };
     if !is_exact(1f32.to_bits(), greatest, 1) {
         return fused::all(call);
     }
@@ -203,7 +210,7 @@ pub(super) fn compute(call: Call<'_, f32>) {
         exact: AtomicBool::new(true),
         finish,
     };
-    for unit in plan.units(packed.is_some()) {
+    for unit in units(plan, packed.is_some()) {
         match packed {
             Some((all, _)) => {
                 let right = &all[unit.packed..][..unit.len];
@@ -260,38 +267,43 @@ impl Crew<'_> {
                     return;
                 }
                 let block = plan.nth_block(task % blocks);
-                let split = Split {
-                    plan,
-                    block: &block,
-                    group: unit.group,
-                    source: self.source,
-                    out: &mut *room,
-                };
-                let greatest = f32::dispatch(self.set, split);
-                if !is_exact(greatest, self.filter, plan.terms()) {
-                    self.exact.store(false, Ordering::Relaxed);
-                    continue;
-                }
-                let mut phases = None;
-                let some = plan.panels().skip(unit.panels.start + start);
-                for panel in some.take(part.min(unit.panels.len() - start)) {
-                    if phases != Some(panel.phases) {
-                        places.fill(plan, &block, &panel.phases);
-                        phases = Some(panel.phases);
-                    }
-                    let products = Products {
-                        set: self.set,
-                        finish: &self.finish,
+                let mut greatest = 0;
+                for first in (0..plan.depth_blocks()).step_by(plan.chunk) {
+                    let blocks = first..plan.depth_blocks().min(first + plan.chunk);
+                    let split = Split {
                         plan,
                         block: &block,
-                        panel: &panel,
-                        places: &places,
-                        left: room,
-                        right: &right[panel.packed - unit.packed..][..panel.len()],
-                        target: self.target.0,
-                        target_len: self.target.1,
+                        group: unit.group,
+                        blocks: blocks.clone(),
+                        source: self.source,
+                        out: &mut *room,
                     };
-                    products.run(&mut tiles);
+                    greatest = greatest.max(f32::dispatch(self.set, split));
+                    let mut phases = None;
+                    let some = plan.panels(unit.group).skip(unit.panels.start + start);
+                    for panel in some.take(part.min(unit.panels.len() - start)) {
+                        if phases != Some(panel.phases) {
+                            places.fill(plan, &block, &panel.phases);
+                            phases = Some(panel.phases);
+                        }
+                        let products = Products {
+                            set: self.set,
+                            finish: &self.finish,
+                            plan,
+                            block: &block,
+                            panel: &panel,
+                            places: &places,
+                            blocks: blocks.clone(),
+                            left: room,
+                            right: &right[panel.packed - unit.packed..][..panel.len()],
+                            target: self.target.0,
+                            target_len: self.target.1,
+                        };
+                        products.run(&mut tiles);
+                    }
+                }
+                if !is_exact(greatest, self.filter, plan.terms()) {
+                    self.exact.store(false, Ordering::Relaxed);
                 }
             }
         });

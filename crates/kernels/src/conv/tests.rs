@@ -373,6 +373,7 @@ fn measured_shapes() -> Vec<ConvShape> {
         (2, 32, 32, 32, square(20, 3, 1)),
         (3, 20, 70, 1, square(6, 6, 1)),
         (20, 40, 48, 1, square(5, 3, 2)),
+        (16, 1024, 20, 1, square(4, 3, 1)),
     ];
     let shape = |(batch, in_channels, out_channels, groups, axis)| ConvShape {
         batch,

@@ -1,9 +1,12 @@
 //! Lays a filter out in panels: for each step of depth and each part tiles whose rows are pairs of channels.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::super::Pass;
 use super::plan::{PARTS, Panel, Plan};
 use super::split::parts;
-use crate::simd::{Vectors, Work};
+use crate::Threads;
+use crate::simd::{InstructionSet, Sealed, Vectors, Work};
 use crate::tiles::{DEPTH, SIDE, TILE};
 
 /// Packs a panel.
@@ -17,7 +20,7 @@ pub(super) struct PackPanel<'a> {
 impl Work<f32> for PackPanel<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Vectors<f32>>(self, _simd: S) {
+    fn run<S: Vectors<f32>>(self, simd: S) {
         let PackPanel {
             plan,
             panel,
@@ -53,12 +56,8 @@ impl Work<f32> for PackPanel<'_> {
                 } else {
                     let step = plan.source.channels;
                     let from = (tap * columns + column) * step + panel.group * sources + channel;
-                    for n in 0..count {
-                        let from = &filter[from + n * step..][..channels];
-                        for (to, &x) in square.iter_mut().zip(from) {
-                            to[n] = x;
-                        }
-                    }
+                    let from = &filter[from..];
+                    turn(simd, (from, step), (count, channels), &mut square);
                 }
                 let mut greatest = [0; SIDE];
                 for (pair, rows) in square.chunks_exact(2).enumerate() {
@@ -79,7 +78,55 @@ impl Work<f32> for PackPanel<'_> {
 }
 
 /// The bits of the greatest magnitude.
-pub(super) fn greatest(numbers: &[f32]) -> u32 {
-    let bits = |x: &f32| x.to_bits() & !(1 << 31);
-    numbers.iter().map(bits).fold(0, u32::max)
+pub(super) fn greatest(set: InstructionSet, threads: &Threads, numbers: &[f32]) -> u32 {
+    const PIECE: usize = 1 << 16;
+    let found = AtomicU32::new(0);
+    threads.for_each(numbers.len().div_ceil(PIECE), |index| {
+        let piece = &numbers[index * PIECE..];
+        let greatest = f32::dispatch(set, Greatest(&piece[..PIECE.min(piece.len())]));
+        found.fetch_max(greatest, Ordering::Relaxed);
+    });
+    found.into_inner()
+}
+
+struct Greatest<'a>(&'a [f32]);
+
+impl Work<f32> for Greatest<'_> {
+    type Output = u32;
+    #[inline(always)]
+    fn run<S: Vectors<f32>>(self, _simd: S) -> u32 {
+        let bits = |x: &f32| x.to_bits() & !(1 << 31);
+        self.0.iter().map(bits).fold(0, u32::max)
+    }
+}
+
+/// Turns `rows` columns of the filter, `step` apart, of so many channels.
+#[inline(always)]
+fn turn<S: Vectors<f32>>(
+    simd: S,
+    (from, step): (&[f32], usize),
+    (rows, channels): (usize, usize),
+    to: &mut [[f32; SIDE]; DEPTH],
+) {
+    const { assert!(SIDE.is_multiple_of(S::LANES)) }
+    let whole = rows - rows % S::LANES;
+    if channels == DEPTH && whole > 0 {
+        assert!((whole - 1) * step + DEPTH <= from.len());
+        for row in (0..whole).step_by(S::LANES) {
+            for channel in (0..DEPTH).step_by(S::LANES) {
+                // SAFETY: the square is inside both, which was checked.
+                unsafe {
+                    let from = from.as_ptr().add(row * step + channel);
+                    let to = to.as_mut_ptr().cast::<f32>().add(channel * SIDE + row);
+                    simd.turn_lanes((from, step), (to, SIDE));
+                }
+            }
+        }
+    }
+    let first = if channels == DEPTH { whole } else { 0 };
+    for row in first..rows {
+        for (to, &x) in to.iter_mut().zip(&from[row * step..][..channels]) {
+            to[row] = x;
+        }
+    }
 }

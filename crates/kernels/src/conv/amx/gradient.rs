@@ -25,6 +25,9 @@ pub(super) fn compute(call: Call<'_, f32>) {
     let mut places = Places::new();
     let exact = AtomicBool::new(true);
     for index in 0..plan.blocks() {
+        if !exact.load(Ordering::Relaxed) {
+            break;
+        }
         let block = &plan.nth_block(index);
         places.fill(plan, block, &phases);
         let greatest = AtomicU32::new(0);
@@ -119,7 +122,7 @@ impl Gradient<'_> {
     fn panel(&self, index: usize) -> Panel {
         let (column, all) = (index * COLUMNS, self.plan.columns());
         let columns = COLUMNS.min(all - column);
-        let tile = self.block.pairs() * PARTS * TILE;
+        let tile = self.plan.pairs(self.block) * PARTS * TILE;
         Panel {
             column,
             columns,
@@ -130,7 +133,7 @@ impl Gradient<'_> {
 
     /// The elements of a group's split gradient.
     fn group_len(&self) -> usize {
-        self.plan.columns().div_ceil(SIDE) * self.block.pairs() * PARTS * TILE
+        self.plan.columns().div_ceil(SIDE) * self.plan.pairs(self.block) * PARTS * TILE
     }
 
     /// A part of the products with some channels of the source.
@@ -242,7 +245,7 @@ impl Job<'_> {
             };
         }
         each!(begin);
-        let pairs = gradient.block.pairs();
+        let pairs = gradient.plan.pairs(gradient.block);
         let lines = (PARTS * WIDE * TILE / LINE).div_ceil(self.taps.1);
         let ahead = self.right.as_ptr().wrapping_add(self.right.len());
         let last = (PARTS * DEPTH - 1) * pitch + ROWS;
@@ -250,7 +253,7 @@ impl Job<'_> {
             if !pair.sees(self.tap) {
                 continue;
             }
-            let left = &self.left[pair.lane..];
+            let left = &self.left[pair.lanes[0]..];
             // What the last rows of the last part have behind them is another lane's, or the room's end.
             assert!(left.len() >= last - (DEPTH - TALL * SIDE) * pitch);
             let left = Left {
@@ -312,22 +315,21 @@ impl Work<f32> for SplitGradient<'_> {
                 let columns = SIDE.min(plan.columns() - column);
                 let first = (self.group * plan.columns() + column) * channel;
                 for (k, places) in places.chunks_exact(2).enumerate() {
-                    let rows: [[f32; SIDE]; 2] = std::array::from_fn(|half| {
-                        let mut row = [0.0; SIDE];
-                        if places[half] != NONE {
-                            let from = &self.source[places[half] + first..];
-                            if channel == 1 {
-                                row[..columns].copy_from_slice(&from[..columns]);
-                            } else {
-                                let from = from.iter().step_by(channel);
-                                row[..columns]
-                                    .iter_mut()
-                                    .zip(from)
-                                    .for_each(|(to, &x)| *to = x);
+                    let mut rows = [[0.0; SIDE]; 2];
+                    for (row, &place) in rows.iter_mut().zip(places) {
+                        if place == NONE {
+                            continue;
+                        }
+                        let from = &self.source[place + first..];
+                        if channel == 1 {
+                            row[..columns].copy_from_slice(&from[..columns]);
+                        } else {
+                            let from = from.iter().step_by(channel);
+                            for (to, &x) in row[..columns].iter_mut().zip(from) {
+                                *to = x;
                             }
                         }
-                        row
-                    });
+                    }
                     let even = parts::<SIDE>(&rows[0], &mut greatest);
                     let odd = parts::<SIDE>(&rows[1], &mut greatest);
                     for part in 0..PARTS {
@@ -367,46 +369,59 @@ impl Work<f32> for SplitSource<'_> {
         let mut greatest = [0; SIDE];
         let mut places = [NONE; SIDE];
         let mut lane = 0;
-        let mut flush = |lane: usize, places: &mut [usize; SIDE]| {
-            // Pixels as rows, then channels as rows.
-            let mut pixels = [[0.0; DEPTH]; SIDE];
-            for (pixel, &place) in pixels.iter_mut().zip(&*places) {
-                if place == NONE {
-                    continue;
-                }
-                let from = &self.source[place + first..];
-                if step == 1 {
-                    pixel[..channels].copy_from_slice(&from[..channels]);
-                } else {
-                    let from = from.iter().step_by(step);
-                    pixel[..channels]
-                        .iter_mut()
-                        .zip(from)
-                        .for_each(|(to, &x)| *to = x);
-                }
-            }
-            let mut rows = [[0.0; SIDE]; DEPTH];
-            turn(simd, &pixels, &mut rows);
-            for (channel, row) in rows.iter().enumerate() {
-                for (part, numbers) in parts::<SIDE>(row, &mut greatest).iter().enumerate() {
-                    let to = &mut self.out[(part * DEPTH + channel) * pitch + lane..];
-                    to[..SIDE].copy_from_slice(numbers);
-                }
-            }
-            places.fill(NONE);
-        };
-        Lanes { plan, block }.for_each_place(|place| {
+        let mut each = |place: Option<usize>| {
             places[lane % SIDE] = place.unwrap_or(NONE);
             lane += 1;
             if lane % SIDE == 0 {
-                flush(lane - SIDE, &mut places);
+                let to = &mut self.out[lane - SIDE..];
+                lanes(
+                    simd,
+                    (self.source, first, step),
+                    (&places, channels),
+                    (to, pitch),
+                    &mut greatest,
+                );
             }
-        });
-        // The lanes that are read behind the last.
-        for start in (lane - lane % SIDE..pitch).step_by(SIDE) {
-            flush(start, &mut places);
-        }
+        };
+        // The lanes that are read behind the last are in no place.
+        let behind = pitch - block.lanes();
+        Lanes { plan, block }.for_each_place(behind, &mut each);
         greatest.into_iter().fold(0, u32::max)
+    }
+}
+
+/// Splits some channels, `step` apart from the `first` on, of 16 lanes' places.
+#[inline(always)]
+fn lanes<S: Vectors<f32>>(
+    simd: S,
+    (source, first, step): (&[f32], usize, usize),
+    (places, channels): (&[usize; SIDE], usize),
+    (to, pitch): (&mut [u16], usize),
+    greatest: &mut [u32; SIDE],
+) {
+    // Pixels as rows, then channels as rows.
+    let mut pixels = [[0.0; DEPTH]; SIDE];
+    for (pixel, &place) in pixels.iter_mut().zip(places) {
+        if place == NONE {
+            continue;
+        }
+        let from = &source[place + first..];
+        if step == 1 {
+            pixel[..channels].copy_from_slice(&from[..channels]);
+        } else {
+            let from = from.iter().step_by(step);
+            for (to, &x) in pixel[..channels].iter_mut().zip(from) {
+                *to = x;
+            }
+        }
+    }
+    let mut rows = [[0.0; SIDE]; DEPTH];
+    turn(simd, &pixels, &mut rows);
+    for (channel, row) in rows.iter().enumerate() {
+        let parts = parts::<SIDE>(row, greatest);
+        for (part, numbers) in parts.iter().enumerate() {
+            to[(part * DEPTH + channel) * pitch..][..SIDE].copy_from_slice(numbers);
+        }
     }
 }
 

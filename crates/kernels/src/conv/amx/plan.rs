@@ -18,13 +18,21 @@ pub(super) const MOST_PAIRS: usize = 128;
 /// The steps of depth whose part of the filter stays in the second-level cache, whatever the lanes.
 pub(super) const CHUNK: usize = 36;
 /// The bytes of a block's split source, which stays in the second-level cache ...
-const BLOCK_BYTES: [usize; 3] = [800 << 10, 400 << 10, 200 << 10];
+const BLOCK_BYTES: usize = 800 << 10;
 /// ... and those beyond which a single row of tiles does not.
 const MOST_BLOCK_BYTES: usize = 1600 << 10;
+/// As many pairs of tiles as are worth the reading of the filter ...
+const LEAST_PAIRS: usize = 8;
+/// ... and as many blocks of channels as are worth adding to results that have been written.
+const LEAST_CHUNK: usize = 4;
+/// The columns that are worth the splitting of the source.
+const PART_COLUMNS: usize = 512;
 /// As many tasks as keep a few threads busy to the end.
 const ENOUGH_TASKS: usize = 8;
-/// The most bytes of packed filter that is packed on the way.
+/// The most bytes of packed filter, or of the output's gradient, that threads share.
 const PANEL_BYTES: usize = 5 << 20;
+/// ... but for a single panel.
+const MOST_SHARED_BYTES: usize = 6 << 20;
 
 /// An axis of the result, with all its stride phases.
 #[derive(Clone, Copy, Debug)]
@@ -120,29 +128,40 @@ impl Block {
         ([at / sx / sy, at / sx % sy, at % sx], image)
     }
 
-    /// Runs of lanes that have all windows, and few others.
-    pub(super) fn runs(&self) -> impl Iterator<Item = Range<usize>> {
+    /// How many runs of lanes have all windows, and few others, and how long each is.
+    fn run_sizes(&self) -> (usize, usize) {
         let images = self.images.len();
         let [_, sy, sx] = self.seen;
         let [z, y, x] = self.windows;
-        let (rows, len) = match self.flat {
-            true => (1, (((z - 1) * sy + y - 1) * sx + x) * images),
-            false => (z * y, x * images),
-        };
+        if !self.flat {
+            return (z.saturating_mul(y), x.saturating_mul(images));
+        }
+        let rows = (z - 1).saturating_mul(sy).saturating_add(y - 1);
+        let len = rows.saturating_mul(sx).saturating_add(x);
+        (1, len.saturating_mul(images))
+    }
+
+    /// These runs.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Range<usize>> {
+        let images = self.images.len();
+        let [_, sy, sx] = self.seen;
+        let ([_, y, _], (rows, len)) = (self.windows, self.run_sizes());
         (0..rows).map(move |row| {
             let start = ((row / y) * sy + row % y) * sx * images;
             start..start + len
         })
     }
 
-    /// How many pairs of tiles the runs take.
-    pub(super) fn pairs(&self) -> usize {
-        self.runs().map(|run| run.len().div_ceil(ROWS)).sum()
+    /// How many pairs of tiles the runs take, if each begins with one.
+    pub(super) fn whole_pairs(&self) -> usize {
+        let (rows, len) = self.run_sizes();
+        rows.saturating_mul(len.div_ceil(ROWS))
     }
 
     /// How many tiles the runs take.
     fn tiles(&self) -> usize {
-        self.runs().map(|run| run.len().div_ceil(SIDE)).sum()
+        let (rows, len) = self.run_sizes();
+        rows.saturating_mul(len.div_ceil(SIDE))
     }
 }
 
@@ -160,6 +179,8 @@ pub(super) struct Plan {
     /// The windows of a block.
     windows: [usize; 3],
     flat: bool,
+    /// The blocks of channels that are split at once.
+    pub(super) chunk: usize,
     /// The parts that a block's panels are cut into.
     pub(super) parts: usize,
 }
@@ -231,29 +252,45 @@ impl Plan {
             images: 1,
             windows: [1; 3],
             flat: false,
+            chunk: 1,
             parts: 1,
         };
+        let shared = plan
+            .target
+            .channels
+            .saturating_mul(PARTS * size_of::<u16>());
         if pass == Pass::BackpropFilter {
-            plan.cut(BLOCK_BYTES[0]);
-            let tasks = plan.depth_blocks() * plan.groups;
-            plan.parts = ENOUGH_TASKS.div_ceil(tasks);
+            // What all threads read of the output's gradient has a limit too.
+            let lanes = BLOCK_BYTES / plan.lane_bytes();
+            plan.cut(lanes.min(PANEL_BYTES / shared.max(1)));
+            plan.parts = ENOUGH_TASKS.div_ceil(plan.depth_blocks());
             return plan;
         }
-        for bytes in BLOCK_BYTES {
-            plan.cut(bytes);
-            if plan.blocks() * plan.groups >= ENOUGH_TASKS {
-                return plan;
+        // The filter is read once for each block: better for many lanes and some of the channels at a time.
+        plan.chunk = plan.depth_blocks();
+        loop {
+            plan.cut(BLOCK_BYTES / plan.lane_bytes());
+            let few = plan.block(0, [0; 3]).tiles() < 2 * LEAST_PAIRS;
+            if !few || plan.chunk <= LEAST_CHUNK || plan.blocks() == 1 {
+                break;
             }
+            plan.chunk = plan.chunk.div_ceil(2);
         }
-        let panels = plan.panels().count() / plan.groups;
-        let parts = ENOUGH_TASKS.div_ceil(plan.blocks() * plan.groups);
-        plan.parts = parts.min(panels.div_ceil(2)).max(1);
+        // Each part splits the source for itself, so smaller blocks are better where it has few columns.
+        let panels = plan.panels(0).count();
+        let most = (panels * COLUMNS / PART_COLUMNS).max(1);
+        let mut bytes = BLOCK_BYTES;
+        while plan.blocks() * most < ENOUGH_TASKS && bytes > BLOCK_BYTES / 4 {
+            bytes /= 2;
+            plan.cut(bytes / plan.lane_bytes());
+        }
+        plan.parts = ENOUGH_TASKS.div_ceil(plan.blocks()).min(most);
         plan
     }
 
-    /// Chooses the blocks: of as many windows as `bytes` allow, and with as few tiles as possible.
-    fn cut(&mut self, bytes: usize) {
-        let most = (bytes / self.lane_bytes()).max(1);
+    /// Chooses the blocks: of as many windows as so many lanes allow, and with as few tiles as possible.
+    fn cut(&mut self, most: usize) {
+        let most = most.max(1);
         let wide = self.along[2].windows;
         let images: &[usize] = if wide < ROWS {
             &[1, 2, 4, 8, 16, 32]
@@ -269,7 +306,8 @@ impl Plan {
                     let all = self.along[i].windows;
                     let fits = |plan: &Plan| {
                         let block = plan.block(0, [0; 3]);
-                        block.pairs() <= MOST_PAIRS && (block.lanes() <= most || block.pairs() == 1)
+                        let one = block.whole_pairs() == 1;
+                        (block.lanes() <= most || one) && plan.pairs(&block) <= MOST_PAIRS
                     };
                     // The windows of equal pieces, as few pieces as fit.
                     let mut pieces = 1;
@@ -286,11 +324,7 @@ impl Plan {
                     _ => !flat,
                 };
                 let real = (0..3).filter(|&i| skipped(i)).map(|i| self.along[i].real);
-                let tiles = match self.pass {
-                    Pass::BackpropFilter => 2 * whole.pairs(),
-                    _ => whole.tiles(),
-                };
-                let tiles = tiles as f64 * real.product::<f64>();
+                let tiles = 2.0 * self.pairs(&whole) as f64 * real.product::<f64>();
                 let windows = whole.windows.iter().product::<usize>() * images;
                 // What all lanes take to be split counts a little.
                 let cost = (tiles + whole.lanes() as f64 / 256.0) / windows as f64;
@@ -300,6 +334,14 @@ impl Plan {
             }
         }
         (_, self.images, self.windows, self.flat) = best;
+    }
+
+    /// How many pairs of tiles a block has. For the filter's gradient those of a pair are side by side.
+    pub(super) fn pairs(&self, block: &Block) -> usize {
+        match self.pass {
+            Pass::BackpropFilter => block.whole_pairs(),
+            _ => block.tiles().div_ceil(2),
+        }
     }
 
     /// How many products are summed.
@@ -332,13 +374,9 @@ impl Plan {
         self.target.channels / self.groups
     }
 
-    /// The bytes of split source for a lane. For the filter's gradient these are a block of channels, and a share of
-    /// what all threads read of the output's gradient.
+    /// The bytes of split source for a lane.
     fn lane_bytes(&self) -> usize {
-        match self.pass {
-            Pass::BackpropFilter => PARTS * DEPTH * size_of::<u16>() + self.columns(),
-            _ => self.depth_blocks() * PARTS * DEPTH * size_of::<u16>(),
-        }
+        self.chunk * PARTS * DEPTH * size_of::<u16>()
     }
 
     fn counts(&self) -> [usize; 4] {
@@ -391,29 +429,28 @@ impl Plan {
             return pitch.saturating_mul(PARTS * DEPTH);
         }
         let lanes = self.block(0, [0; 3]).lanes();
-        let all = lanes.saturating_mul(PARTS * self.depth_blocks());
+        let all = lanes.saturating_mul(PARTS * self.chunk);
         // A tile may be read that begins with the last lane.
         (all + ROWS).saturating_mul(DEPTH)
     }
 
-    /// The panels, by group.
-    pub(super) fn panels(&self) -> impl Iterator<Item = Panel> {
+    /// The panels of a group.
+    pub(super) fn panels(&self, group: usize) -> impl Iterator<Item = Panel> {
+        let mut packed = match group {
+            0 => 0,
+            _ => group * self.group_len(),
+        };
         let phases = |i: usize| {
             let all = Phase::all(self.pass, &self.axes[i]);
             all.filter(|phase| phase.patch.windows > 0)
         };
-        let mut packed = 0;
-        (0..self.groups)
-            .flat_map(move |group| {
-                phases(0).flat_map(move |z| {
-                    phases(1).flat_map(move |y| phases(2).map(move |x| (group, [z, y, x])))
-                })
-            })
-            .flat_map(move |(group, phases)| {
+        phases(0)
+            .flat_map(move |z| phases(1).flat_map(move |y| phases(2).map(move |x| [z, y, x])))
+            .flat_map(move |phases| {
                 let starts = (0..self.columns()).step_by(COLUMNS);
-                starts.map(move |column| (group, phases, column))
+                starts.map(move |column| (phases, column))
             })
-            .map(move |(group, phases, column)| {
+            .map(move |(phases, column)| {
                 let taps: usize = phases.iter().map(|phase| phase.patch.taps).product();
                 let panel = Panel {
                     phases,
@@ -428,23 +465,27 @@ impl Plan {
             })
     }
 
+    /// The elements of a group's packed filter.
+    fn group_len(&self) -> usize {
+        self.panels(0).map(|panel| panel.len()).sum()
+    }
+
     /// A group's panels: all, or as many as may be packed on the way.
-    pub(super) fn units(&self, packed: bool) -> impl Iterator<Item = Unit> {
+    pub(super) fn units(&self, group: usize, packed: bool) -> impl Iterator<Item = Unit> {
         let most = match packed {
             true => usize::MAX,
             false => PANEL_BYTES / size_of::<u16>(),
         };
-        let mut panels = self.panels().enumerate().peekable();
+        let mut panels = self.panels(group).enumerate().peekable();
         std::iter::from_fn(move || {
             let (start, first) = panels.next()?;
             let mut unit = Unit {
-                group: first.group,
+                group,
                 panels: start..start + 1,
                 packed: first.packed,
                 len: first.len(),
             };
-            while let Some((_, panel)) = panels
-                .next_if(|(_, panel)| panel.group == unit.group && unit.len + panel.len() <= most)
+            while let Some((_, panel)) = panels.next_if(|(_, panel)| unit.len + panel.len() <= most)
             {
                 unit.panels.end += 1;
                 unit.len += panel.len();
@@ -455,18 +496,20 @@ impl Plan {
 
     /// The elements of the packed filter.
     pub(super) fn packed(&self) -> usize {
-        self.panels().map(|panel| panel.len()).sum()
+        self.groups * self.group_len()
     }
 
     /// The elements of any block's split output gradient, for the filter's gradient.
     pub(super) fn gradient_room(&self) -> usize {
         let tiles = self.columns().div_ceil(SIDE) * PARTS * self.groups;
-        self.block(0, [0; 3]).pairs() * tiles * TILE
+        let pairs = self.pairs(&self.block(0, [0; 3]));
+        pairs.saturating_mul(tiles.saturating_mul(TILE))
     }
 
     /// The elements of the largest unit that is packed on the way.
     pub(super) fn panel_room(&self) -> usize {
-        self.units(false).map(|unit| unit.len).max().unwrap_or(0)
+        let units = self.units(0, false);
+        units.map(|unit| unit.len).max().unwrap_or(0)
     }
 
     /// How many images a block has.
@@ -477,8 +520,13 @@ impl Plan {
     /// Whether there is a window along each axis, and a block fits the cache at all.
     pub(super) fn fits(&self) -> bool {
         let lanes = self.block(0, [0; 3]).lanes();
-        self.panels().next().is_some()
+        let shared = match self.pass {
+            Pass::BackpropFilter => self.gradient_room().saturating_mul(size_of::<u16>()),
+            _ => 0,
+        };
+        self.panels(0).next().is_some()
             && lanes.saturating_mul(self.lane_bytes()) <= MOST_BLOCK_BYTES
+            && shared <= MOST_SHARED_BYTES
     }
 
     /// Which part of the products is of use: the others are of lanes and channels that fill tiles up.
@@ -486,11 +534,13 @@ impl Plan {
         let block = self.block(0, [0; 3]);
         let windows = block.windows.iter().product::<usize>() * self.images;
         let part = |used: usize, unit: usize| used as f64 / used.next_multiple_of(unit) as f64;
-        let lanes = match self.pass {
-            Pass::BackpropFilter => block.pairs() * ROWS,
-            _ => block.tiles() * SIDE,
+        let lanes = windows as f64 / (self.pairs(&block) * ROWS) as f64;
+        // A single tile of columns takes more than half the time of two: its sums wait for one another.
+        let columns = match (self.columns() / COLUMNS * COLUMNS, self.columns() % COLUMNS) {
+            (whole, 0) => whole,
+            (whole, 1..=SIDE) => whole + COLUMNS - SIDE / 2,
+            (whole, _) => whole + COLUMNS,
         };
-        let lanes = windows as f64 / lanes as f64;
-        lanes * part(self.depth(), DEPTH) * part(self.columns(), SIDE)
+        lanes * part(self.depth(), DEPTH) * self.columns() as f64 / columns as f64
     }
 }

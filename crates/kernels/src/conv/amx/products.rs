@@ -1,5 +1,8 @@
 //! Products of split lanes with a panel of the filter, on tile registers.
 
+use std::ops::Range;
+
+use super::super::Pass;
 use super::super::phase::Phase;
 use super::plan::{Block, CHUNK, MOST_PAIRS, PARTS, Panel, Plan, ROWS};
 use crate::simd::{InstructionSet, Sealed, Vectors, Work, prefetch_second};
@@ -29,7 +32,8 @@ pub(super) struct Products<'a> {
     pub(super) panel: &'a Panel,
     /// Where its results are.
     pub(super) places: &'a Places,
-    /// The block's split source.
+    /// The block's split source, of these blocks of channels.
+    pub(super) blocks: Range<usize>,
     pub(super) left: &'a [u16],
     /// The panel's filter.
     pub(super) right: &'a [u16],
@@ -43,8 +47,9 @@ pub(super) const NONE: usize = usize::MAX;
 /// Two tiles of lanes, or one.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Pair {
-    pub(super) lane: usize,
-    pub(super) lanes: usize,
+    /// The first lane of each.
+    pub(super) lanes: [usize; 2],
+    tiles: usize,
     /// Of each tile whose results are equally far from one another, how far; else [`NONE`].
     steps: [usize; 2],
     /// From the first tap that any of them sees inside the source to the one behind the last.
@@ -94,18 +99,30 @@ impl Places {
         for run in block.runs() {
             let (mut at, mut image) = block.window(run.start);
             let mut row = Place::new(plan, block, phases, at);
-            for lane in run.clone().step_by(ROWS) {
-                let count = (run.end - lane).min(ROWS);
-                let places = &mut self.lanes[self.count];
-                places.fill(NONE);
-                let mut seen = [(usize::MAX, 0); 3];
+            for (index, lane) in run.clone().step_by(SIDE).enumerate() {
+                let count = (run.end - lane).min(SIDE);
+                // Those of the filter's gradient are side by side.
+                let alone = plan.pass == Pass::BackpropFilter && index % 2 == 0;
+                let new = self.count == 0 || alone || self.pairs[self.count - 1].tiles == 2;
+                if new {
+                    self.lanes[self.count].fill(NONE);
+                    self.pairs[self.count] = Pair {
+                        seen: [(usize::MAX, 0); 3],
+                        steps: [NONE; 2],
+                        ..Pair::default()
+                    };
+                    self.count += 1;
+                }
+                let pair = &mut self.pairs[self.count - 1];
+                let places = &mut self.lanes[self.count - 1][pair.tiles * SIDE..][..SIDE];
                 for place in &mut places[..count] {
                     if row.inside {
                         *place = row.place + (block.images.start + image) * plan.target.batch;
                         self.last = self.last.max(*place);
-                        for (seen, taps) in seen.iter_mut().zip(row.taps) {
+                        for (seen, taps) in pair.seen.iter_mut().zip(row.taps) {
                             *seen = (seen.0.min(taps.0), seen.1.max(taps.1));
                         }
+                        pair.used = true;
                     }
                     image += 1;
                     if image == images {
@@ -121,26 +138,14 @@ impl Places {
                         row = Place::new(plan, block, phases, at);
                     }
                 }
-                let step = |tile: &[usize]| {
-                    let step = tile[1].wrapping_sub(tile[0]);
-                    let even = tile
-                        .windows(2)
-                        .all(|two| two[1].wrapping_sub(two[0]) == step);
-                    if even && !tile.contains(&NONE) {
-                        step
-                    } else {
-                        NONE
-                    }
-                };
-                self.pairs[self.count] = Pair {
-                    lane,
-                    lanes: count,
-                    steps: [step(&places[..SIDE]), step(&places[SIDE..])],
-                    seen,
-                    all: (0..3).all(|i| seen[i] == (0, phases[i].patch.taps)),
-                    used: places.iter().any(|&place| place != NONE),
-                };
-                self.count += 1;
+                let step = places[1].wrapping_sub(places[0]);
+                let mut neighbours = places.windows(2);
+                let even = neighbours.all(|two| two[1].wrapping_sub(two[0]) == step);
+                let whole = even && !places.contains(&NONE);
+                pair.lanes[pair.tiles] = lane;
+                pair.steps[pair.tiles] = if whole { step } else { NONE };
+                pair.tiles += 1;
+                pair.all = (0..3).all(|i| pair.seen[i] == (0, phases[i].patch.taps));
             }
         }
     }
@@ -171,19 +176,21 @@ impl Place {
 }
 
 impl Products<'_> {
+    /// The products of the blocks of channels that `left` has.
     pub(super) fn run(&self, tiles: &mut Tiles) {
         let (plan, panel) = (self.plan, self.panel);
         let taps = panel.taps();
         let all_taps: usize = taps.iter().product();
         let pitch = self.block.lanes() * DEPTH;
         assert_eq!(self.right.len(), panel.len());
-        let lanes = plan.depth_blocks() * PARTS * self.block.lanes() + ROWS;
+        let lanes = self.blocks.len() * PARTS * self.block.lanes() + ROWS;
         assert!(self.left.len() >= lanes * DEPTH);
         let last_channel = panel.group * plan.columns() + panel.column + panel.columns - 1;
         assert!(self.places.last + last_channel * plan.target.channel < self.target_len);
-        for start in (0..panel.steps).step_by(CHUNK) {
+        let end = self.blocks.end * all_taps;
+        for start in (self.blocks.start * all_taps..end).step_by(CHUNK) {
             let mut steps = [Step::default(); CHUNK];
-            let count = CHUNK.min(panel.steps - start);
+            let count = CHUNK.min(end - start);
             for (i, step) in steps[..count].iter_mut().enumerate() {
                 let index = start + i;
                 let (block, tap) = (index / all_taps, index % all_taps);
@@ -197,7 +204,8 @@ impl Products<'_> {
                     (patch.base - plan.along[i].base) as usize + tap[i] * patch.tap_step
                 });
                 *step = Step {
-                    left: block * PARTS * pitch + self.block.lane(&plan.along, place) * DEPTH,
+                    left: (block - self.blocks.start) * PARTS * pitch
+                        + self.block.lane(&plan.along, place) * DEPTH,
                     right: index * panel.step_len(),
                     tap,
                 };
@@ -239,7 +247,8 @@ impl Products<'_> {
             }
             let job = Job {
                 products: self,
-                left: self.left[pair.lane * DEPTH..].as_ptr(),
+                left: self.left[pair.lanes[0] * DEPTH..].as_ptr(),
+                tile: (pair.lanes[1].wrapping_sub(pair.lanes[0])).wrapping_mul(DEPTH),
                 pair,
                 places: &self.places.lanes[index],
                 steps,
@@ -248,7 +257,7 @@ impl Products<'_> {
                 ahead: ahead.wrapping_add(index * steps.len() * lines * LINE),
                 lines,
             };
-            match (pair.lanes > SIDE, self.panel.tiles() > 1) {
+            match (pair.tiles > 1, self.panel.tiles() > 1) {
                 (true, true) => job.run::<2, 2>(tiles),
                 (true, false) => job.run::<2, 1>(tiles),
                 (false, true) => job.run::<1, 2>(tiles),
@@ -262,6 +271,8 @@ impl Products<'_> {
 struct Job<'a> {
     products: &'a Products<'a>,
     left: *const u16,
+    /// From the first tile of lanes to the second.
+    tile: usize,
     pair: &'a Pair,
     places: &'a [usize; ROWS],
     steps: &'a [Step],
@@ -315,7 +326,7 @@ impl Job<'_> {
             let left = Left {
                 first: left,
                 part: pitch,
-                tile: TILE,
+                tile: self.tile,
                 row: DEPTH,
             };
             // SAFETY: a step's taps are inside the split source, which has room behind it for what is no lane.
@@ -369,11 +380,20 @@ impl Job<'_> {
             return Some((from, step));
         }
         for (room, &row) in room.chunks_mut(SIDE).zip(target.rows) {
-            for (i, room) in room[..target.columns].iter_mut().enumerate() {
-                if row != NONE {
-                    // SAFETY: the caller's.
-                    *room = unsafe { *self.products.target.add(row + target.place(i)) };
+            if row == NONE {
+                continue;
+            }
+            if target.columns == SIDE && target.channel == 1 {
+                // SAFETY: the caller's.
+                unsafe {
+                    let from = self.products.target.add(row + target.first);
+                    room.as_mut_ptr().copy_from_nonoverlapping(from, SIDE);
                 }
+                continue;
+            }
+            for (i, room) in room[..target.columns].iter_mut().enumerate() {
+                // SAFETY: the caller's.
+                *room = unsafe { *self.products.target.add(row + target.place(i)) };
             }
         }
         None
@@ -388,6 +408,27 @@ impl Job<'_> {
             true => self.products.finish,
             false => &Finish::NONE,
         };
+        if target.columns == SIDE && target.channel == 1 {
+            for (room, &row) in room.chunks(SIDE).zip(target.rows) {
+                if row != NONE {
+                    // SAFETY: the caller's.
+                    unsafe {
+                        let to = self.products.target.add(row + target.first);
+                        to.copy_from_nonoverlapping(room.as_ptr(), SIDE);
+                    }
+                }
+            }
+            if !finish.stages().is_empty() {
+                let work = FinishRows {
+                    finish,
+                    channel: target.first,
+                    rows: target.rows,
+                    to: self.products.target,
+                };
+                f32::dispatch(self.products.set, work);
+            }
+            return;
+        }
         for (i, column) in (0..target.columns).map(|i| (i, target.place(i))) {
             let bias = finish.bias(column / target.channel);
             for (room, &row) in room.chunks(SIDE).zip(target.rows) {
@@ -406,34 +447,38 @@ impl Job<'_> {
     unsafe fn finish(&self, target: &Target<'_>, (to, step): (*mut f32, usize)) {
         let finish = self.products.finish;
         if self.last && !finish.stages().is_empty() {
-            let work = FinishTile {
+            let rows: [usize; SIDE] = std::array::from_fn(|i| i * step);
+            let work = FinishRows {
                 finish,
                 channel: target.first,
-                to,
-                step,
+                rows: &rows,
+                to: to.wrapping_sub(target.first),
             };
             f32::dispatch(self.products.set, work);
         }
     }
 }
 
-/// A tile of sums that has been stored, its channels side by side.
-struct FinishTile<'a> {
+/// Rows of a tile of sums that have been stored, their channels side by side.
+struct FinishRows<'a> {
     finish: &'a Finish<'a, f32>,
+    /// The first channel.
     channel: usize,
+    /// Where their pixels are, or [`NONE`].
+    rows: &'a [usize],
     to: *mut f32,
-    step: usize,
 }
 
-impl Work<f32> for FinishTile<'_> {
+impl Work<f32> for FinishRows<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Vectors<f32>>(self, simd: S) {
         for column in (0..SIDE).step_by(S::LANES) {
-            let bias = self.finish.lanes(simd, self.channel + column, S::LANES);
-            for row in 0..SIDE {
-                let to = self.to.wrapping_add(row * self.step + column);
-                // SAFETY: the tile has just been written.
+            let channel = self.channel + column;
+            let bias = self.finish.lanes(simd, channel, S::LANES);
+            for &row in self.rows.iter().filter(|&&row| row != NONE) {
+                let to = self.to.wrapping_add(row + channel);
+                // SAFETY: these have just been written.
                 unsafe {
                     let mut sums = [[simd.load(to)]];
                     self.finish.columns(simd, &mut sums, [bias]);

@@ -1,6 +1,8 @@
 //! Splits numbers into bf16 parts: each is the one nearest to what those before it leave, so that three have all 24
 //! bits of an `f32`.
 
+use std::ops::Range;
+
 use super::plan::{Block, PARTS, Plan};
 use crate::simd::{Vectors, Work};
 use crate::tiles::{DEPTH, SIDE};
@@ -27,12 +29,14 @@ pub(super) fn parts<const N: usize>(
     parts
 }
 
-/// Splits what a block sees, for each block of channels and each part: all its lanes, 32 channels each. What is in the
+/// Splits what a block sees, for each of some blocks of channels and each part: all its lanes, 32 channels each. What is in the
 /// padding is zero. Returns the bits of the greatest magnitude.
 pub(super) struct Split<'a> {
     pub(super) plan: &'a Plan,
     pub(super) block: &'a Block,
     pub(super) group: usize,
+    /// The blocks of channels.
+    pub(super) blocks: Range<usize>,
     pub(super) source: &'a [f32],
     pub(super) out: &'a mut [u16],
 }
@@ -45,17 +49,21 @@ impl Work<f32> for Split<'_> {
             plan,
             block,
             group,
+            blocks,
             source,
             out,
         } = self;
-        let (depth, channels) = (plan.depth(), &plan.source);
+        let channels = &plan.source;
+        let first_channel = blocks.start * DEPTH;
+        let depth = plan.depth().min(blocks.end * DEPTH) - first_channel;
+        let first_channel = group * plan.depth() + first_channel;
         let pitch = block.lanes() * DEPTH;
         let lanes = Lanes { plan, block };
         let mut greatest = [0; DEPTH];
         lanes.for_each_row(|row| {
             // The rows outside the source, and what a row has outside it.
             let zero = |out: &mut [u16], lane: usize| {
-                for k in 0..plan.depth_blocks() * PARTS {
+                for k in 0..blocks.len() * PARTS {
                     out[k * pitch + lane * DEPTH..][..DEPTH].fill(0);
                 }
             };
@@ -68,7 +76,7 @@ impl Work<f32> for Split<'_> {
             if plan.source.channels_last {
                 for i in 0..inside {
                     let (place, lane) = (row.place(first + i), row.lane(first + i));
-                    let pixel = &source[place + group * depth..][..depth];
+                    let pixel = &source[place + first_channel..][..depth];
                     let mut to = lane * DEPTH;
                     for some in pixel.chunks(DEPTH) {
                         let mut numbers = [0.0; DEPTH];
@@ -87,7 +95,7 @@ impl Work<f32> for Split<'_> {
             // Squares of pixels and channels are turned.
             for start in (0..inside).step_by(SIDE) {
                 let count = SIDE.min(inside - start);
-                let from = row.place(first + start) + group * depth * channels.channel;
+                let from = row.place(first + start) + first_channel * channels.channel;
                 for (k, channel) in (0..depth).step_by(DEPTH).enumerate() {
                     let some = DEPTH.min(depth - channel);
                     let mut square = [[0.0; DEPTH]; SIDE];
@@ -110,7 +118,7 @@ impl Work<f32> for Split<'_> {
             }
         });
         // What is read behind the last lane is a number of no use.
-        out[plan.depth_blocks() * PARTS * pitch..].fill(0);
+        out[blocks.len() * PARTS * pitch..].fill(0);
         greatest.into_iter().fold(0, u32::max)
     }
 }
@@ -223,9 +231,10 @@ impl Lanes<'_> {
 }
 
 impl Lanes<'_> {
-    /// Calls `each` for all lanes in their order, with the places in the source of those that are not in the padding.
+    /// Calls `each` for all lanes in their order, and for so many behind them, with the places in the source of those that
+    /// are not in the padding.
     #[inline(always)]
-    pub(super) fn for_each_place(&self, mut each: impl FnMut(Option<usize>)) {
+    pub(super) fn for_each_place(&self, behind: usize, mut each: impl FnMut(Option<usize>)) {
         let (plan, block) = (self.plan, self.block);
         let inside = |i: usize, residue: usize, seen: usize| {
             let along = &plan.along[i];
@@ -235,16 +244,19 @@ impl Lanes<'_> {
         };
         let [tz, ty, tx] = plan.along.map(|along| along.residues);
         let [sz, sy, sx] = block.seen;
-        for residue in 0..tz * ty * tx {
+        let images = block.images.len();
+        // The pixels of a row, then the images, and one row that is none behind all others.
+        for row in 0..tz * ty * tx * sz * sy + 1 {
+            let (residue, row) = (row / (sz * sy), row % (sz * sy));
             let (rz, ry, rx) = (residue / tx / ty, residue / tx % ty, residue % tx);
-            for row in 0..sz * sy {
-                let row = inside(0, rz, row / sy).zip(inside(1, ry, row % sy));
-                for x in 0..sx {
-                    let at = row.zip(inside(2, rx, x)).map(|((z, y), x)| [z, y, x]);
-                    for image in block.images.clone() {
-                        each(at.map(|at| plan.source.place(image, at, 0)));
-                    }
-                }
+            let last = rz == tz;
+            let found = inside(0, rz, row / sy).zip(inside(1, ry, row % sy));
+            let found = found.filter(|_| !last);
+            let count = if last { behind } else { sx * images };
+            for index in 0..count {
+                let (x, image) = (index / images, index % images);
+                let at = found.zip(inside(2, rx, x)).map(|((z, y), x)| [z, y, x]);
+                each(at.map(|at| plan.source.place(block.images.start + image, at, 0)));
             }
         }
     }
