@@ -18,6 +18,7 @@ mod patches;
 mod phase;
 mod prepared;
 mod reference;
+mod rows;
 mod sides;
 mod thin;
 mod tiny;
@@ -369,7 +370,21 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
+/// Few channels of the result.
+const fn rows<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "rows",
+        purpose: "few channels of a gradient towards the input: runs of its rows in vector lanes",
+        supports: rows::supports,
+        pays: rows::pays::<T>,
+        scratch: rows::scratch,
+        packed_len: rows::packed_len,
+        pack: rows::pack,
+        compute: rows::compute,
+    }
+}
+
+static ALGORITHMS_F32: [Algorithm<f32>; 12] = [
     tiny(),
     grouped(),
     Algorithm {
@@ -393,6 +408,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
         compute: winograd::thin::compute,
     },
     turned(),
+    rows(),
     thin(),
     Algorithm {
         name: "winograd-filter-gradient",
@@ -410,10 +426,11 @@ static ALGORITHMS_F32: [Algorithm<f32>; 11] = [
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 8] = [
+static ALGORITHMS_F64: [Algorithm<f64>; 9] = [
     tiny(),
     grouped(),
     turned(),
+    rows(),
     thin(),
     direct(),
     filter_gradient(),
