@@ -20,6 +20,11 @@ use crate::stage::Finish;
 /// Below this many multiplications the caller's thread is done before another has woken up.
 const SERIAL_WORK: usize = 1 << 18;
 
+/// A source of more bytes is not in the second-level cache.
+const FAR: usize = 1 << 19;
+/// The bytes of a cache line.
+const LINE: usize = 64;
+
 pub(super) fn supports(pass: Pass, shape: &ConvShape) -> bool {
     pass == Pass::BackpropInput && Plan::new(shape).is_some()
 }
@@ -57,8 +62,10 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         return;
     };
     let finish = call.finish();
-    let serial = crew(&plan, 2) == 1;
-    let threads = if serial { &Threads::ONE } else { call.threads };
+    let threads = match crew(&plan, call.threads.count()) {
+        1 => &Threads::ONE,
+        _ => call.threads,
+    };
     let own = plan.own_len();
     let (rooms, room) = call.scratch.split_at_mut(own * threads.count());
     let filter = match call.packed {
@@ -137,7 +144,7 @@ impl<T: Float> Work<T> for Rows<'_, T> {
         let plan = self.crew.plan;
         assert!(self.crew.filter.len() >= plan.packed_len());
         assert!(self.runs.len() >= plan.runs_len() && self.ring.len() >= plan.ring * plan.row);
-        let block = self.block;
+        let block = self.block.clone();
         let width = plan.width;
         let pixels = (block.source.end - block.source.start) * width;
         let first_pixel = (block.image * plan.height + block.source.start) * width;
@@ -152,9 +159,10 @@ impl<T: Float> Work<T> for Rows<'_, T> {
             (false, 1 | 2) => 12,
             (false, 3) => 8,
             (false, 4) => 6,
-            (false, _) => 5,
+            (false, _) => 4,
         };
         let tall = if pixels < tall { 1 } else { tall };
+        let far = size_of_val(self.crew.source) > FAR;
         if plan.apart {
             self.ring.fill(T::default());
         }
@@ -166,6 +174,13 @@ impl<T: Float> Work<T> for Rows<'_, T> {
         while first < pixels {
             // The last tile has pixels of the one before again.
             let start = end.min(pixels - tall);
+            if far {
+                let next = source.as_ptr().wrapping_add(end * plan.depth);
+                let next = next.wrapping_add(tall * plan.depth);
+                for at in (0..tall * plan.depth).step_by(LINE / size_of::<T>()) {
+                    simd.prefetch(next.wrapping_add(at));
+                }
+            }
             let mut column = 0;
             while column < vectors {
                 // So have the last vectors.
@@ -191,7 +206,7 @@ impl<T: Float> Work<T> for Rows<'_, T> {
                 if S::TILE_ROWS < 12 {
                     sizes!(8 x 1 6 x 2 4 x 3 1 x 1 1 x 2 1 x 3);
                 } else {
-                    sizes!(12 x 1 12 x 2 8 x 3 6 x 4 5 x 5 1 x 1 1 x 2 1 x 3 1 x 4 1 x 5);
+                    sizes!(12 x 1 12 x 2 8 x 3 6 x 4 4 x 5 1 x 1 1 x 2 1 x 3 1 x 4 1 x 5);
                 }
                 column += wide;
             }
@@ -199,23 +214,22 @@ impl<T: Float> Work<T> for Rows<'_, T> {
             let begin = first;
             while first < pixels {
                 let (y, x) = (block.source.start + first / width, first % width);
-                let count = (width - x).min(plan::PART);
+                let count = (width - x).min(plan.part);
                 if end - first < count {
                     break;
                 }
                 let row = y * plan.stride;
-                if x == 0 && !plan.apart {
-                    self.clear(simd, &mut ready, row + plan.ring);
+                if x == 0 {
+                    // Nothing more is added to rows before; what was added last is in the cache by now.
+                    ready = ready.max(row);
+                    self.write(simd, &mut written, row.min(block.result.end));
+                    if !plan.apart {
+                        self.clear(&mut ready, row + plan.ring);
+                    }
                 }
                 // SAFETY: the runs of these pixels are there.
                 unsafe { self.add(simd, first - begin, (row, x, count)) };
                 first += count;
-                if x + count == width {
-                    let next = row + plan.stride;
-                    ready = ready.max(next);
-                    let to = next.min(block.result.end);
-                    self.write(simd, &mut written, to);
-                }
             }
             if begin < first && first < end {
                 let from = (plan::TALL + first - begin) * plan.columns;
@@ -224,9 +238,10 @@ impl<T: Float> Work<T> for Rows<'_, T> {
                     .copy_within(from..from + len, plan::TALL * plan.columns);
             }
         }
+        ready = ready.max(block.source.end * plan.stride);
         while written < block.result.end {
             let next = written + 1;
-            self.clear(simd, &mut ready, next);
+            self.clear(&mut ready, next);
             self.write(simd, &mut written, next);
         }
     }
@@ -234,8 +249,7 @@ impl<T: Float> Work<T> for Rows<'_, T> {
 
 impl<T: Float> Rows<'_, T> {
     /// Clears the rows from `ready` on.
-    #[inline(always)]
-    fn clear<S: Vectors<T>>(&mut self, _: S, ready: &mut usize, end: usize) {
+    fn clear(&mut self, ready: &mut usize, end: usize) {
         let plan = self.crew.plan;
         while *ready < end {
             self.ring[*ready % plan.ring * plan.row..][..plan.row].fill(T::default());
@@ -266,32 +280,53 @@ impl<T: Float> Rows<'_, T> {
             (steps * S::LANES).div_ceil(plan.step)
         };
         for phase in 0..apart.min(count) {
+            let pixels = (count - phase).div_ceil(apart);
+            let mut place = row % plan.ring;
             for tap in 0..plan.taps {
-                let row = (row + tap * plan.dilation) % plan.ring * plan.row;
-                let mut to = self.ring[row + (x + phase) * plan.step..].as_mut_ptr();
-                let mut from = runs.wrapping_add(phase * plan.columns + tap * plan.run);
-                let mut pixel = phase;
-                while pixel < count {
-                    for step in 0..steps {
-                        // SAFETY: the last pixel's vectors end in its row, which has room for a vector behind, and
-                        // so have the runs.
-                        unsafe {
-                            let (to, from) = (to.add(step * S::LANES), from.add(step * S::LANES));
-                            let mut sums = if step + 1 < steps || last == S::LANES {
-                                simd.load(from)
-                            } else {
-                                simd.load_some(from, last)
-                            };
-                            if !plan.apart {
-                                sums = simd.add(simd.load(to), sums);
+                let at = place * plan.row + (x + phase) * plan.step;
+                let to = self.ring[at..].as_mut_ptr();
+                place += plan.dilation;
+                while place >= plan.ring {
+                    place -= plan.ring;
+                }
+                let from = runs.wrapping_add(phase * plan.columns + tap * plan.run);
+                let mut line = Line {
+                    from,
+                    to,
+                    pitches: [apart * plan.columns, apart * plan.step],
+                    pixels,
+                    last,
+                };
+                // SAFETY: the last pixel's vectors end in its row, which has room for a vector behind, and so have the
+                // runs.
+                unsafe {
+                    if !plan.apart {
+                        for step in 0..steps {
+                            match step + 1 < steps || last == S::LANES {
+                                true => line.run::<S, true, true>(simd),
+                                false => line.run::<S, false, true>(simd),
                             }
-                            // Zeros behind the run are written over by the next pixel's.
-                            simd.store(to, sums);
+                            line.from = line.from.wrapping_add(S::LANES);
+                            line.to = line.to.wrapping_add(S::LANES);
+                        }
+                    } else if steps == 1 && last < S::LANES {
+                        line.run::<S, false, false>(simd);
+                    } else {
+                        // Zeros behind a run are written over by the next pixel's.
+                        line.pixels = 1;
+                        for pixel in 0..pixels {
+                            line.from = from.wrapping_add(pixel * plan.columns);
+                            line.to = to.wrapping_add(pixel * plan.step);
+                            for step in 0..steps {
+                                match step + 1 < steps || last == S::LANES {
+                                    true => line.run::<S, true, false>(simd),
+                                    false => line.run::<S, false, false>(simd),
+                                }
+                                line.from = line.from.wrapping_add(S::LANES);
+                                line.to = line.to.wrapping_add(S::LANES);
+                            }
                         }
                     }
-                    to = to.wrapping_add(apart * plan.step);
-                    from = from.wrapping_add(apart * plan.columns);
-                    pixel += apart;
                 }
             }
         }
@@ -308,6 +343,15 @@ impl<T: Float> Rows<'_, T> {
             let place = row * len;
             assert!(place + len <= crew.result.1);
             let from = &self.ring[*written % plan.ring * plan.row + plan.cut..][..len];
+            *written += 1;
+            if crew.finish.stages().is_empty() {
+                // SAFETY: the row is inside the result, as checked, and no other thread has it.
+                unsafe {
+                    let to = crew.result.0.add(place);
+                    to.copy_from_nonoverlapping(from.as_ptr(), len);
+                }
+                continue;
+            }
             let mut at = 0;
             while at < len {
                 let count = (len - at).min(S::LANES);
@@ -329,7 +373,43 @@ impl<T: Float> Rows<'_, T> {
                 }
                 at += count;
             }
-            *written += 1;
+        }
+    }
+}
+
+/// A vector of each of some pixels' runs.
+struct Line<T> {
+    from: *const T,
+    to: *mut T,
+    /// From one pixel to the next, in both.
+    pitches: [usize; 2],
+    pixels: usize,
+    /// The lanes that count where the vector is not whole.
+    last: usize,
+}
+
+impl<T: Float> Line<T> {
+    /// Adds or copies the vectors, zeros in the lanes that do not count.
+    ///
+    /// # Safety
+    /// They are there in whole.
+    #[inline(always)]
+    unsafe fn run<S: Vectors<T>, const WHOLE: bool, const ADD: bool>(&self, simd: S) {
+        let (mut from, mut to) = (self.from, self.to);
+        for _ in 0..self.pixels {
+            // SAFETY: the caller's.
+            unsafe {
+                let mut sums = match WHOLE {
+                    true => simd.load(from),
+                    false => simd.load_some(from, self.last),
+                };
+                if ADD {
+                    sums = simd.add(simd.load(to), sums);
+                }
+                simd.store(to, sums);
+            }
+            from = from.wrapping_add(self.pitches[0]);
+            to = to.wrapping_add(self.pitches[1]);
         }
     }
 }

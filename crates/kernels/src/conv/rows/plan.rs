@@ -6,8 +6,10 @@ use super::super::grid::axes;
 
 /// The most pixels of a tile.
 pub(super) const TALL: usize = 12;
-/// The pixels of a row whose runs are added at a time: they stay in the first-level cache.
-pub(super) const PART: usize = 32;
+/// Runs of a row's pixels that are added at a time have so many elements, so that they stay in the first-level cache, but
+/// are of no fewer pixels.
+const PART_ELEMENTS: usize = 1 << 12;
+const PART: usize = 32;
 /// Columns come in so many: whole vectors of every instruction set.
 const UNIT: usize = 16;
 /// The most vectors of columns of a tile.
@@ -20,10 +22,8 @@ const RING: usize = 1 << 15;
 const FILTER: usize = 1 << 19;
 /// As many tasks as keep many threads busy to the end ...
 const ENOUGH_TASKS: usize = 16;
-/// ... if each has so many multiplications, ...
+/// ... if each has so many multiplications.
 const LEAST_WORK: usize = 1 << 17;
-/// ... and so many times the rows that blocks have in common.
-const LEAST_ROWS: usize = 8;
 
 /// A convolution's gradient towards its input, by rows of that: the result.
 #[derive(Debug)]
@@ -49,11 +49,15 @@ pub(super) struct Plan {
     pub(super) step: usize,
     /// The runs of all the kernel's rows, filled up.
     pub(super) columns: usize,
+    /// The pixels of a row whose runs are added at a time.
+    pub(super) part: usize,
     /// Whether nothing is added to anything.
     pub(super) apart: bool,
     /// The rows that a row of the source leads to, and up to the next.
     pub(super) ring: usize,
-    /// Elements of each, with room for a vector.
+    /// Whether there is one channel and neighbouring results see different pixels.
+    lonely: bool,
+    /// Elements of each of these rows, with room for a vector.
     pub(super) row: usize,
     /// Rows of the source before a block that lead into it, and the most rows of a block.
     common: usize,
@@ -61,26 +65,13 @@ pub(super) struct Plan {
 }
 
 /// Some rows of the result of one image.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Block {
     pub(super) image: usize,
     /// The rows of the source that lead there.
-    pub(super) source: Span,
+    pub(super) source: Range<usize>,
     /// Its rows, seen from the first tap of the first row of the source.
-    pub(super) result: Span,
-}
-
-/// A range that can be copied.
-#[derive(Clone, Copy)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
-}
-
-impl From<Range<usize>> for Span {
-    fn from(Range { start, end }: Range<usize>) -> Span {
-        Span { start, end }
-    }
+    pub(super) result: Range<usize>,
 }
 
 impl Plan {
@@ -130,7 +121,13 @@ impl Plan {
             run,
             step: wide.stride * channels,
             columns: filled,
+            part: PART.max(PART_ELEMENTS / filled),
             apart: span <= tall.stride && wide.kernel <= wide.stride,
+            lonely: channels == 1
+                && [tall, wide].iter().any(|axis| {
+                    axis.kernel > axis.stride
+                        && (axis.kernel % axis.stride, axis.pad_before % axis.stride) != (0, 0)
+                }),
             ring,
             row: row.next_multiple_of(UNIT),
             common: (span - 1) / tall.stride,
@@ -138,22 +135,38 @@ impl Plan {
         };
         let wanted = ENOUGH_TASKS.div_ceil(plan.batch);
         let row_work = plan.work() / plan.batch / plan.height;
-        let least = LEAST_WORK
-            .div_ceil(row_work.max(1))
-            .max(plan.common * LEAST_ROWS);
+        let least = LEAST_WORK.div_ceil(row_work.max(1));
         let blocks = (plan.height / least).clamp(1, wanted);
         plan.block = plan.height.div_ceil(blocks);
         Some(plan)
     }
 
-    /// Whether the idle lanes and adding the runs cost less than to turn pixels into lanes and back.
+    /// Whether what this algorithm does beside the products costs less than to turn pixels into lanes and back. The
+    /// weights are a fortieth of a vector's product for each pixel of the source.
     pub(super) fn pays(&self) -> bool {
+        let used = self.run * self.taps;
         let vectors = self.columns / UNIT;
         let groups = vectors.div_ceil(WIDE);
         let lanes = vectors.div_ceil(groups) * groups * UNIT;
-        let idle = (lanes - self.run * self.taps) * self.depth / UNIT;
-        let added = 5 * self.taps * self.run.div_ceil(UNIT);
-        2 * (idle + added) <= self.depth + self.stride * self.step
+        let repeated = match self.block < self.height {
+            true => lanes * self.common / self.block,
+            false => 0,
+        };
+        let idle = (lanes - used + repeated) * self.depth / UNIT;
+        let runs = self.taps * self.run.div_ceil(UNIT);
+        let results = self.stride * self.step;
+        let added = match self.apart {
+            true => 120 * runs + 20 * results,
+            false => 640 + 280 * runs,
+        };
+        let products = used * self.depth / UNIT;
+        let turned = 19 * self.depth + 20 * results + 7 * products;
+        // Phases of one channel that see different pixels are computed one by one.
+        let alone = match self.lonely {
+            true => 60 * products,
+            false => 0,
+        };
+        40 * idle + added <= turned + alone
     }
 
     /// How many multiplications it takes.
@@ -181,7 +194,7 @@ impl Plan {
 
     /// The elements of the runs' room: two tiles and a part, and a vector.
     pub(super) fn runs_len(&self) -> usize {
-        (2 * TALL + PART) * self.columns + UNIT
+        (2 * TALL + self.part) * self.columns + UNIT
     }
 
     /// The elements of scratch that a thread takes.
@@ -203,8 +216,8 @@ impl Plan {
         };
         (image < self.batch).then(|| Block {
             image,
-            source: (start.saturating_sub(self.common)..end).into(),
-            result: result.into(),
+            source: start.saturating_sub(self.common)..end,
+            result,
         })
     }
 }
