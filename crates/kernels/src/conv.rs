@@ -19,6 +19,7 @@ mod patches;
 mod phase;
 mod prepared;
 mod reference;
+mod rows;
 mod sides;
 mod thin;
 mod tiny;
@@ -403,7 +404,22 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 12] = [
+/// Few channels of the result.
+const fn rows<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "rows",
+        purpose: "few channels of a gradient towards the input: runs of its rows in vector lanes",
+        requires: InstructionSet::Portable,
+        supports: rows::supports,
+        pays: rows::pays::<T>,
+        scratch: rows::scratch,
+        packed_len: rows::packed_len,
+        pack: rows::pack,
+        compute: rows::compute,
+    }
+}
+
+static ALGORITHMS_F32: [Algorithm<f32>; 13] = [
     tiny(),
     grouped(),
     Algorithm {
@@ -440,6 +456,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 12] = [
         compute: winograd::thin::compute,
     },
     turned(),
+    rows(),
     thin(),
     Algorithm {
         name: "winograd-filter-gradient",
@@ -458,10 +475,11 @@ static ALGORITHMS_F32: [Algorithm<f32>; 12] = [
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 8] = [
+static ALGORITHMS_F64: [Algorithm<f64>; 9] = [
     tiny(),
     grouped(),
     turned(),
+    rows(),
     thin(),
     direct(),
     filter_gradient(),

@@ -173,6 +173,7 @@ fn large_shapes() -> Vec<ConvShape> {
         for (batch, in_channels, out_channels, groups, axis) in [
             (1, 40, 130, 1, square(20, 4, 2)),
             (2, 3, 40, 1, square(33, 5, 2)),
+            (2, 3, 20, 1, square(97, 3, 4)),
             (1, 64, 6, 2, square(40, 3, 1)),
             (8, 8, 8, 1, square(32, 3, 1)),
             (1, 1, 20, 1, square(150, 9, 3)),
