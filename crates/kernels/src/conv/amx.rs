@@ -8,6 +8,7 @@
 mod filter;
 mod fused;
 mod gradient;
+mod places;
 mod plan;
 mod products;
 mod split;
@@ -19,8 +20,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tconv_shape::ConvShape;
 
 use self::filter::{PackPanel, greatest};
+use self::places::Places;
 use self::plan::{Plan, Unit};
-use self::products::{Places, Products};
+use self::products::Products;
 use self::split::Split;
 use super::direct::Shared;
 use super::implicit::clear;
