@@ -5,6 +5,7 @@
 //! products that are subnormal) the fused kernels compute, for all of an image's block or, where the filter is the
 //! reason, for all.
 
+mod block;
 mod filter;
 mod fused;
 mod gradient;

@@ -3,8 +3,9 @@
 use tconv_shape::ConvShape;
 
 use super::super::{Call, Pass, direct, filter_gradient, implicit};
+use super::block::Block;
 use super::is_exact;
-use super::plan::{Block, Plan};
+use super::plan::Plan;
 use super::split::greatest_seen;
 use crate::stage::{Epilogue, Finish};
 

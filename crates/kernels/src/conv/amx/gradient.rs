@@ -6,8 +6,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use super::block::Block;
 use super::places::{NONE, Places};
-use super::plan::{Block, COLUMNS, PARTS, Plan, ROWS};
+use super::plan::{COLUMNS, PARTS, Plan, ROWS};
 use super::products::{LINE, Left, multiply};
 use super::split::{Lanes, parts};
 use super::{Call, cut, fused, halves, is_exact, rooms};

@@ -2,7 +2,8 @@
 
 use super::super::Pass;
 use super::super::phase::Phase;
-use super::plan::{Block, MOST_PAIRS, Plan, ROWS};
+use super::block::Block;
+use super::plan::{MOST_PAIRS, Plan, ROWS};
 use crate::tiles::SIDE;
 
 /// The place of a lane that has no result.

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::block::Block;
 use super::places::{NONE, Pair, Places};
-use super::plan::{Block, CHUNK, PARTS, Panel, Plan, ROWS};
+use super::plan::{CHUNK, PARTS, Panel, Plan, ROWS};
 use crate::simd::{InstructionSet, Sealed, Vectors, Work, prefetch_second};
 use crate::stage::Finish;
 use crate::tiles::{DEPTH, SIDE, TILE, Tiles};

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::plan::{Block, PARTS, Plan};
+use super::block::Block;
+use super::plan::{PARTS, Plan};
 use crate::simd::{Vectors, Work};
 use crate::tiles::{DEPTH, SIDE};
 
