@@ -10,7 +10,7 @@ use super::block::Block;
 use super::places::{NONE, Places};
 use super::plan::{COLUMNS, PARTS, Plan, ROWS};
 use super::products::{LINE, Left, multiply};
-use super::split::{Lanes, parts};
+use super::split::{Lanes, copy, parts};
 use super::{Call, cut, fused, halves, is_exact, rooms};
 use crate::conv::direct::Shared;
 use crate::conv::phase::Phase;
@@ -322,15 +322,10 @@ impl Work<f32> for SplitGradient<'_> {
                         if place == NONE {
                             continue;
                         }
-                        let from = &self.source[place + first..];
-                        if channel == 1 {
-                            row[..columns].copy_from_slice(&from[..columns]);
-                        } else {
-                            let from = from.iter().step_by(channel);
-                            for (to, &x) in row[..columns].iter_mut().zip(from) {
-                                *to = x;
-                            }
-                        }
+                        copy(
+                            (&self.source[place + first..], channel),
+                            &mut row[..columns],
+                        );
                     }
                     let even = parts::<SIDE>(&rows[0], &mut greatest);
                     let odd = parts::<SIDE>(&rows[1], &mut greatest);
@@ -407,15 +402,7 @@ fn lanes<S: Vectors<f32>>(
         if place == NONE {
             continue;
         }
-        let from = &source[place + first..];
-        if step == 1 {
-            pixel[..channels].copy_from_slice(&from[..channels]);
-        } else {
-            let from = from.iter().step_by(step);
-            for (to, &x) in pixel[..channels].iter_mut().zip(from) {
-                *to = x;
-            }
-        }
+        copy((&source[place + first..], step), &mut pixel[..channels]);
     }
     let mut rows = [[0.0; SIDE]; DEPTH];
     turn(simd, &pixels, &mut rows);

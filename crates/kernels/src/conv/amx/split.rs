@@ -124,6 +124,18 @@ impl Work<f32> for Split<'_> {
     }
 }
 
+/// Copies channels that are `step` apart.
+#[inline(always)]
+pub(super) fn copy((from, step): (&[f32], usize), to: &mut [f32]) {
+    if step == 1 {
+        to.copy_from_slice(&from[..to.len()]);
+    } else {
+        for (to, &x) in to.iter_mut().zip(from.iter().step_by(step)) {
+            *to = x;
+        }
+    }
+}
+
 /// The bits of the greatest magnitude that [`Split`] finds.
 pub(super) fn greatest_seen(plan: &Plan, block: &Block, group: usize, source: &[f32]) -> u32 {
     let depth = plan.depth();
