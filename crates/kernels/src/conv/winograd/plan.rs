@@ -29,12 +29,15 @@ const MANY_PANEL_BYTES: usize = 2 << 20;
 /// As many tasks as keep many threads busy to the end.
 const ENOUGH_TASKS: usize = 12;
 
-/// How many outputs of an axis a tile makes from phases of so many taps and fewer.
-fn outputs(taps: usize) -> usize {
+/// What an element of a transform takes, counted in multiplications of the products.
+const TRANSFORM: f64 = 6.0;
+
+/// How many outputs of an axis a tile may make from phases of so many taps and fewer: the fewer points come first.
+fn outputs(taps: usize) -> &'static [usize] {
     match taps {
-        1 => 1,
-        2 => 3,
-        _ => 2,
+        1 => &[1],
+        2 => &[2, 3],
+        _ => &[2],
     }
 }
 
@@ -117,8 +120,10 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// The lines of an axis: for the input's gradient one for each number of taps, else one.
-    fn all(pass: Pass, axis: &ConvAxis) -> impl Iterator<Item = Line> {
+    /// The lines of an axis: for a forward convolution one, for the input's gradient those that make the result of so many
+    /// channels cheapest. Phases with equally many taps may share transformed tiles, but their positions in the source
+    /// begin apart, so that together they may need a tile more than each alone.
+    fn all(pass: Pass, axis: &ConvAxis, channels: usize) -> impl Iterator<Item = Line> {
         let axis = *axis;
         let count = Phase::count(&axis);
         let mut next = 0;
@@ -128,26 +133,50 @@ impl Line {
                 return None;
             }
             let taps = |index| Sub::new(pass, &axis, index).taps;
-            next = match pass {
-                Pass::Forward => count,
-                _ => (start..count)
-                    .find(|&i| taps(i) != taps(start))
-                    .unwrap_or(count),
+            let best = |phases: Range<usize>| {
+                let lines = outputs(taps(phases.start)).iter();
+                let lines = lines.map(|&outputs| Line::of(pass, axis, phases.clone(), outputs));
+                lines
+                    .map(|line| (line.cost(channels), line))
+                    .min_by(|a, b| a.0.total_cmp(&b.0))
             };
-            Some(Line::of(pass, axis, start..next))
+            if pass == Pass::Forward {
+                next = count;
+                return best(0..count).map(|(_, line)| line);
+            }
+            let alike = (start..count).take_while(|&i| taps(i) == taps(start));
+            let end = start + alike.count();
+            let alone = (start..end).filter_map(|i| best(i..i + 1));
+            let alone: f64 = alone.map(|(cost, _)| cost).sum();
+            let (cost, together) = best(start..end)?;
+            if cost <= alone {
+                next = end;
+                return Some(together);
+            }
+            next = start + 1;
+            best(start..next).map(|(_, line)| line)
         })
     }
 
-    /// The line of all phases, in tiles for those with the most taps.
-    pub(super) fn whole(pass: Pass, axis: &ConvAxis) -> Line {
-        Line::of(pass, *axis, 0..Phase::count(axis))
+    /// Multiplications along this axis of what leads to a channel of the result, and those that the transforms are worth.
+    fn cost(&self, channels: usize) -> f64 {
+        let sharing = (0..self.points).map(|point| self.sharing(point));
+        let products = self.targets().len() * sharing.sum::<usize>();
+        let transforms = TRANSFORM * (self.points * self.sources().len()) as f64;
+        self.tiles as f64 * (products as f64 + transforms / channels.max(1) as f64)
     }
 
-    /// The line of some phases, the first of which has the most taps.
-    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>) -> Line {
+    /// The line of all phases, in tiles of four points for those with the most taps.
+    pub(super) fn whole(pass: Pass, axis: &ConvAxis) -> Line {
+        let taps = Sub::new(pass, axis, 0).taps;
+        let outputs = outputs(taps).iter().copied().max().unwrap_or(1);
+        Line::of(pass, *axis, 0..Phase::count(axis), outputs)
+    }
+
+    /// The line of some phases, the first of which has the most taps, in tiles of so many outputs.
+    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>, outputs: usize) -> Line {
         let sub = |index| Sub::new(pass, &axis, index);
         let taps = sub(phases.start).taps;
-        let outputs = outputs(taps);
         let mut line = Line {
             pass,
             axis,
@@ -361,10 +390,9 @@ impl Layout {
     pub(super) fn sets(&self) -> impl Iterator<Item = Set> {
         let mut packed = 0;
         let [z, y, x] = &self.axes;
+        let all = |axis| Line::all(self.pass, axis, self.target.channels);
         let sets = Phase::all(self.pass, z).flat_map(move |deep| {
-            Line::all(self.pass, y).flat_map(move |tall| {
-                Line::all(self.pass, x).map(move |wide| (deep, [tall.clone(), wide]))
-            })
+            all(y).flat_map(move |tall| all(x).map(move |wide| (deep, [tall.clone(), wide])))
         });
         sets.map(move |(deep, lines)| {
             let mut set = self.set(deep, lines);
@@ -482,8 +510,6 @@ impl Layout {
 
     /// Multiplications of the transformed tiles, and those that the transforms are worth.
     pub(super) fn cost(&self) -> [f64; 2] {
-        /// What an element of a transform takes, counted in multiplications of the products.
-        const TRANSFORM: f64 = 6.0;
         let mut cost = [0.0; 2];
         for set in self.sets() {
             let columns = (self.strips(&set) * self.strip) as f64;

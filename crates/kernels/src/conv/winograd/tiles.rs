@@ -171,17 +171,18 @@ impl<T: Float> Work<T> for Outputs<'_, T> {
     #[inline(always)]
     fn run<S: Vectors<T>>(self, simd: S) -> bool {
         let [y, x] = &self.set.lines;
-        let outputs = (y.outputs, x.outputs);
-        macro_rules! outputs {
+        let tile = [y, x].map(|line| (line.outputs, line.points));
+        macro_rules! tiles {
             ($($y:literal $py:literal $x:literal $px:literal),*) => {
-                match outputs {
-                    $(($y, $x) => self.write::<S, $py, $px, $y, $x>(simd),)*
-                    _ => unreachable!("a tile has one to three outputs an axis"),
+                match tile {
+                    $([($y, $py), ($x, $px)] => self.write::<S, $py, $px, $y, $x>(simd),)*
+                    _ => unreachable!("a tile has one to three outputs an axis, and one to four points"),
                 }
             };
         }
-        outputs!(
-            1 1 1 1, 1 1 2 4, 1 1 3 4, 2 4 1 1, 3 4 1 1, 2 4 2 4, 2 4 3 4, 3 4 2 4, 3 4 3 4
+        tiles!(
+            1 1 1 1, 1 1 2 3, 1 1 2 4, 1 1 3 4, 2 3 1 1, 2 3 2 3, 2 3 2 4, 2 3 3 4,
+            2 4 1 1, 2 4 2 3, 2 4 2 4, 2 4 3 4, 3 4 1 1, 3 4 2 3, 3 4 2 4, 3 4 3 4
         )
     }
 }
