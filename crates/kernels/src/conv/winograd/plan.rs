@@ -134,20 +134,25 @@ impl Line {
                     .find(|&i| taps(i) != taps(start))
                     .unwrap_or(count),
             };
-            Some(Line::of(pass, axis, start..next))
+            Some(Line::of(pass, axis, start..next, outputs(taps(start))))
         })
     }
 
     /// The line of all phases, in tiles for those with the most taps.
     pub(super) fn whole(pass: Pass, axis: &ConvAxis) -> Line {
-        Line::of(pass, *axis, 0..Phase::count(axis))
+        let taps = Sub::new(pass, axis, 0).taps;
+        Line::of(pass, *axis, 0..Phase::count(axis), outputs(taps))
+    }
+
+    /// A forward convolution's line, in tiles of so many outputs.
+    pub(super) fn forward(axis: &ConvAxis, outputs: usize) -> Line {
+        Line::of(Pass::Forward, *axis, 0..Phase::count(axis), outputs)
     }
 
     /// The line of some phases, the first of which has the most taps.
-    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>) -> Line {
+    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>, outputs: usize) -> Line {
         let sub = |index| Sub::new(pass, &axis, index);
         let taps = sub(phases.start).taps;
-        let outputs = outputs(taps);
         let mut line = Line {
             pass,
             axis,

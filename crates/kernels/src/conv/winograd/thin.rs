@@ -48,7 +48,7 @@ pub(in crate::conv) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool
 }
 
 /// The terms of those results that have the fewest.
-fn least_terms(pass: Pass, shape: &ConvShape) -> usize {
+pub(super) fn least_terms(pass: Pass, shape: &ConvShape) -> usize {
     let (taps, channels): (fn(&ConvAxis) -> usize, _) = match pass {
         Pass::Forward => (|axis| axis.kernel, shape.in_channels),
         _ => (|axis| axis.kernel / axis.stride, shape.out_channels),
