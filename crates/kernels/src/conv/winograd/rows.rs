@@ -12,11 +12,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tconv_shape::ConvShape;
 
-use self::plan::Plan;
+use self::plan::{Plan, UNIT};
 use self::tile::{PackStrip, Rows};
 use super::super::direct::{self, Shared};
-use super::super::{Call, Pack, Pass};
-use super::{split, thin};
+use super::super::{Call, Pack, Pass, thin as conv_thin};
+use super::plan::Layout;
+use super::{split, supports as has_tiles, thin};
 use crate::Threads;
 use crate::gemm::{aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
@@ -35,8 +36,24 @@ pub(in crate::conv) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool
 }
 
 pub(in crate::conv) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
-    let own = plan::<T>(shape).work(16);
-    shape.in_channels <= 16 && own < 0.95 * direct::work::<T>(pass, shape)
+    /// What an element of the packed filter takes, counted in multiplications: it may change each time.
+    const PACK: f64 = 6.0;
+    /// What a multiplication takes beside those of others: pixels in lanes ...
+    const THIN: f64 = 1.35;
+    /// ... and tiles of two axes.
+    const TILES: f64 = 1.1;
+    let plan = plan::<T>(shape);
+    let packed = PACK * plan.packed_len::<T>() as f64;
+    let (all, filled) = (plan.work(1) + packed, plan.work(UNIT) + packed);
+    let winograd = || Layout::new::<T>(pass, shape, true).cost();
+    let thin_tiles = || thin::cost::<T>(pass, shape);
+    all < 0.95 * direct::work::<T>(pass, shape)
+        && (!conv_thin::supports::<T>(pass, shape)
+            || filled < THIN * conv_thin::work::<T>(pass, shape))
+        && (!has_tiles(pass, shape)
+            || !super::pays::<T>(pass, shape)
+            || filled < TILES * winograd().iter().sum::<f64>())
+        && (!thin::supports::<T>(pass, shape) || filled < 0.95 * thin_tiles())
 }
 
 /// The plan of a shape that is supported.

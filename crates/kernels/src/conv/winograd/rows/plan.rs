@@ -10,11 +10,12 @@ use crate::gemm::strip_width;
 pub(super) const TALL: usize = 4;
 /// The most rows of a kernel.
 const MOST_KERNEL: usize = 16;
-/// The most elements of a thread's rows, and of a packed filter.
+/// The most elements of a thread's rows, of a packed filter and of one of its strips, which is read for each few pixels.
 const ROOM: usize = 1 << 17;
-const FILTER: usize = 1 << 19;
-/// What is behind a row, so that whole vectors may be written.
-const UNIT: usize = 16;
+const FILTER: usize = 1 << 20;
+const STRIP: usize = 160 << 10;
+/// The columns of a vector of the widest kind, and as many numbers are behind a row, so that whole ones may be written.
+pub(super) const UNIT: usize = 16;
 
 /// Neighbouring taps of a stride phase of the source's rows, which are transformed together.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,14 +52,25 @@ impl Plan {
     /// Of a shape that was checked, if it is one of these: each row of the result has a tap inside the source, and some
     /// phase has taps enough.
     pub(super) fn new<T>(shape: &ConvShape) -> Option<Plan> {
-        let plans = [2, 3].map(|outputs| Plan::of::<T>(shape, outputs));
+        let plans = [2, 3].map(|outputs| Plan::of(shape, outputs));
         // By the kernel alone: one filter may be packed for many heights.
         let cost = |plan: &Plan| plan.slots() * (6 / plan.line.outputs);
-        plans.into_iter().flatten().min_by_key(cost)
+        let plan = plans.into_iter().flatten().min_by_key(cost)?;
+        (plan.groups[0].taps > 1 && plan.fits::<T>()).then_some(plan)
+    }
+
+    /// Whether its rooms are not too large.
+    fn fits<T>(&self) -> bool {
+        let product = |sizes: [usize; 3]| sizes.into_iter().fold(1, usize::saturating_mul);
+        let strip = product([self.slots(), self.run, strip_width::<T>()]);
+        let strips = self.target.channels.div_ceil(strip_width::<T>());
+        product([self.slots() + 1, self.pitch, 1]) <= ROOM
+            && strip <= STRIP
+            && product([strips, strip, 1]) <= FILTER
     }
 
     /// In tiles of so many rows of the result.
-    fn of<T>(shape: &ConvShape, outputs: usize) -> Option<Plan> {
+    fn of(shape: &ConvShape, outputs: usize) -> Option<Plan> {
         let [deep, tall, wide] = axes(shape);
         let channels = shape.in_channels;
         let fits = [deep.input, deep.kernel, deep.output, deep.pad_before] == [1, 1, 1, 0]
@@ -93,19 +105,10 @@ impl Plan {
             step,
             cut,
             used: row.saturating_sub(cut).min(wide.input * channels),
-            pitch: row.checked_add(2 * UNIT)?,
+            pitch: row.checked_add(UNIT)?,
         };
         plan.group();
-        plan.slots()
-            .checked_add(1)?
-            .checked_mul(plan.pitch)
-            .filter(|&n| n <= ROOM)?;
-        let columns = shape
-            .out_channels
-            .checked_next_multiple_of(strip_width::<T>())?;
-        let rows = plan.slots().checked_mul(run)?;
-        rows.checked_mul(columns).filter(|&n| n <= FILTER)?;
-        (plan.groups[0].taps > 1).then_some(plan)
+        Some(plan)
     }
 
     /// Cuts the phases' taps into groups, those with the most first.
@@ -164,11 +167,6 @@ impl Plan {
         self.sharing.iter().sum()
     }
 
-    /// Those of all tiles of an image.
-    fn rows(&self) -> usize {
-        self.line.tiles.saturating_mul(self.slots())
-    }
-
     pub(super) fn sub(&self, group: &Group) -> Sub {
         self.line.sub(group.phase)
     }
@@ -179,11 +177,11 @@ impl Plan {
         (row < self.height).then_some(row)
     }
 
-    /// How many multiplications there are.
+    /// How many multiplications there are, with the channels filled up to a multiple.
     pub(super) fn work(&self, unit: usize) -> f64 {
         let pixels = self.width.next_multiple_of(TALL);
         let columns = self.target.channels.next_multiple_of(unit);
-        [self.rows(), self.run, pixels, columns]
+        [self.line.tiles, self.slots(), self.run, pixels, columns]
             .iter()
             .fold(self.batch as f64, |product, &n| product * n as f64)
     }
