@@ -1,4 +1,4 @@
-//! Winograd's short convolutions along the first axis alone, for few channels of the source of a forward convolution.
+//! Winograd's short convolutions along the first axis alone, of a forward convolution.
 //!
 //! A row of the source at a point is a combination of rows, so that nothing is turned: a pixel's product is with a run of
 //! neighbouring elements, as many as a row of the kernel has. All points' sums of some pixels are made at a time and
