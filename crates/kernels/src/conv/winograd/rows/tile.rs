@@ -216,6 +216,7 @@ impl<T: Float> Rows<'_, T> {
             };
             // SAFETY: the room has the rows of as many pixels as a tile has, the strip as many columns.
             let sums = unsafe { tile.run::<S, V>(simd) };
+            #[expect(clippy::needless_range_loop, reason = "a pixel at all points")]
             for i in 0..TALL {
                 if i == pixels {
                     break;
@@ -233,15 +234,15 @@ impl<T: Float> Rows<'_, T> {
                 self.finish.columns(simd, &mut out, biases);
                 for y in 0..M {
                     let to = targets[y].wrapping_add((start + i) * pixel);
-                    for v in 0..V {
+                    for (v, &out) in out[y].iter().enumerate() {
                         let to = to.wrapping_add(v * S::LANES);
                         let left = columns - v * S::LANES;
                         // SAFETY: inside the target, as checked.
                         unsafe {
                             if whole || (y < rows && left >= S::LANES) {
-                                simd.store(to, out[y][v]);
+                                simd.store(to, out);
                             } else if y < rows {
-                                simd.store_some(to, out[y][v], left);
+                                simd.store_some(to, out, left);
                             }
                         }
                     }
@@ -274,9 +275,9 @@ impl<T: Float> Tile<'_, T> {
         let zero = simd.splat(T::default());
         let mut all = [[[zero; V]; TALL]; MOST_POINTS];
         let (mut row, mut filter) = (self.rows, self.filter);
-        for point in 0..MOST_POINTS {
+        for (all, &sharing) in all.iter_mut().zip(&plan.sharing) {
             let mut sums = [[zero; V]; TALL];
-            for _ in 0..plan.sharing[point] {
+            for _ in 0..sharing {
                 let mut source = row;
                 for _ in 0..plan.run {
                     // SAFETY: the caller's.
@@ -297,7 +298,7 @@ impl<T: Float> Tile<'_, T> {
                 }
                 row = row.wrapping_add(plan.pitch);
             }
-            all[point] = sums;
+            *all = sums;
         }
         all
     }
