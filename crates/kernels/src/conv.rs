@@ -419,7 +419,7 @@ const fn rows<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 13] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 14] = [
     tiny(),
     grouped(),
     Algorithm {
@@ -432,6 +432,17 @@ static ALGORITHMS_F32: [Algorithm<f32>; 13] = [
         packed_len: amx::packed_len,
         pack: amx::pack,
         compute: amx::compute,
+    },
+    Algorithm {
+        name: "winograd-rows",
+        purpose: "fewer multiplications along the first axis: rows of the source read in place",
+        requires: InstructionSet::Portable,
+        supports: winograd::rows::supports::<f32>,
+        pays: winograd::rows::pays::<f32>,
+        scratch: winograd::rows::scratch::<f32>,
+        packed_len: winograd::rows::packed_len::<f32>,
+        pack: winograd::rows::pack,
+        compute: winograd::rows::compute,
     },
     Algorithm {
         name: "winograd",

@@ -48,7 +48,7 @@ pub(in crate::conv) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool
 }
 
 /// The terms of those results that have the fewest.
-fn least_terms(pass: Pass, shape: &ConvShape) -> usize {
+pub(super) fn least_terms(pass: Pass, shape: &ConvShape) -> usize {
     let (taps, channels): (fn(&ConvAxis) -> usize, _) = match pass {
         Pass::Forward => (|axis| axis.kernel, shape.in_channels),
         _ => (|axis| axis.kernel / axis.stride, shape.out_channels),
@@ -61,15 +61,20 @@ fn least_terms(pass: Pass, shape: &ConvShape) -> usize {
 }
 
 pub(in crate::conv) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
-    /// What an element of a transform takes, counted in multiplications.
-    const TRANSFORM: f64 = 15.0;
     /// What a multiplication takes without transforms, as they have overheads of their own.
     const PLAIN: f64 = 1.25;
     /// As that of `thin`, higher where transforms leave fewer products.
     const RUN: usize = 20;
-    let [products, transforms] = Plan::new::<T>(pass, shape).cost();
     thin::pays_beside::<T>((RUN, true), pass, shape)
-        && products + TRANSFORM * transforms < PLAIN * thin::work::<T>(pass, shape)
+        && cost::<T>(pass, shape) < PLAIN * thin::work::<T>(pass, shape)
+}
+
+/// Multiplications, and those that the transforms are worth.
+pub(super) fn cost<T: Float>(pass: Pass, shape: &ConvShape) -> f64 {
+    /// What an element of a transform takes.
+    const TRANSFORM: f64 = 15.0;
+    let [products, transforms] = Plan::new::<T>(pass, shape).cost();
+    products + TRANSFORM * transforms
 }
 
 pub(in crate::conv) fn packed_len<T: Float>(pass: Pass, shape: &ConvShape) -> usize {
