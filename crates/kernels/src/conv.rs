@@ -419,7 +419,7 @@ const fn rows<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 13] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 14] = [
     tiny(),
     grouped(),
     Algorithm {
@@ -443,6 +443,17 @@ static ALGORITHMS_F32: [Algorithm<f32>; 13] = [
         packed_len: winograd::packed_len::<f32>,
         pack: winograd::pack,
         compute: winograd::compute,
+    },
+    Algorithm {
+        name: "winograd-rows",
+        purpose: "fewer multiplications along the first axis for few channels of a gradient towards the input",
+        requires: InstructionSet::Portable,
+        supports: winograd::rows::supports,
+        pays: winograd::rows::pays::<f32>,
+        scratch: winograd::rows::scratch::<f32>,
+        packed_len: winograd::rows::packed_len,
+        pack: winograd::rows::pack,
+        compute: winograd::rows::compute,
     },
     Algorithm {
         name: "winograd-thin",

@@ -7,6 +7,7 @@
 
 mod filter;
 mod plan;
+pub(super) mod rows;
 pub(super) mod thin;
 mod tiles;
 mod transform;

@@ -8,7 +8,10 @@ use crate::simd::Vectors;
 
 /// `N` neighbours of the input at the points.
 #[inline(always)]
-fn input<T, S: Vectors<T>, const N: usize>(simd: S, d: [S::Vector; N]) -> [S::Vector; N] {
+pub(super) fn input<T, S: Vectors<T>, const N: usize>(
+    simd: S,
+    d: [S::Vector; N],
+) -> [S::Vector; N] {
     let mut out = d;
     match N {
         3 => {
@@ -50,7 +53,7 @@ pub(super) fn input_tile<T, S: Vectors<T>, const Y: usize, const X: usize>(
 
 /// The outputs of one axis from `P` points.
 #[inline(always)]
-fn output<T, S: Vectors<T>, const P: usize, const M: usize>(
+pub(super) fn output<T, S: Vectors<T>, const P: usize, const M: usize>(
     simd: S,
     p: [S::Vector; P],
 ) -> [S::Vector; M] {
