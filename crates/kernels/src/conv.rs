@@ -419,7 +419,7 @@ const fn rows<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 14] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 15] = [
     tiny(),
     grouped(),
     Algorithm {
@@ -454,6 +454,17 @@ static ALGORITHMS_F32: [Algorithm<f32>; 14] = [
         packed_len: winograd::packed_len::<f32>,
         pack: winograd::pack,
         compute: winograd::compute,
+    },
+    Algorithm {
+        name: "winograd-runs",
+        purpose: "fewer multiplications along the first axis for few channels of a gradient towards the input",
+        requires: InstructionSet::Portable,
+        supports: winograd::runs::supports,
+        pays: winograd::runs::pays::<f32>,
+        scratch: winograd::runs::scratch::<f32>,
+        packed_len: winograd::runs::packed_len,
+        pack: winograd::runs::pack,
+        compute: winograd::runs::compute,
     },
     Algorithm {
         name: "winograd-thin",

@@ -139,7 +139,7 @@ pub(super) struct Line {
     origin: isize,
     pub(super) tiles: usize,
     /// How many of the phases have the most taps, the first ones; the others have one less.
-    full: usize,
+    pub(super) full: usize,
 }
 
 impl Line {
