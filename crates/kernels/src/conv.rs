@@ -21,6 +21,7 @@ mod prepared;
 mod reference;
 mod rows;
 mod sides;
+mod stem;
 mod thin;
 mod tiny;
 mod turned;
@@ -404,6 +405,21 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
+/// Few channels of the source.
+const fn stem<T: Float + Element>() -> Algorithm<T> {
+    Algorithm {
+        name: "stem",
+        purpose: "few channels of the source: runs of its rows read in place, channels in vector lanes",
+        requires: InstructionSet::Portable,
+        supports: stem::supports,
+        pays: stem::pays,
+        scratch: stem::scratch::<T>,
+        packed_len: |_, _| 0,
+        pack: |_| (),
+        compute: stem::compute,
+    }
+}
+
 /// Few channels of the result.
 const fn rows<T: Float + Element>() -> Algorithm<T> {
     Algorithm {
@@ -419,7 +435,7 @@ const fn rows<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 15] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 16] = [
     tiny(),
     grouped(),
     Algorithm {
@@ -432,6 +448,16 @@ static ALGORITHMS_F32: [Algorithm<f32>; 15] = [
         packed_len: amx::packed_len,
         pack: amx::pack,
         compute: amx::compute,
+    },
+    Algorithm {
+        pays: |pass, shape| {
+            let rows = || {
+                winograd::rows::supports::<f32>(pass, shape)
+                    && winograd::rows::pays::<f32>(pass, shape)
+            };
+            stem::pays(pass, shape) && (stem::is_small(shape) || !rows())
+        },
+        ..stem()
     },
     Algorithm {
         name: "winograd-rows",
@@ -497,11 +523,12 @@ static ALGORITHMS_F32: [Algorithm<f32>; 15] = [
     reference::algorithm(),
 ];
 
-static ALGORITHMS_F64: [Algorithm<f64>; 9] = [
+static ALGORITHMS_F64: [Algorithm<f64>; 10] = [
     tiny(),
     grouped(),
     turned(),
     rows(),
+    stem(),
     thin(),
     direct(),
     filter_gradient(),

@@ -118,6 +118,27 @@ fn long() -> impl Strategy<Value = ConvShape> {
     )
 }
 
+/// Forward convolutions from few channels whose rows are read as they lie.
+fn stems() -> impl Strategy<Value = ConvShape> {
+    let wide = (axis(), 4usize..30).prop_map(|(axis, output)| ConvAxis {
+        input: (output - 1) * axis.stride + axis.kernel.saturating_sub(axis.pad_after),
+        output,
+        dilation: 1,
+        ..axis
+    });
+    let axes = (prop::option::weighted(0.8, axis()), wide);
+    (1usize..3, 1usize..5, 1usize..60, axes).prop_map(
+        |(batch, in_channels, out_channels, (tall, wide))| ConvShape {
+            batch,
+            in_channels,
+            out_channels,
+            groups: 1,
+            format: DataFormat::ChannelsLast,
+            axes: tall.into_iter().chain([wide]).collect(),
+        },
+    )
+}
+
 fn format() -> impl Strategy<Value = DataFormat> {
     prop_oneof![
         Just(DataFormat::ChannelsLast),
@@ -126,7 +147,7 @@ fn format() -> impl Strategy<Value = DataFormat> {
 }
 
 fn shape() -> impl Strategy<Value = ConvShape> {
-    prop_oneof![8 => any_shape(), 1 => short(), 1 => long()]
+    prop_oneof![8 => any_shape(), 1 => short(), 1 => long(), 1 => stems()]
 }
 
 fn any_shape() -> impl Strategy<Value = ConvShape> {
