@@ -4,11 +4,14 @@
 //! read as it lies, nothing is gathered or turned: its numbers are broadcast to the result's channels, which are in
 //! vector lanes. Only pixels at the borders are computed from a copy, with the padding's zeros.
 
+mod tile;
+
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tconv_shape::{ConvShape, DataFormat};
 
+use self::tile::Tile;
 use super::direct::Shared;
 use super::grid::axes;
 use super::{Call, Pass};
@@ -23,7 +26,9 @@ const SERIAL_WORK: usize = 1 << 18;
 const LEAST_WORK: usize = 1 << 15;
 /// A sum of more terms should be cut into pieces.
 const MOST_TERMS: usize = 1024;
-/// The most elements of a copy.
+/// The most elements of the filter's copy ...
+const MOST_FILTER: usize = 1 << 18;
+/// ... and of one of the source's.
 const MOST_COPIED: usize = 1 << 15;
 /// The pixels of a tile: as many as waste the fewest.
 const TALL: [usize; 3] = [6, 5, 4];
@@ -76,12 +81,14 @@ impl Plan {
         let step = wide.stride.checked_mul(depth)?;
         let span = step.checked_mul(pixels - 1)?.checked_add(run)?;
         let pitch = span.checked_next_multiple_of(UNIT)?;
-        let fits = pitch.checked_mul(tall.kernel)? <= MOST_COPIED && terms <= MOST_TERMS;
         let columns = shape.out_channels.checked_next_multiple_of(UNIT)?;
+        let fits = terms <= MOST_TERMS
+            && columns.checked_mul(terms + 1)? <= MOST_FILTER
+            && pitch.checked_mul(tall.kernel)? <= MOST_COPIED;
         fits.then_some(Plan {
-            source: [tall.input, wide.input * depth],
+            source: [tall.input, wide.input.checked_mul(depth)?],
             height: tall.output,
-            rows: shape.batch * tall.output,
+            rows: shape.batch.checked_mul(tall.output)?,
             width: wide.output,
             taps: tall.kernel,
             run,
@@ -92,7 +99,9 @@ impl Plan {
             columns,
             tall: pixels,
             pitch,
-            work: (wide.output * shape.out_channels).saturating_mul(terms),
+            work: terms
+                .saturating_mul(wide.output)
+                .saturating_mul(shape.out_channels),
         })
     }
 
@@ -122,13 +131,13 @@ pub(super) fn pays(_: Pass, shape: &ConvShape) -> bool {
     const MOST_RUN: usize = 24;
     const MOST_CHANNELS: usize = 96;
     /// The most elements of a filter that stays in the first-level cache.
-    const MOST_FILTER: usize = 8192;
+    const NEAR: usize = 8192;
     Plan::new(shape).is_some_and(|plan| {
         let (channels, lanes) = (plan.channels, plan.channels.next_multiple_of(8));
         (LEAST_CHANNELS..=MOST_CHANNELS).contains(&channels)
             && 4 * channels >= 3 * lanes
             && plan.run <= MOST_RUN
-            && plan.filter_len() <= MOST_FILTER
+            && plan.filter_len() <= NEAR
     })
 }
 
@@ -336,95 +345,6 @@ impl Plan {
                 let left = high - low - at;
                 if left > 0 {
                     simd.store_some(to.add(at), simd.load_some(from.add(at), left), left);
-                }
-            }
-        }
-    }
-}
-
-/// Some pixels by some of their channels.
-struct Tile<'a, T> {
-    plan: &'a Plan,
-    source: *const T,
-    /// From one tap's row to the next.
-    pitch: usize,
-    filter: *const T,
-    target: *mut T,
-    /// The lanes of the last vector that are written.
-    last: usize,
-    finish: &'a Finish<'a, T>,
-}
-
-impl<T: Float> Tile<'_, T> {
-    /// With `HALF` there is a narrow vector of columns behind the whole ones.
-    ///
-    /// # Safety
-    /// There are the runs of `TALL` pixels in the source, and `WIDE` vectors of columns in the filter and the target.
-    #[inline(always)]
-    unsafe fn run<S: Vectors<T>, const TALL: usize, const WIDE: usize, const HALF: bool>(
-        self,
-        simd: S,
-    ) {
-        let plan = self.plan;
-        let narrow = simd.narrow();
-        let mut sums = [[simd.splat(T::default()); WIDE]; TALL];
-        let mut halves = [[narrow.splat(T::default())]; TALL];
-        let (mut row, mut filter) = (self.source, self.filter);
-        // SAFETY: the caller's.
-        unsafe {
-            for _ in 0..plan.taps {
-                let mut source = row;
-                for _ in 0..plan.run {
-                    let mut columns = [simd.splat(T::default()); WIDE];
-                    for (v, column) in columns.iter_mut().enumerate() {
-                        *column = simd.load(filter.add(v * S::LANES));
-                    }
-                    let mut half = narrow.splat(T::default());
-                    if HALF {
-                        half = narrow.load(filter.add(WIDE * S::LANES));
-                    }
-                    for pixel in 0..TALL {
-                        let x = simd.splat(*source.add(pixel * plan.steps[1]));
-                        for (sum, &column) in sums[pixel].iter_mut().zip(&columns) {
-                            *sum = simd.mul_add(x, column, *sum);
-                        }
-                        if HALF {
-                            let sum = &mut halves[pixel][0];
-                            *sum = narrow.mul_add(simd.first(x), half, *sum);
-                        }
-                    }
-                    source = source.add(1);
-                    filter = filter.add(plan.columns);
-                }
-                row = row.wrapping_add(self.pitch);
-            }
-            // Biases are behind the filter.
-            let mut biases = [simd.splat(T::default()); WIDE];
-            for (v, bias) in biases.iter_mut().enumerate() {
-                *bias = simd.load(filter.add(v * S::LANES));
-            }
-            self.finish.columns(simd, &mut sums, biases);
-            if HALF {
-                let bias = narrow.load(filter.add(WIDE * S::LANES));
-                self.finish.columns(narrow, &mut halves, [bias]);
-            }
-            for pixel in 0..TALL {
-                let to = self.target.add(pixel * plan.channels);
-                for (v, &sum) in sums[pixel].iter().enumerate() {
-                    let to = to.add(v * S::LANES);
-                    if HALF || v + 1 < WIDE || self.last == S::LANES {
-                        simd.store(to, sum);
-                    } else {
-                        simd.store_some(to, sum, self.last);
-                    }
-                }
-                if HALF {
-                    let (to, sum) = (to.add(WIDE * S::LANES), halves[pixel][0]);
-                    if self.last == S::Narrow::LANES {
-                        narrow.store(to, sum);
-                    } else {
-                        narrow.store_some(to, sum, self.last);
-                    }
                 }
             }
         }
