@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::block::Block;
+use super::number::Number;
 use super::places::{NONE, Pair, Places};
-use super::plan::{CHUNK, PARTS, Panel, Plan, ROWS};
+use super::plan::{CHUNK, COLUMNS, Panel, Plan, ROWS};
 use crate::simd::{InstructionSet, Sealed, Vectors, Work, prefetch_second};
 use crate::stage::Finish;
 use crate::tiles::{DEPTH, SIDE, TILE, Tiles};
@@ -23,7 +24,7 @@ struct Step {
 }
 
 /// A panel of a block's results.
-pub(super) struct Products<'a> {
+pub(super) struct Products<'a, T, const PARTS: usize> {
     pub(super) set: InstructionSet,
     /// What is done to whole sums.
     pub(super) finish: &'a Finish<'a, f32>,
@@ -37,11 +38,13 @@ pub(super) struct Products<'a> {
     pub(super) left: &'a [u16],
     /// The panel's filter.
     pub(super) right: &'a [u16],
-    pub(super) target: *mut f32,
+    pub(super) target: *mut T,
     pub(super) target_len: usize,
+    /// The sums that are kept apart until they are whole; none where they fit the result, or are whole at once.
+    pub(super) sums: (*mut f32, usize),
 }
 
-impl Products<'_> {
+impl<T: Number, const PARTS: usize> Products<'_, T, PARTS> {
     /// The products of the blocks of channels that `left` has.
     pub(super) fn run(&self, tiles: &mut Tiles) {
         let (plan, panel) = (self.plan, self.panel);
@@ -54,9 +57,12 @@ impl Products<'_> {
         let last_channel = panel.group * plan.columns() + panel.column + panel.columns - 1;
         assert!(self.places.last + last_channel * plan.target.channel < self.target_len);
         let end = self.blocks.end * all_taps;
-        for start in (self.blocks.start * all_taps..end).step_by(CHUNK) {
+        let once = self.blocks.len() * all_taps <= plan.steps();
+        let pairs = self.places.pairs().count();
+        assert!(T::WIDE || once || pairs * ROWS * COLUMNS <= self.sums.1);
+        for start in (self.blocks.start * all_taps..end).step_by(plan.steps()) {
             let mut steps = [Step::default(); CHUNK];
-            let count = CHUNK.min(end - start);
+            let count = plan.steps().min(end - start);
             for (i, step) in steps[..count].iter_mut().enumerate() {
                 let index = start + i;
                 let (block, tap) = (index / all_taps, index % all_taps);
@@ -112,6 +118,7 @@ impl Products<'_> {
             }
             let job = Job {
                 products: self,
+                index,
                 left: self.left[pair.lanes[0] * DEPTH..].as_ptr(),
                 tile: (pair.lanes[1].wrapping_sub(pair.lanes[0])).wrapping_mul(DEPTH),
                 pair,
@@ -133,8 +140,10 @@ impl Products<'_> {
 }
 
 /// Up to two tiles of rows times up to two tiles of columns.
-struct Job<'a> {
-    products: &'a Products<'a>,
+struct Job<'a, T, const PARTS: usize> {
+    products: &'a Products<'a, T, PARTS>,
+    /// The number of its pair.
+    index: usize,
     left: *const u16,
     /// From the first tile of lanes to the second.
     tile: usize,
@@ -148,10 +157,18 @@ struct Job<'a> {
     lines: usize,
 }
 
-impl Job<'_> {
+impl<T: Number, const PARTS: usize> Job<'_, T, PARTS> {
     fn run<const TALL: usize, const WIDE: usize>(&self, tiles: &mut Tiles) {
-        let mut room = [0f32; 4 * SIDE * SIDE];
-        let targets: [Target; 4] = std::array::from_fn(|i| self.target(i / 2, i % 2));
+        let mut room = [0f32; ROWS * COLUMNS];
+        let room = match T::WIDE || self.first && self.last {
+            true => &mut room[..],
+            // SAFETY: there is room for those of all pairs, which was checked, and a pair's are one thread's.
+            false => unsafe {
+                let from = self.products.sums.0.add(self.index * room.len());
+                std::slice::from_raw_parts_mut(from, room.len())
+            },
+        };
+        let targets: [Target<'_>; 4] = std::array::from_fn(|i| self.target(i / 2, i % 2));
         macro_rules! each {
             ($do:ident) => {
                 $do!(0, 0, 0);
@@ -195,7 +212,7 @@ impl Job<'_> {
                 row: DEPTH,
             };
             // SAFETY: a step's taps are inside the split source, which has room behind it for what is no lane.
-            unsafe { multiply::<TALL, WIDE>(tiles, left, right, fetch) };
+            unsafe { multiply::<PARTS, TALL, WIDE>(tiles, left, right, fetch) };
         }
         macro_rules! end {
             ($sum:literal, $row:literal, $column:literal) => {
@@ -209,7 +226,9 @@ impl Job<'_> {
                         None => {
                             let part = &mut room[$sum * SIDE * SIDE..][..SIDE * SIDE];
                             tiles.store::<$sum>(part.as_mut_ptr(), SIDE);
-                            self.write(&targets[$sum], part);
+                            if T::WIDE || self.last {
+                                self.write(&targets[$sum], part);
+                            }
                         }
                     }
                 }
@@ -226,9 +245,9 @@ impl Job<'_> {
         let columns = panel.columns.saturating_sub(column * SIDE).min(SIDE);
         let first = panel.group * products.plan.columns() + panel.column + column * SIDE;
         let step = self.pair.steps[row];
-        let whole = columns == SIDE && channel == 1 && step != NONE;
+        let whole = T::WIDE && columns == SIDE && channel == 1 && step != NONE;
         Target {
-            whole: whole.then(|| (products.target.wrapping_add(rows[0] + first), step)),
+            whole: whole.then(|| (products.target.wrapping_add(rows[0] + first).cast(), step)),
             rows,
             first: first * channel,
             columns,
@@ -236,7 +255,7 @@ impl Job<'_> {
         }
     }
 
-    /// Copies what is there to the room, if it does not lie as a tile may be read.
+    /// Copies what is there to the room, if it does not lie as a tile may be read or is kept in the room.
     ///
     /// # Safety
     /// The target's places are inside the result, and nobody else's.
@@ -244,6 +263,10 @@ impl Job<'_> {
         if let Some((from, step)) = target.whole {
             return Some((from, step));
         }
+        if !T::WIDE {
+            return None;
+        }
+        let from = self.products.target.cast::<f32>();
         for (room, &row) in room.chunks_mut(SIDE).zip(target.rows) {
             if row == NONE {
                 continue;
@@ -251,14 +274,14 @@ impl Job<'_> {
             if target.columns == SIDE && target.channel == 1 {
                 // SAFETY: the caller's.
                 unsafe {
-                    let from = self.products.target.add(row + target.first);
+                    let from = from.add(row + target.first);
                     room.as_mut_ptr().copy_from_nonoverlapping(from, SIDE);
                 }
                 continue;
             }
             for (i, room) in room[..target.columns].iter_mut().enumerate() {
                 // SAFETY: the caller's.
-                *room = unsafe { *self.products.target.add(row + target.place(i)) };
+                *room = unsafe { *from.add(row + target.place(i)) };
             }
         }
         None
@@ -279,16 +302,16 @@ impl Job<'_> {
                     // SAFETY: the caller's.
                     unsafe {
                         let to = self.products.target.add(row + target.first);
-                        to.copy_from_nonoverlapping(room.as_ptr(), SIDE);
+                        T::narrow_all(room, std::slice::from_raw_parts_mut(to, SIDE));
                     }
                 }
             }
-            if !finish.stages().is_empty() {
+            if T::WIDE && !finish.stages().is_empty() {
                 let work = FinishRows {
                     finish,
                     channel: target.first,
                     rows: target.rows,
-                    to: self.products.target,
+                    to: self.products.target.cast(),
                 };
                 f32::dispatch(self.products.set, work);
             }
@@ -299,7 +322,10 @@ impl Job<'_> {
             for (room, &row) in room.chunks(SIDE).zip(target.rows) {
                 if row != NONE {
                     // SAFETY: the caller's.
-                    unsafe { *self.products.target.add(row + column) = finish.one(room[i], bias) };
+                    unsafe {
+                        let to = self.products.target.add(row + column);
+                        *to = T::narrow(finish.one(room[i], bias));
+                    };
                 }
             }
         }
@@ -381,12 +407,12 @@ pub(super) struct Left {
     pub(super) row: usize,
 }
 
-/// Adds the products of a step of depth: of three parts each the six that are greatest.
+/// Adds the products of a step of depth: of three parts each the six that are greatest, of two the three.
 ///
 /// # Safety
 /// The parts of `left` have all rows; `right` has the tiles of all parts.
 #[inline(always)]
-pub(super) unsafe fn multiply<const TALL: usize, const WIDE: usize>(
+pub(super) unsafe fn multiply<const PARTS: usize, const TALL: usize, const WIDE: usize>(
     tiles: &mut Tiles,
     left: Left,
     right: *const u16,
@@ -394,7 +420,7 @@ pub(super) unsafe fn multiply<const TALL: usize, const WIDE: usize>(
 ) {
     let mut fetched = 0;
     let mut fetch = |until: usize| {
-        while fetched < (lines * until).div_ceil(6) {
+        while fetched < (lines * until).div_ceil(PARTS * (PARTS + 1) / 2) {
             prefetch_second(ahead.wrapping_add(fetched * LINE));
             fetched += 1;
         }
@@ -434,23 +460,41 @@ pub(super) unsafe fn multiply<const TALL: usize, const WIDE: usize>(
     // SAFETY: the caller's.
     unsafe {
         left!(0);
-        right!(2);
-        products!();
-        fetch(1);
-        right!(0);
-        products!();
-        fetch(2);
-        right!(1);
-        products!();
-        fetch(3);
-        left!(1);
-        products!();
-        fetch(4);
-        right!(0);
-        products!();
-        fetch(5);
-        left!(2);
-        products!();
-        fetch(6);
+        match PARTS {
+            1 => {
+                right!(0);
+                products!();
+            }
+            2 => {
+                right!(1);
+                products!();
+                fetch(1);
+                right!(0);
+                products!();
+                fetch(2);
+                left!(1);
+                products!();
+            }
+            _ => {
+                right!(2);
+                products!();
+                fetch(1);
+                right!(0);
+                products!();
+                fetch(2);
+                right!(1);
+                products!();
+                fetch(3);
+                left!(1);
+                products!();
+                fetch(4);
+                right!(0);
+                products!();
+                fetch(5);
+                left!(2);
+                products!();
+            }
+        }
+        fetch(PARTS * (PARTS + 1) / 2);
     }
 }
