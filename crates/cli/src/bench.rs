@@ -7,7 +7,7 @@ use tconv_kernels::conv;
 use tconv_kernels::simd::InstructionSet;
 use tconv_kernels::{Threads, peak};
 
-use crate::geometry::{Integers, parse_paddings};
+use crate::geometry::{Integers, parse_paddings, parse_precision};
 use crate::{Failure, say};
 use case::{Case, LAYERS, OPS, Op};
 use element::{Halves, Number, Widened};
@@ -162,14 +162,6 @@ pub enum Type {
     Bf16,
     F16,
     F64,
-}
-
-/// `tconv`'s and the commands' own parser of a precision.
-///
-/// # Errors
-/// Another text than the three names.
-pub fn parse_precision(text: &str) -> Result<Precision, String> {
-    text.parse::<Precision>().map_err(|error| error.to_string())
 }
 
 fn ops() -> impl TypedValueParser<Value = &'static Op> {

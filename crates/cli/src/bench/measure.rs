@@ -376,10 +376,7 @@ mod tests {
             .map(|&pass| conv::choose::<f32>(set, Precision::Highest, pass, &case.shape))
             .collect();
         let mut timed = Timed::new(&case, &taken, true, set, &Threads::ONE, None).unwrap();
-        assert!(
-            timed.check(0).is_err(),
-            "nothing has been written yet"
-        );
+        assert!(timed.check(0).is_err(), "nothing has been written yet");
         timed.call().unwrap();
         for i in 0..timed.steps.len() {
             let (elements, error) = timed.check(i).unwrap();

@@ -297,15 +297,12 @@ impl<T: Number, const PARTS: usize> Job<'_, T, PARTS> {
             false => &Finish::NONE,
         };
         if target.columns == SIDE && target.channel == 1 {
-            for (room, &row) in room.chunks(SIDE).zip(target.rows) {
-                if row != NONE {
-                    // SAFETY: the caller's.
-                    unsafe {
-                        let to = self.products.target.add(row + target.first);
-                        T::narrow_all(room, std::slice::from_raw_parts_mut(to, SIDE));
-                    }
-                }
-            }
+            let work = NarrowRows {
+                sums: room,
+                rows: target.rows,
+                to: self.products.target.wrapping_add(target.first),
+            };
+            f32::dispatch(self.products.set, work);
             if T::WIDE && !finish.stages().is_empty() {
                 let work = FinishRows {
                     finish,
@@ -346,6 +343,31 @@ impl<T: Number, const PARTS: usize> Job<'_, T, PARTS> {
                 to: to.wrapping_sub(target.first),
             };
             f32::dispatch(self.products.set, work);
+        }
+    }
+}
+
+/// Writes rows of a tile of sums to pixels whose channels are side by side.
+struct NarrowRows<'a, T> {
+    sums: &'a [f32],
+    /// Where the pixels are, or [`NONE`].
+    rows: &'a [usize],
+    to: *mut T,
+}
+
+impl<T: Number> Work<f32> for NarrowRows<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<f32>>(self, _simd: S) {
+        let (sums, _) = self.sums.as_chunks::<SIDE>();
+        for (sums, &row) in sums.iter().zip(self.rows) {
+            if row != NONE {
+                let mut numbers = [T::default(); SIDE];
+                T::narrow_all(sums, &mut numbers);
+                let to = self.to.wrapping_add(row);
+                // SAFETY: whoever made it vouches for the places.
+                unsafe { to.copy_from_nonoverlapping(numbers.as_ptr(), SIDE) };
+            }
         }
     }
 }
