@@ -64,8 +64,10 @@ impl ConvBuilder<'_> {
                 let [.., dims] = conv.pass.dims(&conv.shape_of(&inputs)?);
                 fits(&dims, out)?;
                 let made = halves::eval(self.def(), conv, made, run, inputs)?;
-                made.iter()
-                    .try_for_each(|made| Ok(out.copy_from_slice(made.as_slice()?)))
+                for made in &made {
+                    out.copy_from_slice(made.as_slice()?);
+                }
+                Ok(())
             } else {
                 let plan = conv.plan::<T>(run, &inputs)?;
                 fits(&plan.dims, out)?;
