@@ -24,12 +24,10 @@ use super::implicit::clear;
 use super::phase::Phase;
 use super::{Call, Pack, Pass};
 use crate::Threads;
-use crate::gemm::{DEPTH, DEPTH_PITCH, Piece, Strip, aligned, alignment, strip_width};
+use crate::gemm::{DEPTH, DEPTH_PITCH, Piece, ROWS_UNIT, Strip, aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
 use crate::stage::{Epilogue, Finish};
 
-/// The most bytes of scratch for small tensors.
-const SCRATCH_BYTES: usize = 8 << 20;
 /// The most pieces of depth that are multiplied in one go.
 const MOST_PIECES: usize = 8;
 
@@ -37,21 +35,18 @@ pub(super) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     let layout = Layout::new::<T>(pass, shape, true);
     let [products, transforms] = layout.cost();
     let thin = layout.depth < 32 || layout.target.channels < strip_width::<T>();
-    // Two threads' scratch may be so large, and a tenth of the larger tensor.
-    let [input, _, output] = pass.lens(shape);
-    let most = SCRATCH_BYTES / size_of::<T>() + input.max(output) / 10;
     !thin
         && products + transforms < 0.95 * direct::work::<T>(pass, shape)
-        && scratch::<T>(pass, shape, 2) <= most
+        && scratch::<T>(pass, shape, 2) <= layout.most_scratch()
 }
 
 pub(super) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
     let layouts = [false, true].map(|packed| Layout::new::<T>(pass, shape, packed));
     let needed = layouts.map(|layout| {
-        let [panel, tiles, products] = layout.rooms();
-        (tiles + products)
+        let [common, first, products] = layout.rooms();
+        (first + products)
             .saturating_mul(threads)
-            .saturating_add(panel + 2 * alignment::<T>())
+            .saturating_add(common + 2 * alignment::<T>())
     });
     needed[0]
         .max(needed[1])
@@ -69,7 +64,7 @@ pub(super) fn pack<T: Float>(call: Pack<'_, T>) {
     for set in layout.sets() {
         let len = layout.strips(&set) * layout.strip_len(&set);
         let out = &mut out[set.packed..][..len];
-        filter::strips(call.set, call.threads, (&layout, &set, 0), call.filter, out);
+        filter::strips(call.set, call.threads, (&layout, &set), call.filter, out);
     }
 }
 
@@ -91,33 +86,35 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
     if pass == Pass::BackpropInput && shape.axes.iter().any(Phase::leaves_gaps) {
         clear(threads, &finish, out);
     }
-    let [panel, tiles, products] = layout.rooms();
-    let [panel, rooms] = split(scratch, [panel, (tiles + products) * threads.count()]);
+    let [common, first, products] = layout.rooms();
+    let [common, rooms] = split(scratch, [common, (first + products) * threads.count()]);
     let crew = Crew {
         set,
         threads,
         layout: &layout,
         source: a,
+        filter: b,
         target: Shared(out.as_mut_ptr(), out.len()),
         finish,
         finite: AtomicBool::new(true),
     };
     for set in layout.sets().filter(|set| set.rows > 0) {
-        let (strips, len) = (layout.strips(&set), layout.strip_len(&set));
-        match packed {
-            Some(packed) => {
-                let filters = &packed[aligned(packed) + set.packed..][..strips * len];
-                crew.work(&set, 0..strips, filters, rooms);
+        let len = layout.strips(&set) * layout.strip_len(&set);
+        let packed = packed.map(|packed| &packed[aligned(packed) + set.packed..][..len]);
+        if set.shared {
+            for first in (0..set.rows).step_by(set.chunk) {
+                crew.share((&set, first), packed, common, rooms);
             }
-            None => {
-                for start in (0..strips).step_by(set.panel) {
-                    let some = start..strips.min(start + set.panel);
-                    let panel = &mut panel[..some.len() * len];
-                    filter::strips(crew.set, threads, (&layout, &set, start), b, panel);
-                    crew.work(&set, some, panel, rooms);
-                }
-            }
+            continue;
         }
+        let filters = match packed {
+            Some(packed) => packed,
+            None => {
+                filter::strips(crew.set, threads, (&layout, &set), b, &mut common[..len]);
+                &common[..len]
+            }
+        };
+        crew.work(&set, filters, rooms);
     }
     if !crew.finite.into_inner() {
         direct::compute(Call {
@@ -151,18 +148,19 @@ struct Crew<'a, T> {
     threads: &'a Threads,
     layout: &'a Layout,
     source: &'a [T],
+    filter: &'a [T],
     target: Shared<T>,
     finish: Finish<'a, T>,
     finite: AtomicBool,
 }
 
 impl<T: Float> Crew<'_, T> {
-    /// Multiplies all tiles with some strips. Each thread transforms its own tiles: what another one has just written
+    /// Multiplies all tiles with all strips. Each thread transforms its own tiles: what another one has just written
     /// may be far away.
-    fn work(&self, set: &Set, strips: Range<usize>, filters: &[T], rooms: &mut [T]) {
+    fn work(&self, set: &Set, filters: &[T], rooms: &mut [T]) {
         let chunks = set.rows.div_ceil(set.chunk);
-        let parts = self.layout.parts(set, strips.len());
-        let part = strips.len().div_ceil(parts);
+        let (strips, len) = (self.layout.strips(set), self.layout.strip_len(set));
+        let part = strips.div_ceil(self.layout.parts(set));
         let next = AtomicUsize::new(0);
         let each = rooms.len() / self.threads.count();
         let [_, tiles, _] = self.layout.rooms();
@@ -172,91 +170,197 @@ impl<T: Float> Crew<'_, T> {
             loop {
                 let task = next.fetch_add(1, Ordering::Relaxed);
                 let (chunk, start) = (task % chunks, task / chunks * part);
-                if start >= strips.len() {
+                if start >= strips {
                     return;
                 }
                 let first = chunk * set.chunk;
                 let rows = set.chunk.min(set.rows - first);
                 if transformed != Some(chunk) {
-                    self.transform(set, first, rows, tiles);
+                    let target = Shared(tiles.as_mut_ptr(), tiles.len());
+                    self.transform(set, first, 0..rows, &target);
                     transformed = Some(chunk);
                 }
-                let len = self.layout.strip_len(set);
-                for strip in start..strips.len().min(start + part) {
+                for strip in start..strips.min(start + part) {
                     let filter = &filters[strip * len..][..len];
                     for block in (0..rows).step_by(MOST_ROWS) {
                         let some = block..rows.min(block + MOST_ROWS);
-                        self.products(set, some.clone(), (tiles, filter), products);
-                        let outputs = Outputs {
-                            layout: self.layout,
-                            set,
-                            strip: strips.start + strip,
-                            first: first + block,
-                            rows: some.len(),
-                            products,
-                            finish: &self.finish,
-                            target: self.target.0,
-                            target_len: self.target.1,
-                        };
-                        if !T::dispatch(self.set, outputs) {
-                            self.finite.store(false, Ordering::Relaxed);
-                        }
+                        self.all_points(set, (tiles, some.clone()), filter, (products, MOST_ROWS));
+                        let first = first + block;
+                        self.outputs(set, (strip, first, some.len()), (products, MOST_ROWS));
                     }
                 }
             }
         });
     }
 
-    /// Transforms a chunk of tiles.
-    fn transform(&self, set: &Set, first: usize, rows: usize, target: &mut [T]) {
+    /// Multiplies a chunk's tiles, which all threads transform and share, with all strips; what is not packed is packed on
+    /// the way.
+    fn share(
+        &self,
+        (set, first): (&Set, usize),
+        packed: Option<&[T]>,
+        tiles: &mut [T],
+        rooms: &mut [T],
+    ) {
+        let rows = set.chunk.min(set.rows - first);
+        let target = Shared(tiles.as_mut_ptr(), tiles.len());
+        self.threads.for_each(rows.div_ceil(ROWS_UNIT), |i| {
+            let start = i * ROWS_UNIT;
+            let some = start..rows.min(start + ROWS_UNIT);
+            self.transform(set, first, some, &target);
+        });
+        let tiles = &*tiles;
+        let (strips, len) = (self.layout.strips(set), self.layout.strip_len(set));
+        let next = AtomicUsize::new(0);
+        let each = rooms.len() / self.threads.count();
+        let [_, room, _] = self.layout.rooms();
+        self.threads.for_each_piece(rooms, each, |_, rooms| {
+            let (room, products) = rooms.split_at_mut(room);
+            loop {
+                let strip = next.fetch_add(1, Ordering::Relaxed);
+                if strip >= strips {
+                    return;
+                }
+                let products = (&mut *products, set.chunk);
+                match packed {
+                    Some(packed) => {
+                        let filter = &packed[strip * len..][..len];
+                        self.all_points(
+                            set,
+                            (tiles, 0..rows),
+                            filter,
+                            (&mut *products.0, products.1),
+                        );
+                    }
+                    None => self.on_the_way(
+                        (set, strip),
+                        (tiles, rows),
+                        room,
+                        (&mut *products.0, products.1),
+                    ),
+                }
+                self.outputs(set, (strip, first, rows), (products.0, products.1));
+            }
+        });
+    }
+
+    /// Transforms some rows of a chunk.
+    fn transform(&self, set: &Set, first: usize, rows: Range<usize>, target: &Shared<T>) {
         for from in set.sources() {
             let tiles = Tiles {
                 layout: self.layout,
                 set,
                 source: self.source,
                 from,
-                first,
-                rows,
-                target,
+                first: first + rows.start,
+                row: rows.start,
+                rows: rows.len(),
+                target: target.0,
+                target_len: target.1,
             };
             T::dispatch(self.set, tiles);
         }
     }
 
-    /// The products of some rows of a chunk with a strip, point by point.
-    fn products(
+    /// The products of some rows of a chunk with a packed strip, point by point.
+    fn all_points(
         &self,
         set: &Set,
-        rows: Range<usize>,
-        (tiles, filter): (&[T], &[T]),
+        (tiles, rows): (&[T], Range<usize>),
+        filter: &[T],
+        (products, pitch): (&mut [T], usize),
+    ) {
+        let mut right = filter;
+        for (point, products) in products
+            .chunks_mut(pitch * strip_width::<T>())
+            .enumerate()
+            .take(set.points())
+        {
+            let depth = set.sharing(point) * self.layout.depth;
+            let (strip, rest) = right.split_at(depth * strip_width::<T>());
+            right = rest;
+            self.products(
+                (set, point),
+                (tiles, rows.clone()),
+                0..depth,
+                strip,
+                products,
+            );
+        }
+    }
+
+    /// The products of a chunk's first rows with a strip, some depths of which are packed at once.
+    fn on_the_way(
+        &self,
+        (set, index): (&Set, usize),
+        (tiles, rows): (&[T], usize),
+        room: &mut [T],
+        (products, pitch): (&mut [T], usize),
+    ) {
+        let width = strip_width::<T>();
+        for source in set.sources() {
+            for start in (0..self.layout.depth).step_by(DEPTH) {
+                let depths = start..self.layout.depth.min(start + DEPTH);
+                let part = || filter::Part {
+                    layout: self.layout,
+                    set,
+                    index,
+                    source,
+                    depths: depths.clone(),
+                    filter: self.filter,
+                };
+                part().pack(self.set, |point| point * DEPTH, room);
+                for point in part().points() {
+                    let place = set.share(point, source) * self.layout.depth + start;
+                    let depths = place..place + depths.len();
+                    let strip = &room[point * DEPTH * width..][..depths.len() * width];
+                    let products = &mut products[point * pitch * width..][..pitch * width];
+                    self.products((set, point), (tiles, 0..rows), depths, strip, products);
+                }
+            }
+        }
+    }
+
+    /// Adds the products of some rows at a point over some depths, whose filter is given; the first depths' begin anew.
+    fn products(
+        &self,
+        (set, point): (&Set, usize),
+        (tiles, rows): (&[T], Range<usize>),
+        depths: Range<usize>,
+        strip: &[T],
         products: &mut [T],
     ) {
         let width = strip_width::<T>();
         let places: [usize; MOST_ROWS] = std::array::from_fn(|row| row * width);
         let left_step = set.chunk * DEPTH_PITCH;
-        let mut right = filter;
-        for point in 0..set.points() {
-            let depth = set.sharing(point) * self.layout.depth;
-            let (strip, rest) = right.split_at(depth * width);
-            right = rest;
-            let left = &tiles[self.layout.row_plane(set, point) * set.chunk..];
-            let target = &mut products[point * MOST_ROWS * width..][..MOST_ROWS * width];
-            for start in (0..depth).step_by(MOST_PIECES * DEPTH) {
-                let mut pieces = [Piece::default(); MOST_PIECES];
-                let mut count = 0;
-                for (piece, at) in pieces.iter_mut().zip((start..depth).step_by(DEPTH)) {
-                    *piece = Piece {
-                        len: DEPTH.min(depth - at),
-                        right: at,
-                    };
-                    count += 1;
-                }
+        let left = &tiles[self.layout.row_plane(set, point) * set.chunk..];
+        let mut start = depths.start;
+        while start < depths.end {
+            // The tiles' pieces begin at whole multiples.
+            let skip = start % DEPTH;
+            let most = match skip {
+                0 => MOST_PIECES * DEPTH,
+                _ => DEPTH - skip,
+            };
+            let end = depths.end.min(start + most);
+            let mut pieces = [Piece::default(); MOST_PIECES];
+            let mut count = 0;
+            for (piece, at) in pieces.iter_mut().zip((start..end).step_by(DEPTH)) {
+                *piece = Piece {
+                    len: DEPTH.min(end - at),
+                    right: at - depths.start,
+                };
+                count += 1;
+            }
+            for block in rows.clone().step_by(MOST_ROWS) {
+                let some = MOST_ROWS.min(rows.end - block);
+                let target = &mut products[(block - rows.start) * width..][..some * width];
                 let work = Strip {
-                    left: &left[start / DEPTH * left_step + rows.start * DEPTH_PITCH..],
+                    left: &left[start / DEPTH * left_step + block * DEPTH_PITCH + skip..],
                     left_step,
                     pieces: &pieces[..count],
                     right: strip,
-                    rows: &places[..rows.len()],
+                    rows: &places[..some],
                     columns: width,
                     target: target.as_mut_ptr(),
                     target_len: target.len(),
@@ -266,6 +370,31 @@ impl<T: Float> Crew<'_, T> {
                 };
                 T::dispatch(self.set, work);
             }
+            start = end;
+        }
+    }
+
+    /// Writes the results of some tiles, the first of them given, from their products with a strip.
+    fn outputs(
+        &self,
+        set: &Set,
+        (strip, first, rows): (usize, usize, usize),
+        (products, pitch): (&[T], usize),
+    ) {
+        let outputs = Outputs {
+            layout: self.layout,
+            set,
+            strip,
+            first,
+            rows,
+            products,
+            pitch,
+            finish: &self.finish,
+            target: self.target.0,
+            target_len: self.target.1,
+        };
+        if !T::dispatch(self.set, outputs) {
+            self.finite.store(false, Ordering::Relaxed);
         }
     }
 }

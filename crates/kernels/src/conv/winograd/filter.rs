@@ -1,6 +1,8 @@
 //! Filters at the points, in strips: for each point and each step of depth (phases that are read, then channels)
 //! the columns of a strip side by side.
 
+use std::ops::Range;
+
 use super::super::Pass;
 use super::plan::{CHANNELS_UNIT, Layout, MOST_POINTS, MOST_TAPS, Set, Sub};
 use super::transform;
@@ -9,87 +11,110 @@ use crate::conv::direct::turn;
 use crate::gemm::strip_width;
 use crate::simd::{Float, InstructionSet, Vectors, Work};
 
-/// Packs the strips of a set from strip `first` on.
+/// Packs all strips of a set.
 pub(super) fn strips<T: Float>(
     set: InstructionSet,
     threads: &Threads,
-    (layout, of, first): (&Layout, &Set, usize),
+    (layout, of): (&Layout, &Set),
     filter: &[T],
     out: &mut [T],
 ) {
-    threads.for_each_piece(out, layout.strip_len(of), |i, strip| {
-        let work = PackStrip {
-            layout,
-            set: of,
-            index: first + i,
-            filter,
-            strip,
-        };
-        T::dispatch(set, work);
+    threads.for_each_piece(out, layout.strip_len(of), |index, out| {
+        for source in of.sources() {
+            let place = |point| layout.plane(of, point) + of.share(point, source) * layout.depth;
+            let part = Part {
+                layout,
+                set: of,
+                index,
+                source,
+                depths: 0..layout.depth,
+                filter,
+            };
+            part.pack(set, place, out);
+        }
     });
 }
 
-struct PackStrip<'a, T> {
-    layout: &'a Layout,
-    set: &'a Set,
-    index: usize,
-    filter: &'a [T],
-    strip: &'a mut [T],
+/// A part of a strip: some depths of a tap of the outermost axis and a phase that is read.
+pub(super) struct Part<'a, T> {
+    pub(super) layout: &'a Layout,
+    pub(super) set: &'a Set,
+    /// The strip.
+    pub(super) index: usize,
+    pub(super) source: [usize; 3],
+    pub(super) depths: Range<usize>,
+    pub(super) filter: &'a [T],
+}
+
+impl<T: Float> Part<'_, T> {
+    /// The set's points that it has, ascending.
+    pub(super) fn points(&self) -> impl Iterator<Item = usize> {
+        let lines = &self.set.lines;
+        let [y, x] = [0, 1].map(|k| lines[k].points_of(&lines[k].sub(self.source[k + 1])));
+        (0..y).flat_map(move |row| {
+            (0..x).map(move |column| {
+                lines[0].point(y, row) * lines[1].points + lines[1].point(x, column)
+            })
+        })
+    }
+
+    /// Packs it; `place` says for each of its points at which step of depth of `out` it goes.
+    pub(super) fn pack(self, set: InstructionSet, place: impl Fn(usize) -> usize, out: &mut [T]) {
+        let mut starts = [0; MOST_POINTS * MOST_POINTS];
+        for (start, point) in starts.iter_mut().zip(self.points()) {
+            *start = place(point) * strip_width::<T>();
+        }
+        let part = self;
+        T::dispatch(set, PackPart { part, starts, out });
+    }
+}
+
+struct PackPart<'a, T> {
+    part: Part<'a, T>,
+    starts: [usize; MOST_POINTS * MOST_POINTS],
+    out: &'a mut [T],
 }
 
 /// The most numbers in some channels' taps of a strip.
 const BLOCK: usize = MOST_TAPS * MOST_TAPS * CHANNELS_UNIT * strip_width::<f32>();
 
-impl<T: Float> Work<T> for PackStrip<'_, T> {
+impl<T: Float> Work<T> for PackPart<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Vectors<T>>(self, simd: S) {
-        let (layout, set) = (self.layout, self.set);
+        let (layout, set, source) = (self.part.layout, self.part.set, self.part.source);
         let width = strip_width::<T>();
         let [y, x] = &set.lines;
-        let (target, start) = layout.strip_at(set, self.index);
+        let (target, start) = layout.strip_at(set, self.part.index);
         let columns = width.min(layout.target.channels - start);
-        let mut planes = [0; MOST_POINTS * MOST_POINTS];
-        for (point, plane) in planes[..set.points()].iter_mut().enumerate() {
-            *plane = layout.plane(set, point);
-        }
+        // A forward convolution's taps go by the phase that is read, its gradient's by the one that is written.
+        let phase = match layout.pass {
+            Pass::Forward => [source[1], source[2]],
+            _ => target,
+        };
+        let subs = [y.sub(phase[0]), x.sub(phase[1])];
+        let points = [y.points_of(&subs[0]), x.points_of(&subs[1])];
         let mut block = [T::default(); BLOCK];
-        for source in set.sources() {
-            // A forward convolution's taps go by the phase that is read, its gradient's by the one that is written.
-            let phase = match layout.pass {
-                Pass::Forward => [source[1], source[2]],
-                _ => target,
+        for depth in self.part.depths.clone().step_by(CHANNELS_UNIT) {
+            self.part.gather(
+                simd,
+                (source[0], &subs),
+                (start, columns),
+                depth,
+                &mut block,
+            );
+            let transformed = Transformed {
+                block: &block,
+                taps: subs.map(|sub| sub.taps),
+                points,
+                starts: &self.starts,
             };
-            let subs = [y.sub(phase[0]), x.sub(phase[1])];
-            let points = [y.points_of(&subs[0]), x.points_of(&subs[1])];
-            let mut starts = [[0; MOST_POINTS]; MOST_POINTS];
-            for (row, starts) in starts[..points[0]].iter_mut().enumerate() {
-                for (column, start) in starts[..points[1]].iter_mut().enumerate() {
-                    let point = y.point(points[0], row) * x.points + x.point(points[1], column);
-                    *start = (planes[point] + set.share(point, source) * layout.depth) * width;
-                }
-            }
-            for depth in (0..layout.depth).step_by(CHANNELS_UNIT) {
-                self.gather(
-                    simd,
-                    (source[0], &subs),
-                    (start, columns),
-                    depth,
-                    &mut block,
-                );
-                let transformed = Transformed {
-                    block: &block,
-                    taps: subs.map(|sub| sub.taps),
-                    points,
-                    starts: &starts,
-                };
-                transformed.write(simd, depth * width, self.strip);
-            }
+            transformed.write(simd, (depth - self.part.depths.start) * width, self.out);
         }
     }
 }
 
-impl<T: Float> PackStrip<'_, T> {
+impl<T: Float> Part<'_, T> {
     /// For each tap, some steps of depth of the strip's columns; zeros where there is no channel.
     #[inline(always)]
     fn gather<S: Vectors<T>>(
@@ -132,7 +157,7 @@ struct Transformed<'a, T> {
     block: &'a [T],
     taps: [usize; 2],
     points: [usize; 2],
-    starts: &'a [[usize; MOST_POINTS]; MOST_POINTS],
+    starts: &'a [usize; MOST_POINTS * MOST_POINTS],
 }
 
 impl<T: Float> Transformed<'_, T> {
@@ -160,8 +185,9 @@ impl<T: Float> Transformed<'_, T> {
                 }
                 let mut column = [zero; MOST_POINTS];
                 transform::filter(simd, half, zero, &taps[..tall], self.points[0], &mut column);
-                for (column, starts) in column.iter().zip(self.starts).take(self.points[0]) {
-                    let to = &mut out[starts[x] + offset + at..][..S::LANES];
+                for (y, column) in column[..self.points[0]].iter().enumerate() {
+                    let start = self.starts[y * self.points[1] + x];
+                    let to = &mut out[start + offset + at..][..S::LANES];
                     // SAFETY: a vector's elements.
                     unsafe { simd.store(to.as_mut_ptr(), *column) };
                 }

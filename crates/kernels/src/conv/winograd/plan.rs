@@ -15,26 +15,30 @@ pub(super) const MOST_TAPS: usize = 3;
 const MOST_DEEP: usize = 5;
 /// The most points of an axis.
 pub(super) const MOST_POINTS: usize = 4;
-/// The most rows that a task multiplies: their products with a strip stay in the second-level cache.
+/// The most bytes of scratch for small tensors; large ones may take a tenth of their own size more.
+const SCRATCH_BYTES: usize = 8 << 20;
+/// As many threads' rooms are counted.
+const ROOMS: usize = 2;
+/// The most rows that are multiplied before the next point: their products with a strip stay in the second-level cache.
 pub(super) const MOST_ROWS: usize = 8 * ROWS_UNIT;
-/// What a thread's transformed tiles may take: about the second-level cache ...
+/// What a thread's own transformed tiles may take: about the second-level cache.
 const TILES_BYTES: usize = 850 << 10;
-/// ... or more, where the filters are so many that they come from memory each time.
-const MANY_TILES_BYTES: usize = 2600 << 10;
+/// With more filters than this all threads share transformed tiles, as many as there is room for: so filters are read
+/// from memory, or packed on the way, as few times as possible.
 const MANY_FILTERS_BYTES: usize = 12 << 20;
-/// What a panel of filters that is packed on the way may take, and with so many filters: all tiles are transformed anew
-/// for each.
-const PANEL_BYTES: usize = 4 << 20;
-const MANY_PANEL_BYTES: usize = 2 << 20;
+const MANY_FRESH_BYTES: usize = 4 << 20;
 /// As many tasks as keep many threads busy to the end.
 const ENOUGH_TASKS: usize = 12;
 
-/// How many outputs of an axis a tile makes from phases of so many taps and fewer.
-fn outputs(taps: usize) -> usize {
+/// What an element of a transform takes, counted in multiplications of the products.
+const TRANSFORM: f64 = 6.0;
+
+/// How many outputs of an axis a tile may make from phases of so many taps and fewer: the fewer points come first.
+fn outputs(taps: usize) -> &'static [usize] {
     match taps {
-        1 => 1,
-        2 => 3,
-        _ => 2,
+        1 => &[1],
+        2 => &[2, 3],
+        _ => &[2],
     }
 }
 
@@ -117,8 +121,10 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// The lines of an axis: for the input's gradient one for each number of taps, else one.
-    fn all(pass: Pass, axis: &ConvAxis) -> impl Iterator<Item = Line> {
+    /// The lines of an axis: for a forward convolution one, for the input's gradient those that make the result of so many
+    /// channels cheapest. Phases with equally many taps may share transformed tiles, but their positions in the source
+    /// begin apart, so that together they may need a tile more than each alone.
+    fn all(pass: Pass, axis: &ConvAxis, channels: usize) -> impl Iterator<Item = Line> {
         let axis = *axis;
         let count = Phase::count(&axis);
         let mut next = 0;
@@ -128,26 +134,50 @@ impl Line {
                 return None;
             }
             let taps = |index| Sub::new(pass, &axis, index).taps;
-            next = match pass {
-                Pass::Forward => count,
-                _ => (start..count)
-                    .find(|&i| taps(i) != taps(start))
-                    .unwrap_or(count),
+            let best = |phases: Range<usize>| {
+                let lines = outputs(taps(phases.start)).iter();
+                let lines = lines.map(|&outputs| Line::of(pass, axis, phases.clone(), outputs));
+                lines
+                    .map(|line| (line.cost(channels), line))
+                    .min_by(|a, b| a.0.total_cmp(&b.0))
             };
-            Some(Line::of(pass, axis, start..next))
+            if pass == Pass::Forward {
+                next = count;
+                return best(0..count).map(|(_, line)| line);
+            }
+            let alike = (start..count).take_while(|&i| taps(i) == taps(start));
+            let end = start + alike.count();
+            let alone = (start..end).filter_map(|i| best(i..i + 1));
+            let alone: f64 = alone.map(|(cost, _)| cost).sum();
+            let (cost, together) = best(start..end)?;
+            if cost <= alone {
+                next = end;
+                return Some(together);
+            }
+            next = start + 1;
+            best(start..next).map(|(_, line)| line)
         })
     }
 
-    /// The line of all phases, in tiles for those with the most taps.
-    pub(super) fn whole(pass: Pass, axis: &ConvAxis) -> Line {
-        Line::of(pass, *axis, 0..Phase::count(axis))
+    /// Multiplications along this axis of what leads to a channel of the result, and those that the transforms are worth.
+    fn cost(&self, channels: usize) -> f64 {
+        let sharing = (0..self.points).map(|point| self.sharing(point));
+        let products = self.targets().len() * sharing.sum::<usize>();
+        let transforms = TRANSFORM * (self.points * self.sources().len()) as f64;
+        self.tiles as f64 * (products as f64 + transforms / channels.max(1) as f64)
     }
 
-    /// The line of some phases, the first of which has the most taps.
-    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>) -> Line {
+    /// The line of all phases, in tiles of four points for those with the most taps.
+    pub(super) fn whole(pass: Pass, axis: &ConvAxis) -> Line {
+        let taps = Sub::new(pass, axis, 0).taps;
+        let outputs = outputs(taps).iter().copied().max().unwrap_or(1);
+        Line::of(pass, *axis, 0..Phase::count(axis), outputs)
+    }
+
+    /// The line of some phases, the first of which has the most taps, in tiles of so many outputs.
+    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>, outputs: usize) -> Line {
         let sub = |index| Sub::new(pass, &axis, index);
         let taps = sub(phases.start).taps;
-        let outputs = outputs(taps);
         let mut line = Line {
             pass,
             axis,
@@ -252,10 +282,10 @@ pub(super) struct Set {
     pub(super) lines: [Line; 2],
     /// All tiles of all images.
     pub(super) rows: usize,
-    /// Rows of a chunk, which one thread transforms at once; even, as the products need them.
+    /// Rows of a chunk, which are transformed at once; even, as the products need them.
     pub(super) chunk: usize,
-    /// Strips of a panel of filters that is packed on the way.
-    pub(super) panel: usize,
+    /// Whether all threads share a chunk's tiles; else each has its own chunk, and all filters are packed before.
+    pub(super) shared: bool,
     /// Its place in the packed filter.
     pub(super) packed: usize,
 }
@@ -303,6 +333,8 @@ pub(super) struct Layout {
     pub(super) source: Strides,
     pub(super) target: Strides,
     batch: usize,
+    /// The elements of the larger of both.
+    larger: usize,
     /// Channels that are summed over, padded.
     pub(super) depth: usize,
     strip: usize,
@@ -347,6 +379,10 @@ impl Layout {
             source,
             target,
             batch: shape.batch,
+            larger: {
+                let [source, _, target] = pass.lens(shape);
+                source.max(target)
+            },
             strip: strip_width::<T>(),
             bytes: size_of::<T>(),
             packed,
@@ -361,30 +397,36 @@ impl Layout {
     pub(super) fn sets(&self) -> impl Iterator<Item = Set> {
         let mut packed = 0;
         let [z, y, x] = &self.axes;
+        let all = |axis| Line::all(self.pass, axis, self.target.channels);
         let sets = Phase::all(self.pass, z).flat_map(move |deep| {
-            Line::all(self.pass, y).flat_map(move |tall| {
-                Line::all(self.pass, x).map(move |wide| (deep, [tall.clone(), wide]))
-            })
+            all(y).flat_map(move |tall| all(x).map(move |wide| (deep, [tall.clone(), wide])))
         });
         sets.map(move |(deep, lines)| {
             let mut set = self.set(deep, lines);
             set.packed = packed;
             packed += self.strips(&set) * self.strip_len(&set);
             let filters = self.strips(&set) * self.strip_len(&set) * self.bytes;
-            let (tiles, panel) = match filters > MANY_FILTERS_BYTES {
-                true => (MANY_TILES_BYTES, MANY_PANEL_BYTES),
-                false => (TILES_BYTES, PANEL_BYTES),
-            };
-            let most = tiles / (self.row_len(&set) * self.bytes).max(1) / ROWS_UNIT * ROWS_UNIT;
-            let chunks = set.rows.div_ceil(most.max(2 * ROWS_UNIT)).max(1);
-            // Two threads or four should be done at the same time.
-            let chunks = if chunks > 2 {
-                chunks.next_multiple_of(4)
+            set.shared = filters
+                > match self.packed {
+                    true => MANY_FILTERS_BYTES,
+                    false => MANY_FRESH_BYTES,
+                };
+            let row = self.row_len(&set);
+            let most = if set.shared {
+                let products = set.points() * self.strip;
+                let taken = ROOMS * self.packing(&set) + DEPTH_PITCH;
+                self.most_scratch().saturating_sub(taken) / (row + ROOMS * products)
             } else {
-                chunks
+                TILES_BYTES / self.bytes / row
+            };
+            let most = (most / ROWS_UNIT * ROWS_UNIT).max(2 * ROWS_UNIT);
+            let chunks = set.rows.div_ceil(most).max(1);
+            // Two threads or four should be done at the same time.
+            let chunks = match chunks > 2 && !set.shared {
+                true => chunks.next_multiple_of(4),
+                false => chunks,
             };
             set.chunk = set.rows.div_ceil(chunks).max(1).next_multiple_of(2);
-            set.panel = (panel / (self.strip_len(&set) * self.bytes).max(1)).max(1);
             set
         })
     }
@@ -396,7 +438,7 @@ impl Layout {
             rows: self.batch * deep.patch.windows * lines[0].tiles * lines[1].tiles,
             lines,
             chunk: 0,
-            panel: 0,
+            shared: false,
             packed: 0,
         }
     }
@@ -411,12 +453,25 @@ impl Layout {
         self.set(deep, [y, x].map(|axis| Line::whole(self.pass, axis)))
     }
 
-    /// How many parts so many strips are cut into, so that there are tasks enough.
-    pub(super) fn parts(&self, set: &Set, strips: usize) -> usize {
-        let chunks = set.rows.div_ceil(set.chunk);
+    /// How many parts a set's strips are cut into, so that there are tasks enough.
+    pub(super) fn parts(&self, set: &Set) -> usize {
+        let (strips, chunks) = (self.strips(set), set.rows.div_ceil(set.chunk));
         ENOUGH_TASKS
             .div_ceil(chunks)
             .min(if chunks < ENOUGH_TASKS / 2 { strips } else { 1 })
+    }
+
+    /// The scratch that the layout may take.
+    pub(super) fn most_scratch(&self) -> usize {
+        SCRATCH_BYTES / self.bytes + self.larger / 10
+    }
+
+    /// Room for some depth of a strip that is packed on the way.
+    fn packing(&self, set: &Set) -> usize {
+        match self.packed {
+            true => 0,
+            false => set.points() * DEPTH * self.strip,
+        }
     }
 
     /// How many strips a set's filters have.
@@ -466,24 +521,30 @@ impl Layout {
             .sum()
     }
 
-    /// Room for a panel of filters, and for each thread's transformed tiles and their products with a strip.
+    /// Room for what the threads share (tiles, or filters that are not packed yet), and each thread's: tiles, or some
+    /// depth of a strip; products with a strip.
     pub(super) fn rooms(&self) -> [usize; 3] {
-        let most =
-            |size: &dyn Fn(&Set) -> usize| self.sets().map(|set| size(&set)).max().unwrap_or(0);
-        [
-            match self.packed {
+        let mut rooms = [0; 3];
+        for set in self.sets() {
+            let tiles = self.row_len(&set) * set.chunk + DEPTH_PITCH;
+            let filters = match self.packed {
                 true => 0,
-                false => most(&|set| set.panel.min(self.strips(set)) * self.strip_len(set)),
-            },
-            most(&|set| self.row_len(set) * set.chunk).next_multiple_of(CHANNELS_UNIT),
-            most(&|set| set.points()) * MOST_ROWS * self.strip,
-        ]
+                false => self.strips(&set) * self.strip_len(&set),
+            };
+            let products = set.points() * self.strip;
+            let needed = match set.shared {
+                true => [tiles, self.packing(&set), products * set.chunk],
+                false => [filters, tiles, products * MOST_ROWS],
+            };
+            for (room, needed) in rooms.iter_mut().zip(needed) {
+                *room = needed.max(*room).next_multiple_of(CHANNELS_UNIT);
+            }
+        }
+        rooms
     }
 
     /// Multiplications of the transformed tiles, and those that the transforms are worth.
     pub(super) fn cost(&self) -> [f64; 2] {
-        /// What an element of a transform takes, counted in multiplications of the products.
-        const TRANSFORM: f64 = 6.0;
         let mut cost = [0.0; 2];
         for set in self.sets() {
             let columns = (self.strips(&set) * self.strip) as f64;

@@ -1,6 +1,6 @@
 //! From the source to its tiles at the points, and from products to the result.
 
-use super::plan::{CHANNELS_UNIT, Layout, MOST_ROWS, Set, Sub};
+use super::plan::{CHANNELS_UNIT, Layout, Set, Sub};
 use super::transform;
 use crate::conv::grid::Walk;
 use crate::gemm::{DEPTH, DEPTH_PITCH, strip_width};
@@ -19,10 +19,13 @@ pub(super) struct Tiles<'a, T> {
     pub(super) set: &'a Set,
     pub(super) source: &'a [T],
     pub(super) from: [usize; 3],
-    /// The chunk's first tile, and how many it has.
+    /// The first tile, which row of the chunk it is, and how many there are.
     pub(super) first: usize,
+    pub(super) row: usize,
     pub(super) rows: usize,
-    pub(super) target: &'a mut [T],
+    /// Room for the chunk.
+    pub(super) target: *mut T,
+    pub(super) target_len: usize,
 }
 
 impl<T: Float> Work<T> for Tiles<'_, T> {
@@ -50,8 +53,8 @@ impl<T: Float> Tiles<'_, T> {
         let (layout, set, strides) = (self.layout, self.set, &self.layout.source);
         let [y, x] = &set.lines;
         let piece = set.chunk * DEPTH_PITCH;
-        assert!(layout.row_len(set) * set.chunk <= self.target.len() && self.rows <= set.chunk);
-        let target = self.target.as_mut_ptr();
+        assert!(layout.row_len(set) * set.chunk <= self.target_len);
+        assert!(self.row + self.rows <= set.chunk);
         let zeros = [T::default(); BLOCK];
         for start in (0..layout.depth).step_by(BLOCK) {
             let units = BLOCK.min(layout.depth - start) / CHANNELS_UNIT;
@@ -86,10 +89,10 @@ impl<T: Float> Tiles<'_, T> {
                         transform::input_tile::<T, S, Y, X>(simd, &mut d);
                         for i in 0..Y {
                             for j in 0..X {
-                                let place = places[i][j] + row * DEPTH_PITCH + at;
+                                let place = places[i][j] + (self.row + row) * DEPTH_PITCH + at;
                                 // SAFETY: inside the chunk's room, which was checked: the plane's pieces hold its
-                                // depth, and a piece's depth is a multiple of every vector's.
-                                unsafe { simd.store(target.add(place), d[i][j]) };
+                                // depth, and a piece's depth is a multiple of every vector's. A row has one writer.
+                                unsafe { simd.store(self.target.add(place), d[i][j]) };
                             }
                         }
                     }
@@ -158,8 +161,9 @@ pub(super) struct Outputs<'a, T> {
     /// The first tile.
     pub(super) first: usize,
     pub(super) rows: usize,
-    /// For each point [`MOST_ROWS`] rows of a strip's width.
+    /// For each point so many rows of a strip's width, from the first tile's on.
     pub(super) products: &'a [T],
+    pub(super) pitch: usize,
     pub(super) finish: &'a Finish<'a, T>,
     pub(super) target: *mut T,
     pub(super) target_len: usize,
@@ -171,17 +175,18 @@ impl<T: Float> Work<T> for Outputs<'_, T> {
     #[inline(always)]
     fn run<S: Vectors<T>>(self, simd: S) -> bool {
         let [y, x] = &self.set.lines;
-        let outputs = (y.outputs, x.outputs);
-        macro_rules! outputs {
+        let tile = [y, x].map(|line| (line.outputs, line.points));
+        macro_rules! tiles {
             ($($y:literal $py:literal $x:literal $px:literal),*) => {
-                match outputs {
-                    $(($y, $x) => self.write::<S, $py, $px, $y, $x>(simd),)*
-                    _ => unreachable!("a tile has one to three outputs an axis"),
+                match tile {
+                    $([($y, $py), ($x, $px)] => self.write::<S, $py, $px, $y, $x>(simd),)*
+                    _ => unreachable!("a tile has one to three outputs an axis, and one to four points"),
                 }
             };
         }
-        outputs!(
-            1 1 1 1, 1 1 2 4, 1 1 3 4, 2 4 1 1, 3 4 1 1, 2 4 2 4, 2 4 3 4, 3 4 2 4, 3 4 3 4
+        tiles!(
+            1 1 1 1, 1 1 2 3, 1 1 2 4, 1 1 3 4, 2 3 1 1, 2 3 2 3, 2 3 2 4, 2 3 3 4,
+            2 4 1 1, 2 4 2 3, 2 4 2 4, 2 4 3 4, 3 4 1 1, 3 4 2 3, 3 4 2 4, 3 4 3 4
         )
     }
 }
@@ -204,7 +209,7 @@ impl<T: Float> Outputs<'_, T> {
         self.finish.biases(channel, &mut biases[..columns]);
         let zero = simd.splat(T::default());
         let mut finite = zero;
-        assert!(self.rows <= MOST_ROWS && PY * PX * MOST_ROWS * width <= self.products.len());
+        assert!(self.rows <= self.pitch && PY * PX * self.pitch * width <= self.products.len());
         let mut walk = set.walk(self.first);
         for row in 0..self.rows {
             let deep = set.deep.first + walk.at[0] * set.deep.step;
@@ -235,7 +240,7 @@ impl<T: Float> Outputs<'_, T> {
                 let mut products = [[zero; PX]; PY];
                 for (py, products) in products.iter_mut().enumerate() {
                     for (px, product) in products.iter_mut().enumerate() {
-                        let at = ((py * PX + px) * MOST_ROWS + row) * width + column;
+                        let at = ((py * PX + px) * self.pitch + row) * width + column;
                         // SAFETY: inside the products, whose room was checked.
                         *product = unsafe { simd.load(self.products.as_ptr().add(at)) };
                     }

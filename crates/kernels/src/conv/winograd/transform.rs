@@ -55,7 +55,10 @@ fn output<T, S: Vectors<T>, const P: usize, const M: usize>(
     p: [S::Vector; P],
 ) -> [S::Vector; M] {
     let mut out = [p[0]; M];
-    if P > 1 {
+    if P == 3 {
+        out[0] = simd.add(p[0], p[1]);
+        out[1] = simd.add(p[1], p[2]);
+    } else if P > 1 {
         let sum = simd.add(p[1], p[2]);
         let difference = simd.sub(p[1], p[2]);
         out[0] = simd.add(p[0], sum);
