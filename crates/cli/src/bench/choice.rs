@@ -127,6 +127,10 @@ pub fn list<T: Number>(
                         format!("would pay, were it not for {}", taken.name)
                     }
                     (true, false, _) => "does not pay here".into(),
+                    (false, ..) if missing && !permitted => format!(
+                        "needs {} and --precision {}",
+                        algorithm.requires, algorithm.precision
+                    ),
                     (false, ..) if missing => format!("needs {}", algorithm.requires),
                     (false, ..) => "does not compute this".into(),
                 },

@@ -10,6 +10,7 @@ mod block;
 mod filter;
 mod fused;
 mod gradient;
+mod multiply;
 mod number;
 mod places;
 mod plan;

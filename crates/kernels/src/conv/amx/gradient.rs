@@ -7,9 +7,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::block::Block;
+use super::multiply::{LINE, Left, multiply};
 use super::places::{NONE, Places};
 use super::plan::{COLUMNS, Plan, ROWS};
-use super::products::{LINE, Left, multiply};
 use super::split::{Lanes, copy, parts};
 use super::{Call, cut, fused, halves, is_exact, rooms};
 use crate::conv::direct::Shared;
