@@ -395,7 +395,7 @@ fn halves_are_rounded_once() -> Result<()> {
         assert_eq!(bits(&out), bits(found.as_slice()?));
         let g = Graph::new();
         let (gx, gw) = (
-            g.placeholder_of(T::DTYPE, "x", &Shape::unknown())?,
+            g.placeholder_of(T::DTYPE, "x", Shape::unknown())?,
             g.constant(&w)?,
         );
         let made = nn::conv2d_transpose(&gx, &gw, sizes).strides(2).build()?;
