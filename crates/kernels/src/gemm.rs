@@ -14,7 +14,7 @@ use std::ops::Range;
 
 pub(crate) use driver::{run, scratch};
 pub(crate) use plan::{DEPTH, DEPTH_PITCH, Dims, ROWS_UNIT};
-pub(crate) use strip::{Piece, Strip, aligned, alignment, strip_width};
+pub(crate) use strip::{Before, Piece, Strip, aligned, alignment, strip_width};
 
 use crate::simd::{Float, InstructionSet};
 use crate::stage::Finish;

@@ -20,7 +20,7 @@ use super::patches::Patches;
 use super::phase::{Part, Phase};
 use super::{Call, Pack, Pass};
 use crate::Threads;
-use crate::gemm::{DEPTH_PITCH, Offsets, Piece, Strip, aligned, alignment, strip_width};
+use crate::gemm::{Before, DEPTH_PITCH, Offsets, Piece, Strip, aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
 use crate::stage::Finish;
 
@@ -205,7 +205,7 @@ impl<T: Float> Crew<'_, T> {
         let strip_len = bundle.depth * width;
         let most = layout.pieces(bundle);
         let mut depth = Piecewise::new(layout, bundle, part).peekable();
-        let mut first = true;
+        let mut before = Before::Nothing;
         loop {
             let mut pieces = [Piece::default(); MOST_PIECES];
             let mut count = 0;
@@ -231,7 +231,7 @@ impl<T: Float> Crew<'_, T> {
                         columns,
                         target: self.target.0.wrapping_add(column),
                         target_len: self.target.1 - column,
-                        first,
+                        before,
                         finish: if last { self.finish } else { Finish::NONE },
                         channel: column,
                     },
@@ -240,7 +240,7 @@ impl<T: Float> Crew<'_, T> {
             if last {
                 return;
             }
-            first = false;
+            before = Before::Added;
         }
     }
 }

@@ -24,7 +24,9 @@ use super::implicit::clear;
 use super::phase::Phase;
 use super::{Call, Pack, Pass};
 use crate::Threads;
-use crate::gemm::{DEPTH, DEPTH_PITCH, Piece, ROWS_UNIT, Strip, aligned, alignment, strip_width};
+use crate::gemm::{
+    Before, DEPTH, DEPTH_PITCH, Piece, ROWS_UNIT, Strip, aligned, alignment, strip_width,
+};
 use crate::simd::{Float, InstructionSet};
 use crate::stage::{Epilogue, Finish};
 
@@ -184,9 +186,8 @@ impl<T: Float> Crew<'_, T> {
                     let filter = &filters[strip * len..][..len];
                     for block in (0..rows).step_by(MOST_ROWS) {
                         let some = block..rows.min(block + MOST_ROWS);
-                        self.all_points(set, (tiles, some.clone()), filter, (products, MOST_ROWS));
-                        let first = first + block;
-                        self.outputs(set, (strip, first, some.len()), (products, MOST_ROWS));
+                        self.all_points(set, (tiles, &some), filter, products);
+                        self.outputs(set, (strip, first + block, some.len()), products);
                     }
                 }
             }
@@ -221,25 +222,14 @@ impl<T: Float> Crew<'_, T> {
                 if strip >= strips {
                     return;
                 }
-                let products = (&mut *products, set.chunk);
                 match packed {
                     Some(packed) => {
                         let filter = &packed[strip * len..][..len];
-                        self.all_points(
-                            set,
-                            (tiles, 0..rows),
-                            filter,
-                            (&mut *products.0, products.1),
-                        );
+                        self.all_points(set, (tiles, &(0..rows)), filter, products);
                     }
-                    None => self.on_the_way(
-                        (set, strip),
-                        (tiles, rows),
-                        room,
-                        (&mut *products.0, products.1),
-                    ),
+                    None => self.packing((set, strip), (tiles, rows), room, products),
                 }
-                self.outputs(set, (strip, first, rows), (products.0, products.1));
+                self.outputs(set, (strip, first, rows), products);
             }
         });
     }
@@ -266,56 +256,46 @@ impl<T: Float> Crew<'_, T> {
     fn all_points(
         &self,
         set: &Set,
-        (tiles, rows): (&[T], Range<usize>),
-        filter: &[T],
-        (products, pitch): (&mut [T], usize),
+        (tiles, rows): (&[T], &Range<usize>),
+        mut filter: &[T],
+        products: &mut [T],
     ) {
-        let mut right = filter;
-        for (point, products) in products
-            .chunks_mut(pitch * strip_width::<T>())
-            .enumerate()
-            .take(set.points())
-        {
+        let each = set.products(1) * strip_width::<T>();
+        for (point, products) in (0..set.points()).zip(products.chunks_mut(each)) {
             let depth = set.sharing(point) * self.layout.depth;
-            let (strip, rest) = right.split_at(depth * strip_width::<T>());
-            right = rest;
-            self.products(
-                (set, point),
-                (tiles, rows.clone()),
-                0..depth,
-                strip,
-                products,
-            );
+            let (strip, rest) = filter.split_at(depth * strip_width::<T>());
+            filter = rest;
+            self.products((set, point), (tiles, rows), 0..depth, strip, products);
         }
     }
 
     /// The products of a chunk's first rows with a strip, some depths of which are packed at once.
-    fn on_the_way(
+    fn packing(
         &self,
         (set, index): (&Set, usize),
         (tiles, rows): (&[T], usize),
         room: &mut [T],
-        (products, pitch): (&mut [T], usize),
+        products: &mut [T],
     ) {
         let width = strip_width::<T>();
+        let each = set.products(1) * width;
         for source in set.sources() {
             for start in (0..self.layout.depth).step_by(DEPTH) {
-                let depths = start..self.layout.depth.min(start + DEPTH);
-                let part = || filter::Part {
+                let part = filter::Part {
                     layout: self.layout,
                     set,
                     index,
                     source,
-                    depths: depths.clone(),
+                    depths: start..self.layout.depth.min(start + DEPTH),
                     filter: self.filter,
                 };
-                part().pack(self.set, |point| point * DEPTH, room);
-                for point in part().points() {
+                part.pack(self.set, |point| point * DEPTH, room);
+                for point in part.points() {
                     let place = set.share(point, source) * self.layout.depth + start;
-                    let depths = place..place + depths.len();
+                    let depths = place..place + part.depths.len();
                     let strip = &room[point * DEPTH * width..][..depths.len() * width];
-                    let products = &mut products[point * pitch * width..][..pitch * width];
-                    self.products((set, point), (tiles, 0..rows), depths, strip, products);
+                    let products = &mut products[point * each..][..each];
+                    self.products((set, point), (tiles, &(0..rows)), depths, strip, products);
                 }
             }
         }
@@ -325,7 +305,7 @@ impl<T: Float> Crew<'_, T> {
     fn products(
         &self,
         (set, point): (&Set, usize),
-        (tiles, rows): (&[T], Range<usize>),
+        (tiles, rows): (&[T], &Range<usize>),
         depths: Range<usize>,
         strip: &[T],
         products: &mut [T],
@@ -364,7 +344,11 @@ impl<T: Float> Crew<'_, T> {
                     columns: width,
                     target: target.as_mut_ptr(),
                     target_len: target.len(),
-                    first: start == 0,
+                    // The same sums wherever the filter's depths are cut.
+                    before: match start {
+                        0 => Before::Nothing,
+                        _ => Before::Continued,
+                    },
                     finish: Finish::NONE,
                     channel: 0,
                 };
@@ -375,12 +359,7 @@ impl<T: Float> Crew<'_, T> {
     }
 
     /// Writes the results of some tiles, the first of them given, from their products with a strip.
-    fn outputs(
-        &self,
-        set: &Set,
-        (strip, first, rows): (usize, usize, usize),
-        (products, pitch): (&[T], usize),
-    ) {
+    fn outputs(&self, set: &Set, (strip, first, rows): (usize, usize, usize), products: &[T]) {
         let outputs = Outputs {
             layout: self.layout,
             set,
@@ -388,7 +367,6 @@ impl<T: Float> Crew<'_, T> {
             first,
             rows,
             products,
-            pitch,
             finish: &self.finish,
             target: self.target.0,
             target_len: self.target.1,

@@ -36,6 +36,17 @@ pub(crate) struct Piece {
     pub(crate) right: usize,
 }
 
+/// What sums begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Zero: the target is written.
+    Nothing,
+    /// Zero; what is in the target is added to them in the end.
+    Added,
+    /// What is in the target: so it does not matter where a sum is cut.
+    Continued,
+}
+
 /// Rows times a strip. The left operand is, for each piece, its rows [`DEPTH_PITCH`] apart, with room for an even
 /// number of them; the strip is [`strip_width`] numbers for each step of depth.
 pub(crate) struct Strip<'a, T> {
@@ -50,8 +61,7 @@ pub(crate) struct Strip<'a, T> {
     pub(crate) columns: usize,
     pub(crate) target: *mut T,
     pub(crate) target_len: usize,
-    /// Whether to write; else to add to what is there.
-    pub(crate) first: bool,
+    pub(crate) before: Before,
     /// What is done to the sums, if they are whole then; the first column's channel, modulo the channels.
     pub(crate) finish: Finish<'a, T>,
     pub(crate) channel: usize,
@@ -100,7 +110,7 @@ impl<T: Float> Work<T> for Strip<'_, T> {
                         right: self.right.as_ptr().add(column),
                         rows,
                         target: self.target.add(column),
-                        first: self.first,
+                        before: self.before,
                         finish: &self.finish,
                         biases: biases.as_ptr().add(column),
                     };
@@ -126,7 +136,7 @@ struct Operands<'a, T> {
     right: *const T,
     rows: &'a [usize],
     target: *mut T,
-    first: bool,
+    before: Before,
     finish: &'a Finish<'a, T>,
     /// As many as a tile has columns.
     biases: *const T,
@@ -175,6 +185,9 @@ impl<T: Float> Operands<'_, T> {
         let mut sums = [[simd.splat(T::default()); VECTORS]; ROWS];
         // SAFETY: the caller vouches for all that is read and written.
         unsafe {
+            if self.before == Before::Continued {
+                self.add(simd, columns, &mut sums);
+            }
             let mut block = self.left;
             for piece in self.pieces {
                 let mut left = block;
@@ -193,20 +206,8 @@ impl<T: Float> Operands<'_, T> {
                 }
                 block = block.wrapping_add(self.left_step);
             }
-            // Loops of constant length, so that the sums never leave their registers.
-            if !self.first {
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let Some(&row) = rows.get(r) else { break };
-                    for (v, sum) in sums.iter_mut().enumerate() {
-                        let to = target.add(row + v * S::LANES);
-                        let left = columns - v * S::LANES;
-                        let before = match left >= S::LANES {
-                            true => simd.load(to),
-                            false => simd.load_some(to, left),
-                        };
-                        *sum = simd.add(before, *sum);
-                    }
-                }
+            if self.before == Before::Added {
+                self.add(simd, columns, &mut sums);
             }
             let mut biases = [simd.splat(T::default()); VECTORS];
             for (v, bias) in biases.iter_mut().enumerate() {
@@ -238,6 +239,34 @@ impl<T: Float> Operands<'_, T> {
                         simd.store_some(to, sum, count);
                     }
                 }
+            }
+        }
+    }
+
+    /// Adds what is in the target. Loops of constant length, so that the sums never leave their registers.
+    ///
+    /// # Safety
+    /// The rows' columns may be read.
+    #[inline(always)]
+    unsafe fn add<S: Vectors<T>, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        simd: S,
+        columns: usize,
+        sums: &mut [[S::Vector; VECTORS]; ROWS],
+    ) {
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let Some(&row) = self.rows.get(r) else { break };
+            for (v, sum) in sums.iter_mut().enumerate() {
+                let left = columns - v * S::LANES;
+                // SAFETY: the caller's.
+                let before = unsafe {
+                    let to = self.target.add(row + v * S::LANES);
+                    match left >= S::LANES {
+                        true => simd.load(to),
+                        false => simd.load_some(to, left),
+                    }
+                };
+                *sum = simd.add(before, *sum);
             }
         }
     }

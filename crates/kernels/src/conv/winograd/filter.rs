@@ -8,8 +8,8 @@ use super::plan::{CHANNELS_UNIT, Layout, MOST_POINTS, MOST_TAPS, Set, Sub};
 use super::transform;
 use crate::Threads;
 use crate::conv::direct::turn;
-use crate::gemm::strip_width;
-use crate::simd::{Float, InstructionSet, Vectors, Work};
+use crate::gemm::{alignment, strip_width};
+use crate::simd::{Float, InstructionSet, Vectors, Work, prefetch};
 
 /// Packs all strips of a set.
 pub(super) fn strips<T: Float>(
@@ -59,18 +59,24 @@ impl<T: Float> Part<'_, T> {
     }
 
     /// Packs it; `place` says for each of its points at which step of depth of `out` it goes.
-    pub(super) fn pack(self, set: InstructionSet, place: impl Fn(usize) -> usize, out: &mut [T]) {
+    pub(super) fn pack(&self, set: InstructionSet, place: impl Fn(usize) -> usize, out: &mut [T]) {
         let mut starts = [0; MOST_POINTS * MOST_POINTS];
         for (start, point) in starts.iter_mut().zip(self.points()) {
             *start = place(point) * strip_width::<T>();
         }
-        let part = self;
-        T::dispatch(set, PackPart { part, starts, out });
+        T::dispatch(
+            set,
+            PackPart {
+                part: self,
+                starts,
+                out,
+            },
+        );
     }
 }
 
 struct PackPart<'a, T> {
-    part: Part<'a, T>,
+    part: &'a Part<'a, T>,
     starts: [usize; MOST_POINTS * MOST_POINTS],
     out: &'a mut [T],
 }
@@ -105,11 +111,21 @@ impl<T: Float> Work<T> for PackPart<'_, T> {
             );
             let transformed = Transformed {
                 block: &block,
-                taps: subs.map(|sub| sub.taps),
-                points,
                 starts: &self.starts,
+                offset: (depth - self.part.depths.start) * width,
+                out: self.out,
             };
-            transformed.write(simd, (depth - self.part.depths.start) * width, self.out);
+            macro_rules! sizes {
+                ($($taps:literal $points:literal),*) => {
+                    match (subs[0].taps, points[0]) {
+                        $(($taps, $points) => {
+                            transformed.tall::<S, $taps, $points>(simd, (subs[1].taps, points[1]));
+                        })*
+                        _ => unreachable!("a phase has one to three taps and one to four points"),
+                    }
+                };
+            }
+            sizes!(1 1, 1 2, 1 3, 2 3, 2 4, 3 4);
         }
     }
 }
@@ -140,12 +156,20 @@ impl<T: Float> Part<'_, T> {
                 let outer = layout.target.channels;
                 let from = &self.filter[(at * inner + depth) * outer + start..];
                 for (k, to) in to.chunks_exact_mut(width).enumerate().take(some) {
+                    let ahead = from.as_ptr().wrapping_add((k + CHANNELS_UNIT) * outer);
+                    for line in (0..columns).step_by(alignment::<T>()) {
+                        prefetch(ahead.wrapping_add(line));
+                    }
                     to[..columns].copy_from_slice(&from[k * outer..][..columns]);
                     to[columns..].fill(T::default());
                 }
             } else {
                 let from = (at * layout.target.channels + start) * inner + depth;
-                turn(simd, (&self.filter[from..], inner), columns, to, some);
+                let from = &self.filter[from..];
+                for column in 0..columns {
+                    prefetch(from.as_ptr().wrapping_add(column * inner + CHANNELS_UNIT));
+                }
+                turn(simd, (from, inner), columns, to, some);
             }
             to[some * width..].fill(T::default());
         }
@@ -155,41 +179,51 @@ impl<T: Float> Part<'_, T> {
 /// Some channels' taps, and where their points go.
 struct Transformed<'a, T> {
     block: &'a [T],
-    taps: [usize; 2],
-    points: [usize; 2],
     starts: &'a [usize; MOST_POINTS * MOST_POINTS],
+    offset: usize,
+    out: &'a mut [T],
 }
 
 impl<T: Float> Transformed<'_, T> {
     #[inline(always)]
-    fn write<S: Vectors<T>>(&self, simd: S, offset: usize, out: &mut [T]) {
+    fn tall<S: Vectors<T>, const TY: usize, const PY: usize>(self, simd: S, wide: (usize, usize)) {
+        match wide {
+            (1, 1) => self.write::<S, TY, PY, 1, 1>(simd),
+            (1, 2) => self.write::<S, TY, PY, 1, 2>(simd),
+            (1, 3) => self.write::<S, TY, PY, 1, 3>(simd),
+            (2, 3) => self.write::<S, TY, PY, 2, 3>(simd),
+            (2, 4) => self.write::<S, TY, PY, 2, 4>(simd),
+            (3, 4) => self.write::<S, TY, PY, 3, 4>(simd),
+            _ => unreachable!("a phase has one to three taps and one to four points"),
+        }
+    }
+
+    #[inline(always)]
+    fn write<S: Vectors<T>, const TY: usize, const PY: usize, const TX: usize, const PX: usize>(
+        self,
+        simd: S,
+    ) {
         let len = CHANNELS_UNIT * strip_width::<T>();
-        let [tall, wide] = self.taps;
+        assert!(TY * TX * len <= self.block.len());
+        let starts = &self.starts[..PY * PX];
+        assert!(
+            starts
+                .iter()
+                .all(|start| start + self.offset + len <= self.out.len())
+        );
         let half = simd.splat(T::from_f64(0.5));
-        let zero = simd.splat(T::default());
         for at in (0..len).step_by(S::LANES) {
-            let mut rows = [[zero; MOST_POINTS]; MOST_TAPS];
-            for (y, row) in rows[..tall].iter_mut().enumerate() {
-                let mut taps = [zero; MOST_TAPS];
-                for (x, tap) in taps[..wide].iter_mut().enumerate() {
-                    let from = &self.block[(y * wide + x) * len + at..][..S::LANES];
-                    // SAFETY: a vector's elements.
-                    *tap = unsafe { simd.load(from.as_ptr()) };
-                }
-                transform::filter(simd, half, zero, &taps[..wide], self.points[1], row);
+            let mut taps = [[half; TX]; TY];
+            for (i, tap) in taps.as_flattened_mut().iter_mut().enumerate() {
+                // SAFETY: inside the block, whose length was checked.
+                *tap = unsafe { simd.load(self.block.as_ptr().add(i * len + at)) };
             }
-            for x in 0..self.points[1] {
-                let mut taps = [zero; MOST_TAPS];
-                for (tap, row) in taps.iter_mut().zip(&rows) {
-                    *tap = row[x];
-                }
-                let mut column = [zero; MOST_POINTS];
-                transform::filter(simd, half, zero, &taps[..tall], self.points[0], &mut column);
-                for (y, column) in column[..self.points[0]].iter().enumerate() {
-                    let start = self.starts[y * self.points[1] + x];
-                    let to = &mut out[start + offset + at..][..S::LANES];
-                    // SAFETY: a vector's elements.
-                    unsafe { simd.store(to.as_mut_ptr(), *column) };
+            let points = transform::filter_tile::<T, S, TY, TX, PY, PX>(simd, half, &taps);
+            for (&point, start) in points.as_flattened().iter().zip(starts) {
+                // SAFETY: inside the packed filter, as checked.
+                unsafe {
+                    let to = self.out.as_mut_ptr().add(start + self.offset + at);
+                    simd.store(to, point);
                 }
             }
         }

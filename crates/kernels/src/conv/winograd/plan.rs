@@ -19,26 +19,48 @@ pub(super) const MOST_POINTS: usize = 4;
 const SCRATCH_BYTES: usize = 8 << 20;
 /// As many threads' rooms are counted.
 const ROOMS: usize = 2;
+/// The most rows of tiles that threads share, whose products with a strip a thread keeps.
+const MOST_SHARED_ROWS: usize = if cfg!(test) { 2 } else { 40 } * ROWS_UNIT;
 /// The most rows that are multiplied before the next point: their products with a strip stay in the second-level cache.
 pub(super) const MOST_ROWS: usize = 8 * ROWS_UNIT;
 /// What a thread's own transformed tiles may take: about the second-level cache.
 const TILES_BYTES: usize = 850 << 10;
 /// With more filters than this all threads share transformed tiles, as many as there is room for: so filters are read
 /// from memory, or packed on the way, as few times as possible.
-const MANY_FILTERS_BYTES: usize = 12 << 20;
-const MANY_FRESH_BYTES: usize = 4 << 20;
+const MANY_FILTERS_BYTES: usize = if cfg!(test) { 256 << 10 } else { 12 << 20 };
+const MANY_FRESH_BYTES: usize = if cfg!(test) { 64 << 10 } else { 4 << 20 };
 /// As many tasks as keep many threads busy to the end.
 const ENOUGH_TASKS: usize = 12;
 
 /// What an element of a transform takes, counted in multiplications of the products.
 const TRANSFORM: f64 = 6.0;
 
-/// How many outputs of an axis a tile may make from phases of so many taps and fewer: the fewer points come first.
-fn outputs(taps: usize) -> &'static [usize] {
+/// How many outputs of an axis a tile makes from phases of so many taps and fewer. Of two taps it may make as many as there
+/// are, with three points, or one more, with four: see [`pair`].
+fn outputs(taps: usize, pair: usize) -> usize {
     match taps {
-        1 => &[1],
-        2 => &[2, 3],
-        _ => &[2],
+        1 => 1,
+        2 => pair,
+        _ => 2,
+    }
+}
+
+/// The more outputs of two taps.
+const MOST_OF_PAIR: usize = 3;
+
+/// How many outputs tiles make of two taps, on both axes: as is best for the last one. The packed filter depends on it,
+/// and whoever cuts a convolution into blocks packs it once: so it may not depend on what blocks differ in, which is the
+/// size of the first axis that has one.
+fn pair(pass: Pass, axes: &[ConvAxis; 3], channels: usize) -> usize {
+    let [z, y, x] = axes;
+    let long = |axis: &ConvAxis| [axis.input, axis.output] != [1, 1];
+    let cost = |pair| -> f64 {
+        let lines = Line::all(pass, x, (pair, channels));
+        lines.map(|line| line.cost(channels)).sum()
+    };
+    match (long(z) || long(y)) && cost(2) <= cost(MOST_OF_PAIR) {
+        true => 2,
+        false => MOST_OF_PAIR,
     }
 }
 
@@ -124,7 +146,11 @@ impl Line {
     /// The lines of an axis: for a forward convolution one, for the input's gradient those that make the result of so many
     /// channels cheapest. Phases with equally many taps may share transformed tiles, but their positions in the source
     /// begin apart, so that together they may need a tile more than each alone.
-    fn all(pass: Pass, axis: &ConvAxis, channels: usize) -> impl Iterator<Item = Line> {
+    fn all(
+        pass: Pass,
+        axis: &ConvAxis,
+        (pair, channels): (usize, usize),
+    ) -> impl Iterator<Item = Line> {
         let axis = *axis;
         let count = Phase::count(&axis);
         let mut next = 0;
@@ -133,29 +159,22 @@ impl Line {
             if start == count {
                 return None;
             }
-            let taps = |index| Sub::new(pass, &axis, index).taps;
-            let best = |phases: Range<usize>| {
-                let lines = outputs(taps(phases.start)).iter();
-                let lines = lines.map(|&outputs| Line::of(pass, axis, phases.clone(), outputs));
-                lines
-                    .map(|line| (line.cost(channels), line))
-                    .min_by(|a, b| a.0.total_cmp(&b.0))
-            };
+            let line = |phases| Line::of(pass, axis, phases, pair);
             if pass == Pass::Forward {
                 next = count;
-                return best(0..count).map(|(_, line)| line);
+                return Some(line(0..count));
             }
+            let taps = |index| Sub::new(pass, &axis, index).taps;
             let alike = (start..count).take_while(|&i| taps(i) == taps(start));
             let end = start + alike.count();
-            let alone = (start..end).filter_map(|i| best(i..i + 1));
-            let alone: f64 = alone.map(|(cost, _)| cost).sum();
-            let (cost, together) = best(start..end)?;
-            if cost <= alone {
+            let alone: f64 = (start..end).map(|i| line(i..i + 1).cost(channels)).sum();
+            let together = line(start..end);
+            if together.cost(channels) <= alone {
                 next = end;
                 return Some(together);
             }
             next = start + 1;
-            best(start..next).map(|(_, line)| line)
+            Some(line(start..next))
         })
     }
 
@@ -169,15 +188,14 @@ impl Line {
 
     /// The line of all phases, in tiles of four points for those with the most taps.
     pub(super) fn whole(pass: Pass, axis: &ConvAxis) -> Line {
-        let taps = Sub::new(pass, axis, 0).taps;
-        let outputs = outputs(taps).iter().copied().max().unwrap_or(1);
-        Line::of(pass, *axis, 0..Phase::count(axis), outputs)
+        Line::of(pass, *axis, 0..Phase::count(axis), MOST_OF_PAIR)
     }
 
-    /// The line of some phases, the first of which has the most taps, in tiles of so many outputs.
-    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>, outputs: usize) -> Line {
+    /// The line of some phases, the first of which has the most taps, in tiles of so many outputs if these are two.
+    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>, pair: usize) -> Line {
         let sub = |index| Sub::new(pass, &axis, index);
         let taps = sub(phases.start).taps;
+        let outputs = outputs(taps, pair);
         let mut line = Line {
             pass,
             axis,
@@ -295,6 +313,15 @@ impl Set {
         self.lines[0].points * self.lines[1].points
     }
 
+    /// The rows that so many points' products have room for.
+    pub(super) fn products(&self, points: usize) -> usize {
+        points
+            * match self.shared {
+                true => self.chunk,
+                false => MOST_ROWS,
+            }
+    }
+
     /// From a tile on: a position of the outermost axis' phase, and tiles of the others.
     pub(super) fn walk(&self, first: usize) -> Walk {
         let [y, x] = &self.lines;
@@ -337,6 +364,8 @@ pub(super) struct Layout {
     larger: usize,
     /// Channels that are summed over, padded.
     pub(super) depth: usize,
+    /// How many outputs tiles make of two taps.
+    pair: usize,
     strip: usize,
     bytes: usize,
     /// Whether the filter was packed ahead.
@@ -372,9 +401,11 @@ impl Layout {
             Pass::Forward => (input, output),
             _ => (output, input),
         };
+        let axes = axes(shape);
         Layout {
             pass,
-            axes: axes(shape),
+            pair: pair(pass, &axes, target.channels),
+            axes,
             depth: source.channels.next_multiple_of(CHANNELS_UNIT),
             source,
             target,
@@ -397,9 +428,10 @@ impl Layout {
     pub(super) fn sets(&self) -> impl Iterator<Item = Set> {
         let mut packed = 0;
         let [z, y, x] = &self.axes;
-        let all = |axis| Line::all(self.pass, axis, self.target.channels);
+        let all = |axis| Line::all(self.pass, axis, (self.pair, self.target.channels));
+        // The last axis' lines come first, so that a packed filter does not depend on those of the other.
         let sets = Phase::all(self.pass, z).flat_map(move |deep| {
-            all(y).flat_map(move |tall| all(x).map(move |wide| (deep, [tall.clone(), wide])))
+            all(x).flat_map(move |wide| all(y).map(move |tall| (deep, [tall, wide.clone()])))
         });
         sets.map(move |(deep, lines)| {
             let mut set = self.set(deep, lines);
@@ -415,7 +447,8 @@ impl Layout {
             let most = if set.shared {
                 let products = set.points() * self.strip;
                 let taken = ROOMS * self.packing(&set) + DEPTH_PITCH;
-                self.most_scratch().saturating_sub(taken) / (row + ROOMS * products)
+                let most = self.most_scratch().saturating_sub(taken) / (row + ROOMS * products);
+                most.min(MOST_SHARED_ROWS)
             } else {
                 TILES_BYTES / self.bytes / row
             };
@@ -531,10 +564,10 @@ impl Layout {
                 true => 0,
                 false => self.strips(&set) * self.strip_len(&set),
             };
-            let products = set.points() * self.strip;
+            let products = set.products(set.points()) * self.strip;
             let needed = match set.shared {
-                true => [tiles, self.packing(&set), products * set.chunk],
-                false => [filters, tiles, products * MOST_ROWS],
+                true => [tiles, self.packing(&set), products],
+                false => [filters, tiles, products],
             };
             for (room, needed) in rooms.iter_mut().zip(needed) {
                 *room = needed.max(*room).next_multiple_of(CHANNELS_UNIT);

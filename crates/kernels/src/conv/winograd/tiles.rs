@@ -161,9 +161,8 @@ pub(super) struct Outputs<'a, T> {
     /// The first tile.
     pub(super) first: usize,
     pub(super) rows: usize,
-    /// For each point so many rows of a strip's width, from the first tile's on.
+    /// For each point rows of a strip's width, from the first tile's on.
     pub(super) products: &'a [T],
-    pub(super) pitch: usize,
     pub(super) finish: &'a Finish<'a, T>,
     pub(super) target: *mut T,
     pub(super) target_len: usize,
@@ -209,7 +208,8 @@ impl<T: Float> Outputs<'_, T> {
         self.finish.biases(channel, &mut biases[..columns]);
         let zero = simd.splat(T::default());
         let mut finite = zero;
-        assert!(self.rows <= self.pitch && PY * PX * self.pitch * width <= self.products.len());
+        let pitch = set.products(1);
+        assert!(self.rows <= pitch && set.products(PY * PX) * width <= self.products.len());
         let mut walk = set.walk(self.first);
         for row in 0..self.rows {
             let deep = set.deep.first + walk.at[0] * set.deep.step;
@@ -240,7 +240,7 @@ impl<T: Float> Outputs<'_, T> {
                 let mut products = [[zero; PX]; PY];
                 for (py, products) in products.iter_mut().enumerate() {
                     for (px, product) in products.iter_mut().enumerate() {
-                        let at = ((py * PX + px) * self.pitch + row) * width + column;
+                        let at = ((py * PX + px) * pitch + row) * width + column;
                         // SAFETY: inside the products, whose room was checked.
                         *product = unsafe { simd.load(self.products.as_ptr().add(at)) };
                     }

@@ -105,30 +105,56 @@ pub(super) fn output_tile<
 
 /// A filter's taps at the points; `half` is 1/2 in all lanes.
 #[inline(always)]
-pub(super) fn filter<T, S: Vectors<T>>(
+fn filter<T, S: Vectors<T>, const TAPS: usize, const POINTS: usize>(
     simd: S,
     half: S::Vector,
-    zero: S::Vector,
-    taps: &[S::Vector],
-    points: usize,
-    out: &mut [S::Vector; 4],
-) {
-    let [first, last] = [taps[0], taps[taps.len() - 1]];
-    out[0] = first;
-    if points == 3 {
-        out[1] = match taps.len() {
-            1 => first,
-            _ => simd.add(first, last),
-        };
+    taps: [S::Vector; TAPS],
+) -> [S::Vector; POINTS] {
+    let [first, last] = [taps[0], taps[TAPS - 1]];
+    let mut out = [first; POINTS];
+    if POINTS == 3 && TAPS > 1 {
+        out[1] = simd.add(first, last);
     }
-    if points == 4 {
-        let middle = taps[1];
-        let even = match taps.len() {
+    if POINTS == 4 {
+        let even = match TAPS {
             2 => first,
             _ => simd.add(first, last),
         };
-        out[1] = simd.mul_add(simd.add(even, middle), half, zero);
-        out[2] = simd.mul_add(simd.sub(even, middle), half, zero);
+        out[1] = simd.mul(simd.add(even, taps[1]), half);
+        out[2] = simd.mul(simd.sub(even, taps[1]), half);
     }
-    out[points - 1] = last;
+    out[POINTS - 1] = last;
+    out
+}
+
+/// A filter's taps of two axes at the points.
+#[inline(always)]
+pub(super) fn filter_tile<
+    T,
+    S: Vectors<T>,
+    const TY: usize,
+    const TX: usize,
+    const PY: usize,
+    const PX: usize,
+>(
+    simd: S,
+    half: S::Vector,
+    taps: &[[S::Vector; TX]; TY],
+) -> [[S::Vector; PX]; PY] {
+    let mut rows = [[half; PX]; TY];
+    for y in 0..TY {
+        rows[y] = filter::<T, S, TX, PX>(simd, half, taps[y]);
+    }
+    let mut out = [[half; PX]; PY];
+    for x in 0..PX {
+        let mut column = [half; TY];
+        for y in 0..TY {
+            column[y] = rows[y][x];
+        }
+        let column = filter::<T, S, TY, PY>(simd, half, column);
+        for y in 0..PY {
+            out[y][x] = column[y];
+        }
+    }
+    out
 }
