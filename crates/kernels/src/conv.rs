@@ -465,12 +465,24 @@ const fn amx<T: amx::Number, const PARTS: usize>(precision: Precision) -> Algori
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 15] = [
+static ALGORITHMS_F32: [Algorithm<f32>; 17] = [
     tiny(),
     grouped(),
     amx::<f32, 1>(Precision::Medium),
     amx::<f32, 2>(Precision::High),
     amx::<f32, 3>(Precision::Highest),
+    Algorithm {
+        name: "winograd-rows",
+        purpose: "fewer multiplications along the first axis: rows of the source read in place",
+        requires: InstructionSet::Portable,
+        precision: Precision::Highest,
+        supports: winograd::rows::supports::<f32>,
+        pays: winograd::rows::pays::<f32>,
+        scratch: winograd::rows::scratch::<f32>,
+        packed_len: winograd::rows::packed_len::<f32>,
+        pack: winograd::rows::pack,
+        compute: winograd::rows::compute,
+    },
     Algorithm {
         name: "winograd",
         purpose: "fewer multiplications for two or three taps an axis of each stride phase",
@@ -482,6 +494,18 @@ static ALGORITHMS_F32: [Algorithm<f32>; 15] = [
         packed_len: winograd::packed_len::<f32>,
         pack: winograd::pack,
         compute: winograd::compute,
+    },
+    Algorithm {
+        name: "winograd-runs",
+        purpose: "fewer multiplications along the first axis for few channels of a gradient towards the input",
+        requires: InstructionSet::Portable,
+        precision: Precision::Highest,
+        supports: winograd::runs::supports,
+        pays: winograd::runs::pays::<f32>,
+        scratch: winograd::runs::scratch::<f32>,
+        packed_len: winograd::runs::packed_len,
+        pack: winograd::runs::pack,
+        compute: winograd::runs::compute,
     },
     Algorithm {
         name: "winograd-thin",

@@ -146,6 +146,8 @@ pub(crate) trait Vectors<T>: Copy {
 
     /// The token for narrow vectors.
     fn narrow(self) -> Self::Narrow;
+    /// The first lanes of a vector.
+    fn first(self, x: Self::Vector) -> <Self::Narrow as Vectors<T>>::Vector;
     /// The same number in every lane.
     fn splat(self, x: T) -> Self::Vector;
     /// Reads `LANES` numbers.

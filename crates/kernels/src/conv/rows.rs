@@ -150,12 +150,11 @@ impl<T: Float> Work<T> for Rows<'_, T> {
         let first_pixel = (block.image * plan.height + block.source.start) * width;
         let source = &self.crew.source[first_pixel * plan.depth..][..pixels * plan.depth];
         let vectors = plan.columns / S::LANES;
-        let most = if S::TILE_ROWS < 12 { 3 } else { 5 };
+        let most = if S::TILE_ROWS < 12 { 2 } else { 5 };
         let wide = vectors.div_ceil(vectors.div_ceil(most));
         let tall = match (S::TILE_ROWS < 12, wide) {
             (true, 1) => 8,
-            (true, 2) => 6,
-            (true, _) => 4,
+            (true, _) => 6,
             (false, 1 | 2) => 12,
             (false, 3) => 8,
             (false, 4) => 6,
@@ -198,13 +197,13 @@ impl<T: Float> Work<T> for Rows<'_, T> {
                         match (tall, wide) {
                             // SAFETY: so many pixels are left, and so many vectors of columns; the runs have room
                             // for the pixels of a row's part and two tiles.
-                            $(($tall, $wide) => unsafe { tile.run::<S, $tall, $wide>(simd) },)*
+                            $(($tall, $wide) => unsafe { tile.run::<S, $tall, $wide, false>(simd, ()) },)*
                             _ => unreachable!(),
                         }
                     };
                 }
                 if S::TILE_ROWS < 12 {
-                    sizes!(8 x 1 6 x 2 4 x 3 1 x 1 1 x 2 1 x 3);
+                    sizes!(8 x 1 6 x 2 1 x 1 1 x 2);
                 } else {
                     sizes!(12 x 1 12 x 2 8 x 3 6 x 4 4 x 5 1 x 1 1 x 2 1 x 3 1 x 4 1 x 5);
                 }
@@ -378,14 +377,14 @@ impl<T: Float> Rows<'_, T> {
 }
 
 /// A vector of each of some pixels' runs.
-struct Line<T> {
-    from: *const T,
-    to: *mut T,
+pub(super) struct Line<T> {
+    pub(super) from: *const T,
+    pub(super) to: *mut T,
     /// From one pixel to the next, in both.
-    pitches: [usize; 2],
-    pixels: usize,
+    pub(super) pitches: [usize; 2],
+    pub(super) pixels: usize,
     /// The lanes that count where the vector is not whole.
-    last: usize,
+    pub(super) last: usize,
 }
 
 impl<T: Float> Line<T> {
@@ -394,7 +393,7 @@ impl<T: Float> Line<T> {
     /// # Safety
     /// They are there in whole.
     #[inline(always)]
-    unsafe fn run<S: Vectors<T>, const WHOLE: bool, const ADD: bool>(&self, simd: S) {
+    pub(super) unsafe fn run<S: Vectors<T>, const WHOLE: bool, const ADD: bool>(&self, simd: S) {
         let (mut from, mut to) = (self.from, self.to);
         for _ in 0..self.pixels {
             // SAFETY: the caller's.
@@ -414,42 +413,81 @@ impl<T: Float> Line<T> {
     }
 }
 
+/// What is done beside a tile's products, a step for each channel of the source.
+pub(super) trait Beside<T> {
+    /// # Safety
+    /// As what is done asks for.
+    unsafe fn step<S: Vectors<T>, const TALL: usize>(&mut self, simd: S, channel: usize);
+}
+
+impl<T> Beside<T> for () {
+    #[inline(always)]
+    unsafe fn step<S: Vectors<T>, const TALL: usize>(&mut self, _: S, _: usize) {}
+}
+
 /// Some pixels times some vectors of columns.
-struct Tile<T> {
-    source: *const T,
+#[derive(Clone, Copy)]
+pub(super) struct Tile<T> {
+    pub(super) source: *const T,
     /// A pixel's channels.
-    depth: usize,
-    filter: *const T,
-    columns: usize,
-    runs: *mut T,
+    pub(super) depth: usize,
+    pub(super) filter: *const T,
+    pub(super) columns: usize,
+    pub(super) runs: *mut T,
 }
 
 impl<T: Float> Tile<T> {
+    /// With `HALF` there is a narrow vector of columns behind the others.
+    ///
     /// # Safety
-    /// There are `TALL` pixels in the source and in the runs, and `WIDE` vectors of columns in the filter and in the runs.
+    /// There are `TALL` pixels in the source and in the runs, and `WIDE` vectors of columns in the filter and in the runs,
+    /// and with `HALF` half of one; and what is done beside is safe.
     #[inline(always)]
-    unsafe fn run<S: Vectors<T>, const TALL: usize, const WIDE: usize>(self, simd: S) {
+    pub(super) unsafe fn run<
+        S: Vectors<T>,
+        const TALL: usize,
+        const WIDE: usize,
+        const HALF: bool,
+    >(
+        self,
+        simd: S,
+        mut beside: impl Beside<T>,
+    ) {
+        let narrow = simd.narrow();
         let mut sums = [[simd.splat(T::default()); WIDE]; TALL];
+        let mut halves = [narrow.splat(T::default()); TALL];
         let (mut source, mut filter) = (self.source, self.filter);
         // SAFETY: the caller's.
         unsafe {
-            for _ in 0..self.depth {
+            for channel in 0..self.depth {
+                beside.step::<S, TALL>(simd, channel);
                 let mut columns = [simd.splat(T::default()); WIDE];
                 for (v, column) in columns.iter_mut().enumerate() {
                     *column = simd.load(filter.add(v * S::LANES));
                 }
-                for (pixel, sums) in sums.iter_mut().enumerate() {
+                let mut half = narrow.splat(T::default());
+                if HALF {
+                    half = narrow.load(filter.add(WIDE * S::LANES));
+                }
+                for pixel in 0..TALL {
                     let x = simd.splat(*source.add(pixel * self.depth));
-                    for (sum, &column) in sums.iter_mut().zip(&columns) {
+                    for (sum, &column) in sums[pixel].iter_mut().zip(&columns) {
                         *sum = simd.mul_add(x, column, *sum);
+                    }
+                    if HALF {
+                        halves[pixel] = narrow.mul_add(simd.first(x), half, halves[pixel]);
                     }
                 }
                 source = source.add(1);
                 filter = filter.wrapping_add(self.columns);
             }
-            for (pixel, sums) in sums.iter().enumerate() {
-                for (v, &sum) in sums.iter().enumerate() {
-                    simd.store(self.runs.add(pixel * self.columns + v * S::LANES), sum);
+            for pixel in 0..TALL {
+                let runs = self.runs.add(pixel * self.columns);
+                for (v, &sum) in sums[pixel].iter().enumerate() {
+                    simd.store(runs.add(v * S::LANES), sum);
+                }
+                if HALF {
+                    narrow.store(runs.add(WIDE * S::LANES), halves[pixel]);
                 }
             }
         }

@@ -7,6 +7,8 @@
 
 mod filter;
 mod plan;
+pub(super) mod rows;
+pub(super) mod runs;
 pub(super) mod thin;
 mod tiles;
 mod transform;

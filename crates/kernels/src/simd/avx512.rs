@@ -1,3 +1,4 @@
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::{Vectors, Work, avx2};
@@ -16,7 +17,7 @@ impl Avx512 {
 }
 
 macro_rules! vectors {
-    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $above:path, $side:literal, $turn:path, $turn_half:path, $turn_lanes:path, $load_some:ident, $store_some:ident, $picked:ty, $lanes_of:path, $pick:path) => {
+    ($type:ty, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $first:path, $above:path, $side:literal, $turn:path, $turn_half:path, $turn_lanes:path, $load_some:ident, $store_some:ident, $picked:ty, $lanes_of:path, $pick:path) => {
         impl Vectors<$type> for Avx512 {
             type Vector = $vector;
             type Lanes = $picked;
@@ -28,6 +29,11 @@ macro_rules! vectors {
             #[inline(always)]
             fn narrow(self) -> Self::Narrow {
                 self.1
+            }
+            #[inline(always)]
+            fn first(self, x: Self::Vector) -> <Self::Narrow as Vectors<$type>>::Vector {
+                // SAFETY: the token proves the instructions.
+                unsafe { $first(x) }
             }
             #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
@@ -120,6 +126,26 @@ macro_rules! vectors {
         }
     };
 }
+macro_rules! first {
+    ($name:ident, $vector:ty, $narrow:ty, $cast:ident) => {
+        /// The first lanes of this vector: else where it has the same number in every lane the compiler makes the narrow
+        /// one, and of that the whole.
+        #[inline]
+        #[target_feature(enable = "avx512f")]
+        fn $name(x: $vector) -> $narrow {
+            let same;
+            // SAFETY: this is no instruction.
+            unsafe {
+                asm!("/* {0} */", inlateout(zmm_reg) x => same, options(pure, nomem, nostack, preserves_flags));
+            }
+            $cast(same)
+        }
+    };
+}
+
+first!(first_f32, __m512, __m256, _mm512_castps512_ps256);
+first!(first_f64, __m512d, __m256d, _mm512_castpd512_pd256);
+
 vectors!(
     f32,
     __m512,
@@ -131,6 +157,7 @@ vectors!(
     _mm512_add_ps,
     _mm512_sub_ps,
     _mm512_mul_ps,
+    first_f32,
     above_zero_or_f32,
     8,
     avx2::turn_f32,
@@ -153,6 +180,7 @@ vectors!(
     _mm512_add_pd,
     _mm512_sub_pd,
     _mm512_mul_pd,
+    first_f64,
     above_zero_or_f64,
     4,
     avx2::turn_f64,

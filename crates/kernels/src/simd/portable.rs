@@ -36,6 +36,10 @@ macro_rules! vectors {
                 self
             }
             #[inline(always)]
+            fn first(self, x: Self::Vector) -> Self::Vector {
+                x
+            }
+            #[inline(always)]
             fn splat(self, x: $type) -> Self::Vector {
                 [x; $lanes]
             }

@@ -139,7 +139,7 @@ pub(super) struct Line {
     origin: isize,
     pub(super) tiles: usize,
     /// How many of the phases have the most taps, the first ones; the others have one less.
-    full: usize,
+    pub(super) full: usize,
 }
 
 impl Line {
@@ -159,12 +159,13 @@ impl Line {
             if start == count {
                 return None;
             }
-            let line = |phases| Line::of(pass, axis, phases, pair);
+            let taps = |index| Sub::new(pass, &axis, index).taps;
+            let outputs = outputs(taps(start), pair);
+            let line = |phases| Line::of(pass, axis, phases, outputs);
             if pass == Pass::Forward {
                 next = count;
                 return Some(line(0..count));
             }
-            let taps = |index| Sub::new(pass, &axis, index).taps;
             let alike = (start..count).take_while(|&i| taps(i) == taps(start));
             let end = start + alike.count();
             let alone: f64 = (start..end).map(|i| line(i..i + 1).cost(channels)).sum();
@@ -188,14 +189,19 @@ impl Line {
 
     /// The line of all phases, in tiles of four points for those with the most taps.
     pub(super) fn whole(pass: Pass, axis: &ConvAxis) -> Line {
-        Line::of(pass, *axis, 0..Phase::count(axis), MOST_OF_PAIR)
+        let outputs = outputs(Sub::new(pass, axis, 0).taps, MOST_OF_PAIR);
+        Line::of(pass, *axis, 0..Phase::count(axis), outputs)
     }
 
-    /// The line of some phases, the first of which has the most taps, in tiles of so many outputs if these are two.
-    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>, pair: usize) -> Line {
+    /// A forward convolution's line, in tiles of so many outputs.
+    pub(super) fn forward(axis: &ConvAxis, outputs: usize) -> Line {
+        Line::of(Pass::Forward, *axis, 0..Phase::count(axis), outputs)
+    }
+
+    /// The line of some phases, the first of which has the most taps, in tiles of so many outputs.
+    fn of(pass: Pass, axis: ConvAxis, phases: Range<usize>, outputs: usize) -> Line {
         let sub = |index| Sub::new(pass, &axis, index);
         let taps = sub(phases.start).taps;
-        let outputs = outputs(taps, pair);
         let mut line = Line {
             pass,
             axis,

@@ -4,7 +4,7 @@
 //! All phases are computed together, in tiles for those with the most taps. What a tile has at the points is turned, so
 //! that as many tiles as a vector has lie side by side, and the filter's elements are broadcast.
 
-mod pack;
+pub(super) mod pack;
 mod plan;
 mod tiles;
 
@@ -28,8 +28,10 @@ const ENOUGH_TASKS: usize = 32;
 const SERIAL_WORK: f64 = 1e5;
 /// What a thread's products may take, in elements.
 const ROOM: usize = 1 << 18;
+/// As that of `thin`, higher where transforms leave fewer products.
+pub(super) const RUN: usize = 20;
 /// A result of fewer terms might be much smaller than its neighbours, whose rounding it takes over.
-const LEAST_TERMS: usize = 32;
+pub(super) const LEAST_TERMS: usize = 32;
 
 pub(in crate::conv) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     let fits = || {
@@ -48,7 +50,7 @@ pub(in crate::conv) fn supports<T: Float>(pass: Pass, shape: &ConvShape) -> bool
 }
 
 /// The terms of those results that have the fewest.
-fn least_terms(pass: Pass, shape: &ConvShape) -> usize {
+pub(super) fn least_terms(pass: Pass, shape: &ConvShape) -> usize {
     let (taps, channels): (fn(&ConvAxis) -> usize, _) = match pass {
         Pass::Forward => (|axis| axis.kernel, shape.in_channels),
         _ => (|axis| axis.kernel / axis.stride, shape.out_channels),
@@ -61,15 +63,18 @@ fn least_terms(pass: Pass, shape: &ConvShape) -> usize {
 }
 
 pub(in crate::conv) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
-    /// What an element of a transform takes, counted in multiplications.
-    const TRANSFORM: f64 = 15.0;
     /// What a multiplication takes without transforms, as they have overheads of their own.
     const PLAIN: f64 = 1.25;
-    /// As that of `thin`, higher where transforms leave fewer products.
-    const RUN: usize = 20;
-    let [products, transforms] = Plan::new::<T>(pass, shape).cost();
     thin::pays_beside::<T>((RUN, true), pass, shape)
-        && products + TRANSFORM * transforms < PLAIN * thin::work::<T>(pass, shape)
+        && cost::<T>(pass, shape) < PLAIN * thin::work::<T>(pass, shape)
+}
+
+/// What it takes, counted in multiplications.
+pub(super) fn cost<T: Float>(pass: Pass, shape: &ConvShape) -> f64 {
+    /// What an element of a transform takes.
+    const TRANSFORM: f64 = 15.0;
+    let [products, transforms] = Plan::new::<T>(pass, shape).cost();
+    products + TRANSFORM * transforms
 }
 
 pub(in crate::conv) fn packed_len<T: Float>(pass: Pass, shape: &ConvShape) -> usize {

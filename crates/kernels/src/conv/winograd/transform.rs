@@ -8,7 +8,10 @@ use crate::simd::Vectors;
 
 /// `N` neighbours of the input at the points.
 #[inline(always)]
-fn input<T, S: Vectors<T>, const N: usize>(simd: S, d: [S::Vector; N]) -> [S::Vector; N] {
+pub(super) fn input<T, S: Vectors<T>, const N: usize>(
+    simd: S,
+    d: [S::Vector; N],
+) -> [S::Vector; N] {
     let mut out = d;
     match N {
         3 => {
@@ -50,7 +53,7 @@ pub(super) fn input_tile<T, S: Vectors<T>, const Y: usize, const X: usize>(
 
 /// The outputs of one axis from `P` points.
 #[inline(always)]
-fn output<T, S: Vectors<T>, const P: usize, const M: usize>(
+pub(super) fn output<T, S: Vectors<T>, const P: usize, const M: usize>(
     simd: S,
     p: [S::Vector; P],
 ) -> [S::Vector; M] {
@@ -124,6 +127,31 @@ fn filter<T, S: Vectors<T>, const TAPS: usize, const POINTS: usize>(
         out[2] = simd.mul(simd.sub(even, taps[1]), half);
     }
     out[POINTS - 1] = last;
+    out
+}
+
+/// So many taps of one axis at so many points.
+#[inline(always)]
+pub(super) fn filter_line<T, S: Vectors<T>>(
+    simd: S,
+    half: S::Vector,
+    taps: &[S::Vector],
+    points: usize,
+) -> [S::Vector; 4] {
+    let mut out = [half; 4];
+    macro_rules! sizes {
+        ($($taps:literal $points:literal),*) => {
+            match (taps.len(), points) {
+                $(($taps, $points) => {
+                    let mut all = [half; $taps];
+                    all.copy_from_slice(taps);
+                    out[..$points].copy_from_slice(&filter::<T, S, $taps, $points>(simd, half, all));
+                })*
+                _ => unreachable!("a phase has one to three taps and one to four points"),
+            }
+        };
+    }
+    sizes!(1 1, 1 2, 1 3, 2 3, 2 4, 3 4);
     out
 }
 

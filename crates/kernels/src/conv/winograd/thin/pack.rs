@@ -108,7 +108,11 @@ fn at_points<T: Float>(
 }
 
 /// So many taps at so many of the points 0, 1, -1 and infinity: with three -1 is left out, with two 1 as well.
-fn transform<T: Float>(taps: [T; MOST_TAPS], count: usize, points: usize) -> [T; 4] {
+pub(in super::super) fn transform<T: Float>(
+    taps: [T; MOST_TAPS],
+    count: usize,
+    points: usize,
+) -> [T; 4] {
     let mut out = [taps[0]; 4];
     let even = match count {
         3 => taps[0] + taps[2],
