@@ -2,18 +2,21 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ValueEnum, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use tconv::{DataFormat, Padding};
+use tconv::{DataFormat, Padding, Precision, bf16, f16};
+use tconv_kernels::conv;
 use tconv_kernels::simd::InstructionSet;
 use tconv_kernels::{Threads, peak};
 
-use crate::geometry::{Integers, parse_paddings};
+use crate::geometry::{Integers, parse_paddings, parse_precision};
 use crate::{Failure, say};
 use case::{Case, LAYERS, OPS, Op};
+use element::{Halves, Number, Widened};
 use measure::{Limits, Timed};
 use report::Report;
 
 mod case;
 mod choice;
+mod element;
 mod measure;
 mod report;
 
@@ -32,6 +35,7 @@ Examples:
   tconv bench                                  layers of known networks, with the machine's own peak beside them
   tconv bench --op train --layers L4,L9        forward and both gradients of two of them
   tconv bench --op conv2d_transpose --input 1,64,64,256 --output-shape 1,128,128,128 --kernel 4 --strides 2 --json
+  tconv bench --layers L6 --dtype bf16          bfloat16 tensors; --precision high permits float32 less exact products
   tconv bench --op conv1d_transpose --input 1,64,512 --output-shape 1,512,256 --kernel 16 --strides 8 --list
                                                the algorithms that there are for it, and which is chosen"
 )]
@@ -92,6 +96,16 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "NHWC", value_parser = parse_format)]
     format: DataFormat,
 
+    /// What tensors consist of; bf16 and f16 are read and written as they are where the processor multiplies them, else
+    /// widened to f32 in each call
+    #[arg(long, value_enum, default_value = "f32")]
+    dtype: Type,
+
+    /// How exact products of f32 must be: highest, high or medium; where the processor has nothing faster for less,
+    /// all three are the highest
+    #[arg(long, value_name = "NAME", default_value = "highest", value_parser = parse_precision)]
+    precision: Precision,
+
     /// Some of the layers of known networks, such as L2b,L9
     #[arg(
         long,
@@ -141,6 +155,15 @@ enum FilterUse {
     Fresh,
 }
 
+/// A type of element.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Type {
+    F32,
+    Bf16,
+    F16,
+    F64,
+}
+
 fn ops() -> impl TypedValueParser<Value = &'static Op> {
     PossibleValuesParser::new(OPS.iter().map(|op| op.name)).try_map(|name| {
         let mut ops = OPS.iter();
@@ -178,10 +201,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         (true, mut all) if all.len() == 1 => say(&all.remove(0).to_string()),
         (_, all) => say(&Value::from(all).to_string()),
     };
+    let wanted = choice::Wanted {
+        forced: args.algorithm.as_deref(),
+        set,
+        precision: args.precision,
+    };
     if args.list {
-        let lists = cases
-            .iter()
-            .map(|case| choice::list(case, args.algorithm.as_deref(), set, &threads));
+        let lists = cases.iter().map(|case| match args.dtype {
+            Type::F32 => choice::list::<f32>(case, wanted, &threads),
+            Type::F64 => choice::list::<f64>(case, wanted, &threads),
+            Type::Bf16 => list_halves::<bf16>(case, wanted, &threads),
+            Type::F16 => list_halves::<f16>(case, wanted, &threads),
+        });
         let lists = lists.collect::<Result<Vec<_>, _>>()?;
         return match args.json {
             true => print(lists.iter().map(choice::List::json).collect()),
@@ -198,14 +229,25 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     for (done, case) in cases.iter().enumerate() {
         bar.set_message(case.title());
         let constant = args.filter == FilterUse::Constant;
-        let choice = choice::algorithms(case, args.algorithm.as_deref(), set)?;
-        let timed = Timed::new(case, &choice, constant, set, &threads)?;
-        let measured = timed.measure(limits, |part| {
-            bar.set_position(((done as f64 + part) * 1000.0) as u64);
-        })?;
+        let progress = |part: f64| bar.set_position(((done as f64 + part) * 1000.0) as u64);
+        let task = Task {
+            case,
+            wanted,
+            constant,
+            limits,
+            threads: &threads,
+        };
+        let measured = match args.dtype {
+            Type::F32 => task.measure::<f32>(wanted, None, progress)?,
+            Type::F64 => task.measure::<f64>(wanted, None, progress)?,
+            Type::Bf16 => task.measure_halves::<bf16>(progress)?,
+            Type::F16 => task.measure_halves::<f16>(progress)?,
+        };
         reports.push(Report {
             case,
             measured,
+            dtype: args.dtype,
+            precision: args.precision,
             set,
             threads: threads.count(),
         });
@@ -214,6 +256,77 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     match args.json {
         true => print(reports.iter().map(|report| report.json(peak)).collect()),
         false => say(&report::text(&reports, peak)),
+    }
+}
+
+/// A case that is to be timed.
+struct Task<'a> {
+    case: &'a Case,
+    wanted: choice::Wanted<'a>,
+    constant: bool,
+    limits: Limits,
+    threads: &'a Threads,
+}
+
+impl Task<'_> {
+    fn measure<T: Number>(
+        &self,
+        wanted: choice::Wanted<'_>,
+        halves: Option<Box<dyn Widened<T>>>,
+        progress: impl FnMut(f64),
+    ) -> Result<measure::Measured, Failure> {
+        let choice = choice::algorithms::<T>(self.case, wanted)?;
+        let (case, set, threads) = (self.case, wanted.set, self.threads);
+        let timed = Timed::new(case, &choice, self.constant, set, threads, halves)?;
+        timed.measure(self.limits, progress)
+    }
+
+    fn measure_halves<T: Number>(
+        &self,
+        progress: impl FnMut(f64),
+    ) -> Result<measure::Measured, Failure> {
+        match as_they_are::<T>(self.case, self.wanted) {
+            Some(wanted) => self.measure::<T>(wanted, None, progress),
+            None => {
+                let halves = Box::new(Halves::<T>::default());
+                self.measure::<f32>(widened::<T>(self.wanted), Some(halves), progress)
+            }
+        }
+    }
+}
+
+/// What is wanted of halves if all kernels have an algorithm that is made for them.
+fn as_they_are<'a, T: Number>(
+    case: &Case,
+    wanted: choice::Wanted<'a>,
+) -> Option<choice::Wanted<'a>> {
+    let precision = Precision::Highest;
+    let fast = |&pass| {
+        let chosen = conv::choose::<T>(wanted.set, precision, pass, &case.shape);
+        chosen.requires > InstructionSet::Portable
+    };
+    (case.op.passes.iter().all(fast)).then_some(choice::Wanted {
+        precision,
+        ..wanted
+    })
+}
+
+/// What is wanted of halves that were widened: products of their bits are exact.
+fn widened<T: Number>(wanted: choice::Wanted<'_>) -> choice::Wanted<'_> {
+    choice::Wanted {
+        precision: T::PRECISION,
+        ..wanted
+    }
+}
+
+fn list_halves<T: Number>(
+    case: &Case,
+    wanted: choice::Wanted<'_>,
+    threads: &Threads,
+) -> Result<choice::List, Failure> {
+    match as_they_are::<T>(case, wanted) {
+        Some(wanted) => choice::list::<T>(case, wanted, threads),
+        None => choice::list::<f32>(case, widened::<T>(wanted), threads),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use tconv::nn::ConvBuilder;
-use tconv::{DataFormat, Padding};
+use tconv::{DataFormat, Padding, Precision};
 
 /// Strides, padding, data format and dilations of a forward convolution.
 #[derive(clap::Args)]
@@ -83,6 +83,14 @@ fn paddings(text: &str) -> Option<Padding> {
             rest.is_empty().then(|| Padding::Explicit(pairs.collect()))
         }
     }
+}
+
+/// What `--precision` takes.
+///
+/// # Errors
+/// Another text than the three names.
+pub fn parse_precision(text: &str) -> Result<Precision, String> {
+    text.parse::<Precision>().map_err(|error| error.to_string())
 }
 
 /// `SAME`, `VALID`, or two numbers for each axis.

@@ -4,7 +4,7 @@ use std::time::Instant;
 use clap::Subcommand;
 use serde_json::json;
 use tconv::nn::ConvBuilder;
-use tconv::{Feed, Graph, Output, Session, Tensor, nn};
+use tconv::{Feed, Graph, Output, Precision, Session, Tensor, nn};
 use tconv_tensor::{read_npy, write_npy};
 
 use crate::geometry::{Geometry, Integers};
@@ -123,6 +123,9 @@ struct Options {
     /// Threads; 0 means what TCONV_NUM_THREADS says, or as many as the machine offers
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = crate::train::threads())]
     threads: u16,
+    /// How exact products of float32 must be, where the processor has faster ones for less: highest, high or medium
+    #[arg(long, value_name = "NAME", default_value = "highest", value_parser = crate::geometry::parse_precision)]
+    precision: Precision,
     /// Where the result goes; without it the result is printed as NumPy prints
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -231,7 +234,8 @@ fn evaluate(
         .name(name)
         .build()
         .map_err(for_a_shell)?;
-    let session = Session::with_threads(&inputs.graph, options.threads.into())?;
+    let mut session = Session::with_threads(&inputs.graph, options.threads.into())?;
+    session.set_precision(options.precision);
     let feed = inputs
         .fed
         .iter()

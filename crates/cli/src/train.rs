@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use clap::builder::RangedI64ValueParser;
 use clap::{ArgMatches, value_parser};
-use tconv::{DType, Tensor};
+use tconv::{DType, Precision, Tensor};
 
+use crate::geometry::parse_precision;
 use crate::{Failure, files, note, say};
 use checkpoint::Checkpoint;
 use data::Photo;
@@ -73,6 +74,11 @@ pub struct Args {
     /// Threads; 0 means what TCONV_NUM_THREADS says, or as many as the machine offers. The result is the same for any number
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads())]
     threads: u16,
+
+    /// How exact products of float32 must be, where the processor has faster ones for less: highest, high or medium. Not a
+    /// setting that --resume knows
+    #[arg(long, value_name = "NAME", default_value = "highest", value_parser = parse_precision)]
+    precision: Precision,
 }
 
 /// What `--threads` takes.
@@ -113,6 +119,7 @@ impl Training {
             resume,
             checkpoint_every,
             threads,
+            precision,
         } = args;
         let path = out.join(CHECKPOINT);
         let saved = match (resume, path.exists()) {
@@ -139,7 +146,7 @@ impl Training {
         let photos = data::photographs(images.as_deref().map(Path::new))?;
         let fingerprint = data::fingerprint(&photos);
         files::make_writable(&out)?;
-        let model = Model::new(&settings, threads.into())?;
+        let model = Model::new(&settings, threads.into(), precision)?;
         let mut training = Training {
             settings,
             images,

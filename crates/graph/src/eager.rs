@@ -1,6 +1,7 @@
 use std::ops::Deref;
 
 use tconv_kernels::Threads;
+use tconv_kernels::conv::Precision;
 use tconv_kernels::simd::InstructionSet;
 use tconv_shape::Shape;
 use tconv_tensor::{DType, Tensor};
@@ -54,6 +55,11 @@ impl Eager {
     /// With these threads and this instruction set.
     pub fn with(threads: Threads, instruction_set: InstructionSet) -> Eager {
         Eager(Context::new(threads, instruction_set))
+    }
+
+    /// As [`crate::Session::set_precision`].
+    pub fn set_precision(&mut self, precision: Precision) {
+        self.0.precision = precision;
     }
 
     /// The threads that kernels use.

@@ -1,4 +1,4 @@
-//! float16 and bfloat16: kept in 16 bits, computed with in 32.
+//! float16 and bfloat16: kept in 16 bits, computed with in 32 but by ops that have kernels for them.
 
 use tconv_tensor::{DType, Tensor};
 
@@ -6,8 +6,9 @@ use crate::op::{Fact, Op, OpDef};
 use crate::ops::math::cast_to;
 use crate::{Result, Run};
 
-/// Evaluates an op. One that computes is given float32 in place of float16 and bfloat16, and what it makes is
-/// rounded to the dtypes that inference says; so no kernel has a variant for them. `made` are the outputs' facts.
+/// Evaluates an op. One that computes is given float32 in place of float16 and bfloat16 unless it takes these, and what
+/// it makes is rounded to the dtypes that inference says; so few kernels have a variant for them. `made` are the
+/// outputs' facts.
 ///
 /// # Errors
 /// Those of the op; `ResourceExhausted` when there is no memory for the wider elements.
@@ -18,8 +19,13 @@ pub(crate) fn eval(
     run: &mut Run,
     mut inputs: Vec<Tensor>,
 ) -> Result<Vec<Tensor>> {
-    if def.takes_halves() || !inputs.iter().any(|input| input.dtype().is_half()) {
+    let mut dtypes = inputs.iter().map(Tensor::dtype);
+    let half = dtypes.find(|dtype| dtype.is_half());
+    if def.takes_halves() || half.is_none() {
         return op.eval(run, inputs);
+    }
+    if let Some(outputs) = op.eval_halves(run, &inputs)? {
+        return Ok(outputs);
     }
     for (i, input) in inputs.iter_mut().enumerate() {
         if input.dtype().is_half() {
@@ -30,7 +36,10 @@ pub(crate) fn eval(
             };
         }
     }
-    let mut outputs = op.eval(run, inputs)?;
+    let before = std::mem::replace(&mut run.widened, half);
+    let outputs = op.eval(run, inputs);
+    run.widened = before;
+    let mut outputs = outputs?;
     for (output, fact) in outputs.iter_mut().zip(made) {
         if fact.dtype.is_half() {
             *output = cast_to(run, output, fact.dtype)?;

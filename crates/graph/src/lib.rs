@@ -60,6 +60,7 @@ pub use requirements::Requirement;
 pub use scopes::Scopes;
 pub use session::{Run, Session};
 pub use tconv_kernels::Threads;
+pub use tconv_kernels::conv::Precision;
 pub use tconv_kernels::simd::InstructionSet;
 pub use tconv_shape::{
     Condition, DataFormat, Dim, Names as SizeNames, Padding, Shape, ShapeError, SizeSet, Unknown,

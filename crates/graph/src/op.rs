@@ -173,6 +173,15 @@ pub trait Op: Send + Sync {
         Ok(())
     }
 
+    /// What it makes of float16 and bfloat16 as they are; `None` where it is to be given them in float32.
+    ///
+    /// # Errors
+    /// As [`Op::eval`].
+    fn eval_halves(&self, run: &mut Run, inputs: &[Tensor]) -> Result<Option<Vec<Tensor>>> {
+        let _ = (run, inputs);
+        Ok(None)
+    }
+
     /// Whether a session keeps something for a node of it from one run to the next.
     fn keeps(&self) -> bool {
         false

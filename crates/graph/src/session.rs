@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tconv_kernels::Threads;
+use tconv_kernels::conv::Precision;
 use tconv_kernels::simd::InstructionSet;
 use tconv_shape::Shape;
 use tconv_tensor::{DType, Tensor};
@@ -108,6 +109,15 @@ impl Session {
             kept: Mutex::default(),
             interrupt: None,
         }
+    }
+
+    /// How exact the products of float32 convolutions must be that do not say it themselves
+    /// ([`crate::nn::ConvBuilder::precision`]): [`Precision::Highest`] unless it is set.
+    pub fn set_precision(&mut self, precision: Precision) {
+        self.context.precision = precision;
+        // Algorithms were chosen, and filters packed, for the one before.
+        self.plans = Mutex::default();
+        self.kept = Mutex::default();
     }
 
     /// `interrupt` is called by the thread that runs, between ops, some times a second; an error from it ends the

@@ -17,6 +17,7 @@ mod implicit;
 mod packed;
 mod patches;
 mod phase;
+mod precision;
 mod prepared;
 mod reference;
 mod rows;
@@ -27,10 +28,12 @@ mod tiny;
 mod turned;
 mod winograd;
 
+use half::{bf16, f16};
 use tconv_shape::{ConvAxis, ConvShape, DataFormat};
 
 pub use element::Element;
 pub use packed::PackedFilter;
+pub use precision::Precision;
 pub use prepared::Prepared;
 pub use reference::definition;
 
@@ -137,6 +140,8 @@ pub struct Algorithm<T: 'static> {
     pub purpose: &'static str,
     /// The least instruction set that has what it is made of.
     pub requires: InstructionSet,
+    /// How exact it is; of its type of element, unless that is `f32`, [`Precision::Highest`].
+    pub precision: Precision,
     /// Whether it can compute this kernel of this convolution.
     pub supports: fn(Pass, &ConvShape) -> bool,
     /// Whether it is the one to take, unless one before it in the table is; asked only where it `supports`.
@@ -270,6 +275,9 @@ impl<T: Element> Algorithm<T> {
             scratch: &mut scratch[..needed],
             epilogue,
         });
+        if epilogue.is_refused() {
+            return Err(KernelError::Inexact(self.name));
+        }
         stage::apply_all(threads, epilogue.take(), out);
         Ok(())
     }
@@ -306,6 +314,7 @@ const fn direct<T: Float + Element>() -> Algorithm<T> {
         name: "direct",
         purpose: "matrix products of gathered pixels with a packed filter, by stride phase",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: direct::supports,
         pays: |_, _| true,
         scratch: direct::scratch::<T>,
@@ -321,6 +330,7 @@ const fn filter_gradient<T: Float + Element>() -> Algorithm<T> {
         name: "filter-gradient",
         purpose: "the filter's gradient, channels last: tiles summed over the windows",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: filter_gradient::supports,
         pays: filter_gradient::pays::<T>,
         scratch: filter_gradient::scratch::<T>,
@@ -336,6 +346,7 @@ const fn gemm<T: Float + Element>() -> Algorithm<T> {
         name: "gemm",
         purpose: "matrix products of gathered blocks, by stride phase",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: |_, _| true,
         pays: |_, _| true,
         scratch: implicit::scratch::<T>,
@@ -351,6 +362,7 @@ const fn tiny<T: Float + Element>() -> Algorithm<T> {
         name: "tiny",
         purpose: "so few numbers that any preparation would take longer",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: |_, _| true,
         pays: tiny::pays,
         scratch: |_, _, _| 0,
@@ -366,6 +378,7 @@ const fn grouped<T: Float + Element>() -> Algorithm<T> {
         name: "grouped",
         purpose: "groups of one or a few channels: channels in vector lanes",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: grouped::supports,
         pays: grouped::pays::<T>,
         scratch: grouped::scratch::<T>,
@@ -381,6 +394,7 @@ const fn turned<T: Float + Element>() -> Algorithm<T> {
         name: "turned",
         purpose: "channels first: block by block turned, and computed as channels last",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: turned::supports::<T>,
         pays: turned::pays::<T>,
         scratch: turned::scratch::<T>,
@@ -396,6 +410,7 @@ const fn thin<T: Float + Element>() -> Algorithm<T> {
         name: "thin",
         purpose: "few channels: pixels in vector lanes, phases that see the same computed together",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: thin::supports::<T>,
         pays: thin::pays::<T>,
         scratch: thin::scratch::<T>,
@@ -411,6 +426,7 @@ const fn stem<T: Float + Element>() -> Algorithm<T> {
         name: "stem",
         purpose: "few channels of the source: runs of its rows read in place, channels in vector lanes",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: stem::supports,
         pays: stem::pays,
         scratch: stem::scratch::<T>,
@@ -426,6 +442,7 @@ const fn rows<T: Float + Element>() -> Algorithm<T> {
         name: "rows",
         purpose: "few channels of a gradient towards the input: runs of its rows in vector lanes",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: rows::supports,
         pays: rows::pays::<T>,
         scratch: rows::scratch,
@@ -435,20 +452,42 @@ const fn rows<T: Float + Element>() -> Algorithm<T> {
     }
 }
 
-static ALGORITHMS_F32: [Algorithm<f32>; 16] = [
+/// Products of parts on tile registers.
+const fn amx<T: amx::Number, const PARTS: usize>(precision: Precision) -> Algorithm<T> {
+    let (name, purpose) = match PARTS {
+        1 => (
+            "amx_bf16",
+            "numbers rounded to bf16, one product of them on tile registers",
+        ),
+        2 => (
+            "amx_bf16x3",
+            "numbers split into two bf16 parts, three products of them on tile registers",
+        ),
+        _ => (
+            "amx_bf16x6",
+            "numbers split into three bf16 parts, six products of them on tile registers",
+        ),
+    };
+    Algorithm {
+        name,
+        purpose,
+        requires: InstructionSet::Amx,
+        precision,
+        supports: amx::supports::<T, PARTS>,
+        pays: amx::pays::<T, PARTS>,
+        scratch: amx::scratch::<T, PARTS>,
+        packed_len: amx::packed_len::<T, PARTS>,
+        pack: amx::pack::<T, PARTS>,
+        compute: amx::compute::<T, PARTS>,
+    }
+}
+
+static ALGORITHMS_F32: [Algorithm<f32>; 18] = [
     tiny(),
     grouped(),
-    Algorithm {
-        name: "amx_bf16x6",
-        purpose: "numbers split into three bf16 parts, six products of them on tile registers",
-        requires: InstructionSet::Amx,
-        supports: amx::supports,
-        pays: amx::pays,
-        scratch: amx::scratch,
-        packed_len: amx::packed_len,
-        pack: amx::pack,
-        compute: amx::compute,
-    },
+    amx::<f32, 1>(Precision::Medium),
+    amx::<f32, 2>(Precision::High),
+    amx::<f32, 3>(Precision::Highest),
     Algorithm {
         pays: |pass, shape| {
             let rows = || {
@@ -463,6 +502,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 16] = [
         name: "winograd-rows",
         purpose: "fewer multiplications along the first axis: rows of the source read in place",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: winograd::rows::supports::<f32>,
         pays: winograd::rows::pays::<f32>,
         scratch: winograd::rows::scratch::<f32>,
@@ -474,6 +514,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 16] = [
         name: "winograd",
         purpose: "fewer multiplications for two or three taps an axis of each stride phase",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: winograd::supports,
         pays: winograd::pays::<f32>,
         scratch: winograd::scratch::<f32>,
@@ -485,6 +526,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 16] = [
         name: "winograd-runs",
         purpose: "fewer multiplications along the first axis for few channels of a gradient towards the input",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: winograd::runs::supports,
         pays: winograd::runs::pays::<f32>,
         scratch: winograd::runs::scratch::<f32>,
@@ -496,6 +538,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 16] = [
         name: "winograd-thin",
         purpose: "fewer multiplications for few channels: tiles in vector lanes",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: winograd::thin::supports::<f32>,
         pays: winograd::thin::pays::<f32>,
         scratch: winograd::thin::scratch::<f32>,
@@ -510,6 +553,7 @@ static ALGORITHMS_F32: [Algorithm<f32>; 16] = [
         name: "winograd-filter-gradient",
         purpose: "the filter's gradient with fewer multiplications for two or three taps an axis of each stride phase",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: filter_gradient::winograd::supports,
         pays: filter_gradient::winograd::pays::<f32>,
         scratch: filter_gradient::winograd::scratch::<f32>,
@@ -536,6 +580,14 @@ static ALGORITHMS_F64: [Algorithm<f64>; 10] = [
     reference::algorithm(),
 ];
 
+/// What is not here is faster in `f32`, halves widened before and rounded behind. One part has the bits of a bf16
+/// number, and two those of an `f16`.
+static ALGORITHMS_BF16: [Algorithm<bf16>; 2] =
+    [amx::<bf16, 1>(Precision::Highest), reference::algorithm()];
+
+static ALGORITHMS_F16: [Algorithm<f16>; 2] =
+    [amx::<f16, 2>(Precision::Highest), reference::algorithm()];
+
 static ALGORITHMS_I32: [Algorithm<i32>; 1] = [reference::algorithm()];
 
 /// All algorithms for a type of element, the preferred first. The last supports everything.
@@ -543,29 +595,38 @@ pub fn algorithms<T: Element>() -> &'static [Algorithm<T>] {
     T::algorithms()
 }
 
-/// The algorithm that [`run`] takes: the first that the instruction set has, that can compute the kernel and pays. Beside the
-/// instruction set only the geometry decides.
+/// The first algorithm that the instruction set has, that is as exact as it must be, can compute the kernel and pays.
+/// Beside the first two only the geometry decides.
 /// For a shape that [`run`] refuses, and where nothing is to be computed, the last.
 pub fn choose<T: Element>(
     set: InstructionSet,
+    precision: Precision,
     pass: Pass,
     shape: &ConvShape,
 ) -> &'static Algorithm<T> {
     match check(shape) {
-        Ok(()) => chosen(set, pass, shape),
+        Ok(()) => chosen(set, precision, pass, shape),
         Err(_) => &T::algorithms()[T::algorithms().len() - 1],
     }
 }
 
 /// [`choose`] for a shape that was checked.
-fn chosen<T: Element>(set: InstructionSet, pass: Pass, shape: &ConvShape) -> &'static Algorithm<T> {
+fn chosen<T: Element>(
+    set: InstructionSet,
+    precision: Precision,
+    pass: Pass,
+    shape: &ConvShape,
+) -> &'static Algorithm<T> {
     let all = T::algorithms();
     let last = &all[all.len() - 1];
     if pass.lens(shape).contains(&0) {
         return last;
     }
     let mut found = all.iter().filter(|one| {
-        one.requires <= set && (one.supports)(pass, shape) && (one.pays)(pass, shape)
+        one.requires <= set
+            && one.precision >= precision
+            && (one.supports)(pass, shape)
+            && (one.pays)(pass, shape)
     });
     found.next().unwrap_or(last)
 }
@@ -579,13 +640,16 @@ pub fn scratch<T: Element>(
     threads: &Threads,
 ) -> usize {
     match check(shape) {
-        Ok(()) => chosen::<T>(set, pass, shape).scratch_of(pass, shape, threads.count()),
+        Ok(()) => {
+            let algorithm = chosen::<T>(set, Precision::Highest, pass, shape);
+            algorithm.scratch_of(pass, shape, threads.count())
+        }
         Err(_) => 0,
     }
 }
 
 /// Computes one kernel of a convolution of one to three axes, with groups, strides and dilations, in
-/// either format. Every element of `out` is written; where no window reaches it is zero.
+/// either format, by the algorithm that is chosen for [`Precision::Highest`]. Every element of `out` is written; where no window reaches it is zero.
 ///
 /// | pass | `a` | `b` | `out` |
 /// |---|---|---|---|
@@ -613,7 +677,7 @@ pub fn run<T: Element>(
     threads: &Threads,
 ) -> Result<(), KernelError> {
     check(shape)?;
-    chosen(set, pass, shape).call(Call {
+    chosen(set, Precision::Highest, pass, shape).call(Call {
         set,
         threads,
         pass,

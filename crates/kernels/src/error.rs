@@ -14,6 +14,9 @@ pub enum KernelError {
     Sizes(String),
     /// An instruction set, an algorithm or threads that this machine or this problem does not have.
     Unavailable(String),
+    /// Halves that this algorithm would not compute as exactly as they can be: they are to be widened. What it has
+    /// written is nothing.
+    Inexact(&'static str),
 }
 
 impl std::error::Error for KernelError {}
@@ -31,6 +34,10 @@ impl std::fmt::Display for KernelError {
                     "{what} has {actual} elements, its sizes ask for {expected}"
                 )
             }
+            Self::Inexact(name) => write!(
+                f,
+                "the algorithm '{name}' does not compute such numbers exactly: widen them to f32"
+            ),
             Self::Sizes(text) | Self::Unavailable(text) => f.write_str(text),
         }
     }

@@ -3,6 +3,8 @@
 //! Source of the order: pairwise summation, N. J. Higham, "The accuracy of floating point summation",
 //! SIAM J. Sci. Comput. 14 (1993); its error grows with the logarithm of the number of elements.
 
+use half::{bf16, f16};
+
 use crate::layout::axes::{Axes, PIECE, elements};
 use crate::{KernelError, Threads, check_len};
 
@@ -15,7 +17,7 @@ const LEAF: usize = 8;
 /// The most parts that one reduction is cut into for threads.
 const PARTS: usize = 16;
 
-/// A number that sums, pools and compares: `f32`, `f64`, `i32`, `i64`.
+/// A number that sums, pools and compares: `f32`, `f64`, `i32`, `i64`, `bf16`, `f16`.
 pub trait Number: Copy + PartialOrd + Send + Sync {
     /// Zero.
     const ZERO: Self;
@@ -29,7 +31,7 @@ pub trait Number: Copy + PartialOrd + Send + Sync {
 }
 
 macro_rules! number {
-    ($($type:ty: $zero:literal, $plus:expr, $times:expr;)*) => {$(
+    ($($type:ty: $zero:expr, $plus:expr, $times:expr;)*) => {$(
         impl Number for $type {
             const ZERO: Self = $zero;
             const LOWEST: Self = <$type>::MIN;
@@ -52,6 +54,8 @@ number! {
     f64: 0.0, std::ops::Add::add, std::ops::Mul::mul;
     i32: 0, i32::wrapping_add, i32::wrapping_mul;
     i64: 0, i64::wrapping_add, i64::wrapping_mul;
+    bf16: bf16::ZERO, std::ops::Add::add, std::ops::Mul::mul;
+    f16: f16::ZERO, std::ops::Add::add, std::ops::Mul::mul;
 }
 
 /// Sums over the axes that `reduced` marks: TensorFlow's `Sum`. An empty sum is 0.

@@ -2,7 +2,7 @@
 
 mod finish;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub(crate) use self::finish::Finish;
 use crate::Threads;
@@ -116,6 +116,7 @@ pub(crate) struct Epilogue<'a, T> {
     stages: &'a [Stage<'a, T>],
     /// How many are taken.
     taken: AtomicUsize,
+    refused: AtomicBool,
 }
 
 impl<'a, T: Number> Epilogue<'a, T> {
@@ -123,7 +124,17 @@ impl<'a, T: Number> Epilogue<'a, T> {
         Epilogue {
             stages,
             taken: AtomicUsize::new(0),
+            refused: AtomicBool::new(false),
         }
+    }
+
+    /// Says that the result is none: the algorithm could not compute these numbers exactly.
+    pub(crate) fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// The stages that are left, for whoever applies them by [`apply`] to each element once.

@@ -297,14 +297,8 @@ pub fn write<'a>(
         DType::Float32 => with!(f32, |conv, out| conv.compute_into(engine, out)),
         DType::Float64 => with!(f64, |conv, out| conv.compute_into(engine, out)),
         DType::Int32 => with!(i32, |conv, out| conv.compute_into(engine, out)),
-        DType::Float16 => with!(half::f16, |conv, out| {
-            out.copy_from_slice(conv.compute(engine)?.as_slice()?);
-            Ok(())
-        }),
-        DType::Bfloat16 => with!(half::bf16, |conv, out| {
-            out.copy_from_slice(conv.compute(engine)?.as_slice()?);
-            Ok(())
-        }),
+        DType::Float16 => with!(half::f16, |conv, out| conv.compute_into(engine, out)),
+        DType::Bfloat16 => with!(half::bf16, |conv, out| conv.compute_into(engine, out)),
         other => Err(PyTypeError::new_err(format!(
             "convolutions do not compute with {other}"
         ))),

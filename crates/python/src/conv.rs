@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use tconv::nn::{self, ConvBuilder, Sizes};
-use tconv::{DataFormat, Operand, Padding};
+use tconv::{DataFormat, Operand, Padding, Precision};
 
 use crate::builders::{self, sizes};
 use crate::error::plain;
@@ -97,12 +97,19 @@ impl Kind {
     }
 }
 
-/// How the windows of a convolution lie.
+/// The precision of this name.
+pub fn precision(name: &str) -> PyResult<Precision> {
+    let parsed = name.parse::<Precision>();
+    parsed.map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// How the windows of a convolution lie, and how exact its products must be.
 pub struct Geometry {
     strides: Sizes,
     dilations: Sizes,
     padding: Padding,
     format: DataFormat,
+    precision: Option<Precision>,
 }
 
 impl Geometry {
@@ -124,21 +131,33 @@ impl Geometry {
             dilations: sizes(dilations)?,
             padding: builders::padding(padding, format, spatial)?,
             format,
+            precision: None,
         })
     }
 
+    /// With what is said of its products.
+    pub fn precise(self, precision: Option<&str>) -> PyResult<Geometry> {
+        let precision = precision.map(self::precision).transpose()?;
+        Ok(Geometry { precision, ..self })
+    }
+
     pub fn apply<'a>(&self, conv: ConvBuilder<'a>) -> ConvBuilder<'a> {
-        conv.strides(self.strides.clone())
+        let conv = conv
+            .strides(self.strides.clone())
             .dilations(self.dilations.clone())
             .padding(self.padding.clone())
-            .data_format(self.format)
+            .data_format(self.format);
+        match self.precision {
+            Some(precision) => conv.precision(precision),
+            None => conv,
+        }
     }
 }
 
 /// A convolution of tensors. `kind`: `conv1d`, `conv2d`, `conv3d`, also with `_transpose`, `_backprop_input`,
 /// `_backprop_filter`.
 #[pyfunction]
-#[pyo3(signature = (kind, operands, strides, padding, data_format, dilations, name))]
+#[pyo3(signature = (kind, operands, strides, padding, data_format, dilations, name, precision=None))]
 #[expect(clippy::too_many_arguments, reason = "Python's")]
 pub fn conv<'py>(
     py: Python<'py>,
@@ -149,6 +168,7 @@ pub fn conv<'py>(
     data_format: Option<&str>,
     dilations: Option<&Any<'py>>,
     name: Option<&str>,
+    precision: Option<&str>,
 ) -> PyResult<PyTensor> {
     let operands = operands.0;
     let graph = graph_of(py, operands.iter())?;
@@ -157,6 +177,7 @@ pub fn conv<'py>(
     let inputs = inputs.collect::<PyResult<Vec<_>>>()?;
     let kind = Kind::parse(kind)?;
     let geometry = Geometry::new(kind.spatial, strides, padding, data_format, dilations)?;
+    let geometry = geometry.precise(precision)?;
     let node = kind.of(&inputs).map_err(plain)?;
     let made = build(&graph, name, |_| geometry.apply(node).build())?;
     Ok(PyTensor::new(&graph, made))

@@ -80,7 +80,7 @@ fn tensors(operands: &[Any<'_>], types: &[&str]) -> PyResult<Vec<Tensor>> {
 
 /// A convolution of arrays. Kinds and operands as in `conv`; `out` is an array to be written, and returned.
 #[pyfunction]
-#[pyo3(signature = (kind, operands, strides, padding, data_format, dilations, out))]
+#[pyo3(signature = (kind, operands, strides, padding, data_format, dilations, out, precision=None))]
 #[expect(clippy::too_many_arguments, reason = "Python's")]
 pub fn eager_conv<'py>(
     py: Python<'py>,
@@ -91,10 +91,12 @@ pub fn eager_conv<'py>(
     data_format: Option<&str>,
     dilations: Option<&Any<'py>>,
     out: Option<&Any<'py>>,
+    precision: Option<&str>,
 ) -> PyResult<Any<'py>> {
     let operands = operands.0;
     let kind = Kind::parse(kind)?;
     let geometry = Geometry::new(kind.spatial, strides, padding, data_format, dilations)?;
+    let geometry = geometry.precise(precision)?;
     let names = kind.operands();
     let types: Vec<&str> = names
         .iter()

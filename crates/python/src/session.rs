@@ -231,15 +231,17 @@ impl PySession {
     }
 
     /// A session of `graph`, by default the default graph. `threads`, or the `intra_op_parallelism_threads` of
-    /// `config`, limits its threads; 0 means those of `tconv.set_num_threads`.
+    /// `config`, limits its threads; 0 means those of `tconv.set_num_threads`. `precision` is that of convolutions of
+    /// float32 that do not say another: `highest`, `high` or `medium`.
     #[new]
-    #[pyo3(signature = (target="", graph=None, config=None, *, threads=0))]
+    #[pyo3(signature = (target="", graph=None, config=None, *, threads=0, precision="highest"))]
     fn new(
         py: Python<'_>,
         target: &str,
         graph: Option<Bound<'_, PyGraph>>,
         config: Option<&Bound<'_, PyAny>>,
         threads: usize,
+        precision: &str,
     ) -> PyResult<PySession> {
         if !target.is_empty() {
             return Err(PyValueError::new_err(format!(
@@ -257,6 +259,7 @@ impl PySession {
         };
         let set = InstructionSet::from_env().map_err(plain)?;
         let mut session = Session::with(&graph.get().graph, threads::get(threads)?, set);
+        session.set_precision(crate::conv::precision(precision)?);
         session.set_interrupt(|| Python::attach(|py| py.check_signals()).map_err(carry));
         Ok(PySession {
             session,

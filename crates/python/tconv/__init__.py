@@ -9,7 +9,8 @@ Three ways in:
 
 Strides and dilations are one number, or one for each spatial axis, or one for each axis of the input. `padding` is
 `"SAME"`, `"VALID"`, or pairs of numbers, one for each axis or each spatial one. `data_format` is `NWC`, `NHWC`, `NDHWC`
-(the default) or `NCW`, `NCHW`, `NCDHW`. `out` is an array that takes the result.
+(the default) or `NCW`, `NCHW`, `NCDHW`. `out` is an array that takes the result. `precision` permits products of float32
+that are less exact, where a processor has faster ones: `"highest"` (the default), `"high"` or `"medium"`.
 """
 
 from __future__ import annotations
@@ -37,13 +38,14 @@ def conv1d(
     data_format: str = "NWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """A convolution of `[batch, width, in_channels]` with `[width, in_channels, out_channels]`.
 
     Raises:
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
-    return _tconv.eager_conv("conv1d", [input, filter], strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv1d", [input, filter], strides, padding, data_format, dilations, out, precision)
 
 
 def conv1d_transpose(
@@ -55,6 +57,7 @@ def conv1d_transpose(
     data_format: str = "NWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """The transpose of the `conv1d` that takes `output_shape` to the shape of `value`.
 
@@ -65,7 +68,7 @@ def conv1d_transpose(
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
     operands = [value, filter, output_shape]
-    return _tconv.eager_conv("conv1d_transpose", operands, strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv1d_transpose", operands, strides, padding, data_format, dilations, out, precision)
 
 
 def conv1d_backprop_filter(
@@ -77,6 +80,7 @@ def conv1d_backprop_filter(
     data_format: str = "NWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """The gradient of `conv1d` with respect to its filter, whose shape is `filter_sizes`.
 
@@ -84,7 +88,7 @@ def conv1d_backprop_filter(
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
     operands = [input, filter_sizes, out_backprop]
-    return _tconv.eager_conv("conv1d_backprop_filter", operands, strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv1d_backprop_filter", operands, strides, padding, data_format, dilations, out, precision)
 
 
 def conv1d_backprop_input(
@@ -96,6 +100,7 @@ def conv1d_backprop_input(
     data_format: str = "NWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """The gradient of `conv1d` with respect to its input, whose shape is `input_sizes`.
 
@@ -103,7 +108,7 @@ def conv1d_backprop_input(
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
     operands = [input_sizes, filter, out_backprop]
-    return _tconv.eager_conv("conv1d_backprop_input", operands, strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv1d_backprop_input", operands, strides, padding, data_format, dilations, out, precision)
 
 
 def conv2d(
@@ -114,13 +119,14 @@ def conv2d(
     data_format: str = "NHWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """A convolution of `[batch, height, width, in_channels]` with `[height, width, in_channels, out_channels]`.
 
     Raises:
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
-    return _tconv.eager_conv("conv2d", [input, filter], strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv2d", [input, filter], strides, padding, data_format, dilations, out, precision)
 
 
 def conv2d_transpose(
@@ -132,6 +138,7 @@ def conv2d_transpose(
     data_format: str = "NHWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """The transpose of the `conv2d` that takes `output_shape` to the shape of `value`.
 
@@ -142,7 +149,7 @@ def conv2d_transpose(
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
     operands = [value, filter, output_shape]
-    return _tconv.eager_conv("conv2d_transpose", operands, strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv2d_transpose", operands, strides, padding, data_format, dilations, out, precision)
 
 
 def conv2d_backprop_filter(
@@ -154,6 +161,7 @@ def conv2d_backprop_filter(
     data_format: str = "NHWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """The gradient of `conv2d` with respect to its filter, whose shape is `filter_sizes`.
 
@@ -161,7 +169,7 @@ def conv2d_backprop_filter(
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
     operands = [input, filter_sizes, out_backprop]
-    return _tconv.eager_conv("conv2d_backprop_filter", operands, strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv2d_backprop_filter", operands, strides, padding, data_format, dilations, out, precision)
 
 
 def conv2d_backprop_input(
@@ -173,6 +181,7 @@ def conv2d_backprop_input(
     data_format: str = "NHWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """The gradient of `conv2d` with respect to its input, whose shape is `input_sizes`.
 
@@ -180,7 +189,7 @@ def conv2d_backprop_input(
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
     operands = [input_sizes, filter, out_backprop]
-    return _tconv.eager_conv("conv2d_backprop_input", operands, strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv2d_backprop_input", operands, strides, padding, data_format, dilations, out, precision)
 
 
 def conv3d(
@@ -191,13 +200,14 @@ def conv3d(
     data_format: str = "NDHWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """A convolution of `[batch, depth, height, width, in_channels]` with `[depth, height, width, in_channels, out_channels]`.
 
     Raises:
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
-    return _tconv.eager_conv("conv3d", [input, filter], strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv3d", [input, filter], strides, padding, data_format, dilations, out, precision)
 
 
 def conv3d_transpose(
@@ -209,6 +219,7 @@ def conv3d_transpose(
     data_format: str = "NDHWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """The transpose of the `conv3d` that takes `output_shape` to the shape of `value`.
 
@@ -220,7 +231,7 @@ def conv3d_transpose(
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
     operands = [value, filter, output_shape]
-    return _tconv.eager_conv("conv3d_transpose", operands, strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv3d_transpose", operands, strides, padding, data_format, dilations, out, precision)
 
 
 def conv3d_backprop_filter(
@@ -232,6 +243,7 @@ def conv3d_backprop_filter(
     data_format: str = "NDHWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """The gradient of `conv3d` with respect to its filter, whose shape is `filter_sizes`.
 
@@ -239,7 +251,7 @@ def conv3d_backprop_filter(
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
     operands = [input, filter_sizes, out_backprop]
-    return _tconv.eager_conv("conv3d_backprop_filter", operands, strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv3d_backprop_filter", operands, strides, padding, data_format, dilations, out, precision)
 
 
 def conv3d_backprop_input(
@@ -251,6 +263,7 @@ def conv3d_backprop_input(
     data_format: str = "NDHWC",
     dilations: Any = None,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """The gradient of `conv3d` with respect to its input, whose shape is `input_sizes`.
 
@@ -258,7 +271,7 @@ def conv3d_backprop_input(
       tconv.errors.InvalidArgumentError, ValueError: the shapes do not go together.
     """
     operands = [input_sizes, filter, out_backprop]
-    return _tconv.eager_conv("conv3d_backprop_input", operands, strides, padding, data_format, dilations, out)
+    return _tconv.eager_conv("conv3d_backprop_input", operands, strides, padding, data_format, dilations, out, precision)
 
 
 def shape(

@@ -306,7 +306,7 @@ class Operation:
 class Session:
     """Runs a graph; owns the variables' values. A context manager that makes itself the default session."""
 
-    def __new__(cls, target: str = "", graph: Graph | None = None, config: Any = None, *, threads: int = 0) -> Self: ...
+    def __new__(cls, target: str = "", graph: Graph | None = None, config: Any = None, *, threads: int = 0, precision: str = "highest") -> Self: ...
     @property
     def graph(self) -> Graph: ...
     def run(self, fetches: _Fetches, feed_dict: Mapping[Any, Any] | None = None, options: Any = None, run_metadata: Any = None) -> Any: ...
@@ -331,7 +331,7 @@ def apply(op: str, inputs: Sequence[_Value], attrs: Mapping[str, Any] | None = N
 
     An input that is a list of tensors (`N*T`) is given as one list. Attributes that are None are left out.
     """
-def conv(kind: str, operands: Sequence[_Value], strides: _Sizes, padding: Any, data_format: str, dilations: _Sizes | None, name: str | None) -> Tensor:
+def conv(kind: str, operands: Sequence[_Value], strides: _Sizes, padding: Any, data_format: str, dilations: _Sizes | None, name: str | None, precision: str | None = None) -> Tensor:
     """`kind`: `conv1d`, `conv2d`, `conv3d`, each also with `_transpose`, `_backprop_input`, `_backprop_filter`.
 
     Operands in the order of the Rust builders: `conv*`: input, filter; `*_transpose`: value, filter, output_shape;
@@ -489,7 +489,7 @@ def load_variables(path: str) -> dict[str, npt.NDArray[Any]]: ...
 
 # --- without a graph
 
-def eager_conv(kind: str, operands: Sequence[Any], strides: _Sizes, padding: Any, data_format: str | None, dilations: _Sizes | None, out: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+def eager_conv(kind: str, operands: Sequence[Any], strides: _Sizes, padding: Any, data_format: str | None, dilations: _Sizes | None, out: npt.NDArray[Any] | None, precision: str | None = None) -> npt.NDArray[Any]:
     """Kinds and operands as in `conv`, on arrays; computed at once, without the GIL."""
 def eager(op: str, inputs: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> Any:
     """Any op of the table on arrays."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tconv
 import tconv.tf1 as tf
 from tconv import errors
 
@@ -260,3 +261,29 @@ def test_two_sessions_have_variables_of_their_own(graph: tf.Graph) -> None:
         two.run(v.initializer)
         one.run(add)
         assert one.run(v) == 1 and two.run(v) == 0
+
+
+def test_less_precision_is_permitted_by_name(graph: tf.Graph) -> None:
+    x, w = tf.constant(np.arange(512, dtype="f4").reshape(2, 8, 8, 4) % 5), tf.ones([3, 3, 4, 8])
+    plain = tf.nn.conv2d_transpose(x, w[:, :, :, :4], [2, 8, 8, 4], 1)
+    ops = [tf.nn.conv2d(x, w, 1, "SAME", precision=name) for name in ("highest", "high", "medium")]
+    assert [op.op.get_attr("_precision") for op in ops] == [b"highest", b"high", b"medium"]
+    slopes = tf.gradients(ops[1], [x, w])
+    assert all(slope.op.get_attr("_precision") == b"high" for slope in slopes)
+    with pytest.raises(ValueError):
+        plain.op.get_attr("_precision")
+    for name in ("highest", "high", "medium"):
+        session = tf.Session(graph=graph, precision=name)
+        # Sums of small whole numbers are exact however they are computed.
+        for found, expected in zip(session.run([plain, *ops]), tf.Session(graph=graph).run([plain, *ops])):
+            np.testing.assert_array_equal(found, expected)
+        eager = tconv.conv2d(np.ones((1, 4, 4, 2), "f4"), np.ones((2, 2, 2, 1), "f4"), precision=name)
+        assert eager.max() == 8
+    message = "precision must be 'highest', 'high' or 'medium', got 'bf16'"
+    for wrong in (
+        lambda: tf.Session(graph=graph, precision="bf16"),
+        lambda: tf.nn.conv2d(x, w, 1, "SAME", precision="bf16"),
+        lambda: tconv.conv2d(np.ones((1, 4, 4, 2), "f4"), np.ones((2, 2, 2, 1), "f4"), precision="bf16"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            wrong()

@@ -42,7 +42,9 @@ fn kernel(bencher: divan::Bencher, prepared: bool) {
     );
     let (x, filter, mut out) = ([1.0f32; 9], [1.0f32; 12], [0.0; 75]);
     let (x, filter, out) = (&x, &filter, &mut out);
-    let conv = conv::Prepared::<f32>::new(set, pass, shape.clone(), threads).unwrap();
+    let conv =
+        conv::Prepared::<f32>::new(set, conv::Precision::Highest, pass, shape.clone(), threads)
+            .unwrap();
     let scratch = &mut vec![0.0; conv.scratch()];
     if prepared {
         bencher.bench_local(|| conv.run(x, filter, None, out, scratch, threads, &[]));

@@ -1,35 +1,50 @@
 //! Which algorithms there are for a case, and which is taken.
 
 use serde_json::{Value, json};
+use tconv::Precision;
 use tconv_kernels::Threads;
 use tconv_kernels::conv::{self, Algorithm, Pass};
 use tconv_kernels::simd::InstructionSet;
 
 use super::case::{Case, pass_name};
+use super::element::Number;
 use super::report::bytes;
 use crate::Failure;
 use crate::shape::table;
 
-/// The algorithm of each of the case's kernels: `forced`, or what the library chooses.
+/// What is asked of algorithms.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The name of the one to take, whatever is chosen.
+    pub forced: Option<&'a str>,
+    pub set: InstructionSet,
+    pub precision: Precision,
+}
+
+/// The algorithm of each of the case's kernels: the forced one, or what the library chooses.
 ///
 /// # Errors
 /// A name that is none, or of an algorithm that does not compute them all; with the names that would do.
-pub fn algorithms(
+pub fn algorithms<T: Number>(
     case: &Case,
-    forced: Option<&str>,
-    set: InstructionSet,
-) -> Result<Vec<&'static Algorithm<f32>>, Failure> {
+    wanted: Wanted<'_>,
+) -> Result<Vec<&'static Algorithm<T>>, Failure> {
+    let Wanted {
+        forced,
+        set,
+        precision,
+    } = wanted;
     let passes = case.op.passes;
     let Some(name) = forced else {
-        let choose = |&pass| conv::choose(set, pass, &case.shape);
+        let choose = |&pass| conv::choose(set, precision, pass, &case.shape);
         let chosen = passes.iter().map(choose);
         return Ok(chosen.collect());
     };
-    let admissible = |one: &Algorithm<f32>| {
+    let admissible = |one: &Algorithm<T>| {
         let mut passes = passes.iter();
         one.requires <= set && passes.all(|&pass| (one.supports)(pass, &case.shape))
     };
-    let all = conv::algorithms::<f32>();
+    let all = conv::algorithms::<T>();
     let names = || {
         let names = all.iter().filter(|one| admissible(one));
         names.map(|one| one.name).collect::<Vec<_>>().join(", ")
@@ -59,7 +74,10 @@ pub struct List {
 
 struct Row {
     pass: Pass,
-    algorithm: &'static Algorithm<f32>,
+    algorithm: &'static str,
+    purpose: &'static str,
+    requires: InstructionSet,
+    precision: Precision,
     admissible: bool,
     chosen: bool,
     why: String,
@@ -71,33 +89,48 @@ struct Row {
 ///
 /// # Errors
 /// As [`algorithms`].
-pub fn list(
+pub fn list<T: Number>(
     case: &Case,
-    forced: Option<&str>,
-    set: InstructionSet,
+    wanted: Wanted<'_>,
     threads: &Threads,
 ) -> Result<List, Failure> {
+    let Wanted {
+        forced,
+        set,
+        precision,
+    } = wanted;
     let mut rows = Vec::new();
-    let taken = algorithms(case, forced, set)?;
+    let taken = algorithms::<T>(case, wanted)?;
     for (&pass, taken) in case.op.passes.iter().zip(taken) {
-        for algorithm in conv::algorithms::<f32>() {
+        for algorithm in conv::algorithms::<T>() {
             let missing = algorithm.requires > set;
             let admissible = !missing && (algorithm.supports)(pass, &case.shape);
             let chosen = algorithm.name == taken.name;
             let pays = admissible && (algorithm.pays)(pass, &case.shape);
-            let bytes = |elements: usize| elements.saturating_mul(size_of::<f32>());
+            let permitted = algorithm.precision >= precision;
+            let bytes = |elements: usize| elements.saturating_mul(size_of::<T>());
             rows.push(Row {
                 pass,
-                algorithm,
+                algorithm: algorithm.name,
+                purpose: algorithm.purpose,
+                requires: algorithm.requires,
+                precision: algorithm.precision,
                 admissible,
                 chosen,
                 why: match (admissible, chosen, forced) {
                     (true, true, Some(_)) => "forced".into(),
                     (true, true, None) => "the first that pays".into(),
+                    (true, false, _) if !permitted => {
+                        format!("needs --precision {}", algorithm.precision)
+                    }
                     (true, false, _) if pays => {
                         format!("would pay, were it not for {}", taken.name)
                     }
                     (true, false, _) => "does not pay here".into(),
+                    (false, ..) if missing && !permitted => format!(
+                        "needs {} and --precision {}",
+                        algorithm.requires, algorithm.precision
+                    ),
                     (false, ..) if missing => format!("needs {}", algorithm.requires),
                     (false, ..) => "does not compute this".into(),
                 },
@@ -123,8 +156,10 @@ impl List {
         let rows = self.rows.iter().map(|row| {
             json!({
                 "pass": pass_name(row.pass),
-                "algorithm": row.algorithm.name,
-                "purpose": row.algorithm.purpose,
+                "algorithm": row.algorithm,
+                "purpose": row.purpose,
+                "requires": row.requires.to_string(),
+                "precision": row.precision.name(),
                 "admissible": row.admissible,
                 "chosen": row.chosen,
                 "why": row.why,
@@ -146,7 +181,7 @@ impl List {
             };
             lines.push(vec![
                 if several { pass_name(row.pass) } else { "" }.into(),
-                row.algorithm.name.into(),
+                row.algorithm.into(),
                 match (row.chosen, row.admissible) {
                     (true, _) => "chosen",
                     (false, true) => "admissible",
@@ -156,7 +191,7 @@ impl List {
                 row.why.clone(),
                 size(row.scratch),
                 size(row.filter),
-                row.algorithm.purpose.into(),
+                row.purpose.into(),
             ]);
         }
         format!("{}\n{}", self.title, table(&lines))

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tconv::DType;
+use tconv::{DType, Precision};
 use tconv_kernels::conv::{self, Algorithm, PackedFilter, Pass};
 use tconv_kernels::simd::InstructionSet;
 use tconv_kernels::{KernelError, Threads};
@@ -10,10 +10,9 @@ use tconv_shape::ConvShape;
 use tconv_tensor::checked_len;
 
 use super::case::{Case, pass_name};
+use super::element::{Number, Widened};
 use crate::Failure;
 
-/// How far an element may be from the definition, in units of the sum of its terms' magnitudes.
-const TOLERANCE: f64 = 4e-6;
 /// How many terms are summed up to check a result, and how many elements at least and at most.
 const CHECKED_TERMS: usize = 8_000_000;
 const CHECKED: std::ops::RangeInclusive<usize> = 32..=10_000;
@@ -47,21 +46,23 @@ fn operands(pass: Pass) -> [Role; 2] {
 }
 
 /// A case with all the memory that it needs.
-pub struct Timed<'a> {
+pub struct Timed<'a, T: 'static> {
     case: &'a Case,
     set: InstructionSet,
     threads: &'a Threads,
-    values: [Vec<f32>; 3],
-    steps: Vec<Step>,
-    scratch: Vec<f32>,
+    values: [Vec<T>; 3],
+    /// The tensors, if they are of another type than they are computed in.
+    halves: Option<Box<dyn Widened<T>>>,
+    steps: Vec<Step<T>>,
+    scratch: Vec<T>,
     constant: bool,
 }
 
-struct Step {
+struct Step<T: 'static> {
     pass: Pass,
-    algorithm: &'static Algorithm<f32>,
-    packed: Option<PackedFilter<f32>>,
-    out: Vec<f32>,
+    algorithm: &'static Algorithm<T>,
+    packed: Option<PackedFilter<T>>,
+    out: Vec<T>,
 }
 
 /// What was found.
@@ -81,22 +82,23 @@ pub struct Measured {
     pub error: f64,
 }
 
-impl<'a> Timed<'a> {
+impl<'a, T: Number> Timed<'a, T> {
     /// Allocates and fills everything.
     ///
     /// # Errors
     /// Sizes that leave the memory, and those that the kernels refuse.
     pub fn new(
         case: &'a Case,
-        algorithms: &[&'static Algorithm<f32>],
+        algorithms: &[&'static Algorithm<T>],
         constant: bool,
         set: InstructionSet,
         threads: &'a Threads,
-    ) -> Result<Timed<'a>, Failure> {
+        mut halves: Option<Box<dyn Widened<T>>>,
+    ) -> Result<Timed<'a, T>, Failure> {
         let shape = &case.shape;
         // A filter that each step changes is prepared in each step.
         let constant = constant && case.op.passes.len() == 1;
-        let packed_len = |pass: Pass, algorithm: &Algorithm<f32>| match constant {
+        let packed_len = |pass: Pass, algorithm: &Algorithm<T>| match constant {
             true if pass != Pass::BackpropFilter => (algorithm.packed_len)(pass, shape),
             _ => 0,
         };
@@ -122,11 +124,20 @@ impl<'a> Timed<'a> {
         let total = all
             .iter()
             .try_fold(0usize, |sum, &len| sum.checked_add(len));
-        checked_len(DType::Float32, &[total.unwrap_or(usize::MAX)])?;
+        // Halves are there a second time.
+        let dtype = match size_of::<T>() {
+            4 if halves.is_none() => DType::Float32,
+            2 => DType::Bfloat16,
+            _ => DType::Float64,
+        };
+        checked_len(dtype, &[total.unwrap_or(usize::MAX)])?;
         let mut random = Random(1);
-        let mut values = sizes.map(|len| vec![0.0; len]);
+        let mut values = sizes.map(|len| vec![T::default(); len]);
         for values in &mut values {
             random.fill(values);
+        }
+        if let Some(halves) = &mut halves {
+            halves.keep(&mut values);
         }
         let filter = &values[Role::Filter as usize];
         let steps = steps().map(|(pass, algorithm)| {
@@ -138,7 +149,7 @@ impl<'a> Timed<'a> {
                     set,
                     (pass, shape),
                     filter,
-                    vec![0.0; len],
+                    vec![T::default(); len],
                     threads,
                 )?),
             };
@@ -147,7 +158,7 @@ impl<'a> Timed<'a> {
                 algorithm,
                 packed,
                 // What is not written is found when the result is checked.
-                out: vec![f32::NAN; out],
+                out: vec![T::near(f32::NAN); out],
             })
         });
         let steps = steps.collect::<Result<_, _>>()?;
@@ -156,8 +167,9 @@ impl<'a> Timed<'a> {
             set,
             threads,
             values,
+            halves,
             steps,
-            scratch: vec![0.0; scratch],
+            scratch: vec![T::default(); scratch],
             constant,
         })
     }
@@ -193,8 +205,8 @@ impl<'a> Timed<'a> {
             progress(done.max(passed / limits.seconds));
         }
         let (mut checked, mut error) = (0, 0.0f64);
-        for step in &self.steps {
-            let (elements, largest) = self.check(step)?;
+        for index in 0..self.steps.len() {
+            let (elements, largest) = self.check(index)?;
             checked += elements;
             error = error.max(largest);
         }
@@ -204,7 +216,7 @@ impl<'a> Timed<'a> {
             batch,
             algorithms: self.steps.iter().map(|step| step.algorithm.name).collect(),
             scratch_bytes: size_of_val(&self.scratch[..]),
-            filter_bytes: filter.map(|packed| packed.len() * size_of::<f32>()).sum(),
+            filter_bytes: filter.map(|packed| packed.len() * size_of::<T>()).sum(),
             constant: self.constant,
             checked,
             error,
@@ -229,7 +241,16 @@ impl<'a> Timed<'a> {
 
     fn call(&mut self) -> Result<(), KernelError> {
         let shape = &self.case.shape;
-        for step in &mut self.steps {
+        for (index, step) in self.steps.iter_mut().enumerate() {
+            if let Some(halves) = &self.halves {
+                for role in operands(step.pass) {
+                    let role = role as usize;
+                    // What a constant filter was widened to is kept.
+                    if !self.constant || role != Role::Filter as usize {
+                        halves.widen(role, &mut self.values[role], self.threads)?;
+                    }
+                }
+            }
             let [a, b] = operands(step.pass).map(|role| &self.values[role as usize][..]);
             let (out, scratch) = (&mut step.out[..], &mut self.scratch[..]);
             match &step.packed {
@@ -245,13 +266,26 @@ impl<'a> Timed<'a> {
                     self.threads,
                 )?,
             }
+            if let Some(halves) = &mut self.halves {
+                halves.narrow(index, &step.out, self.threads)?;
+            }
         }
         Ok(())
     }
 
     /// Compares elements of a result with the definition; returns how many, and the largest error.
-    fn check(&self, step: &Step) -> Result<(usize, f64), Failure> {
+    fn check(&self, step: usize) -> Result<(usize, f64), Failure> {
+        let (number, step) = (step, &self.steps[step]);
         let shape = &self.case.shape;
+        let rounding = (self.halves.as_ref()).map_or(T::ROUNDING, |halves| halves.rounding());
+        let tolerance = T::TOLERANCE
+            + match step.algorithm.precision {
+                // Halves have no more bits.
+                _ if rounding > 0.0 => 0.0,
+                Precision::Medium => 8e-3,
+                Precision::High => 3e-5,
+                Precision::Highest => 0.0,
+            };
         let [a, b] = operands(step.pass).map(|role| &self.values[role as usize][..]);
         let most = (CHECKED_TERMS / terms(step.pass, shape).max(1))
             .clamp(*CHECKED.start(), *CHECKED.end());
@@ -266,10 +300,13 @@ impl<'a> Timed<'a> {
                 _ => (random.next() % len as u64) as usize,
             };
             let (expected, magnitude) = conv::definition(step.pass, shape, a, b, index)?;
-            let found = step.out[index];
-            let error = (f64::from(found) - expected).abs();
+            let found = match &self.halves {
+                Some(halves) => halves.result(number, index),
+                None => step.out[index].into(),
+            };
+            let error = (found - expected).abs();
             // False where the error is NaN.
-            let right = error <= TOLERANCE * magnitude;
+            let right = error <= tolerance * magnitude + rounding * expected.abs();
             if !right {
                 return Err(Failure::Error(format!(
                     "the algorithm '{}' is wrong: element {index} of the {} result is {found}, by the definition it \
@@ -316,10 +353,10 @@ impl Random {
     }
 
     /// Fills with numbers between -1 and 1.
-    fn fill(&mut self, values: &mut [f32]) {
+    fn fill<T: Number>(&mut self, values: &mut [T]) {
         for value in values {
             let whole = (self.next() >> 40) as f32;
-            *value = whole / (1u32 << 23) as f32 - 1.0;
+            *value = T::near(whole / (1u32 << 23) as f32 - 1.0);
         }
     }
 }
@@ -336,22 +373,19 @@ mod tests {
             .unwrap();
         let set = InstructionSet::best();
         let taken: Vec<_> = (case.op.passes.iter())
-            .map(|&pass| conv::choose::<f32>(set, pass, &case.shape))
+            .map(|&pass| conv::choose::<f32>(set, Precision::Highest, pass, &case.shape))
             .collect();
-        let mut timed = Timed::new(&case, &taken, true, set, &Threads::ONE).unwrap();
-        assert!(
-            timed.check(&timed.steps[0]).is_err(),
-            "nothing has been written yet"
-        );
+        let mut timed = Timed::new(&case, &taken, true, set, &Threads::ONE, None).unwrap();
+        assert!(timed.check(0).is_err(), "nothing has been written yet");
         timed.call().unwrap();
         for i in 0..timed.steps.len() {
-            let (elements, error) = timed.check(&timed.steps[i]).unwrap();
+            let (elements, error) = timed.check(i).unwrap();
             assert_eq!(elements, timed.steps[i].out.len());
-            assert!(error < TOLERANCE);
+            assert!(error < f32::TOLERANCE);
             for wrong in [f32::NAN, f32::INFINITY, 0.5] {
                 let right = timed.steps[i].out[4];
                 timed.steps[i].out[4] = right + wrong;
-                let Err(Failure::Error(message)) = timed.check(&timed.steps[i]) else {
+                let Err(Failure::Error(message)) = timed.check(i) else {
                     panic!("{wrong} was not found");
                 };
                 assert!(message.contains("is wrong: element 4"), "{message}");

@@ -1,8 +1,11 @@
 //! What is printed of a measurement.
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
+use tconv::Precision;
 use tconv_kernels::simd::InstructionSet;
 
+use super::Type;
 use super::case::{Case, pass_name};
 use super::measure::Measured;
 use crate::geometry::padding_text;
@@ -12,11 +15,18 @@ use crate::shape::table;
 pub struct Report<'a> {
     pub case: &'a Case,
     pub measured: Measured,
+    pub dtype: Type,
+    pub precision: Precision,
     pub set: InstructionSet,
     pub threads: usize,
 }
 
 impl Report<'_> {
+    fn dtype(&self) -> String {
+        let name = self.dtype.to_possible_value();
+        name.map_or(String::new(), |name| name.get_name().to_string())
+    }
+
     fn median(&self) -> f64 {
         let mut times = self.measured.times.clone();
         times.sort_by(f64::total_cmp);
@@ -63,6 +73,8 @@ impl Report<'_> {
             "groups": shape.groups,
             "format": shape.format.name(shape.axes.len()),
             "filter": if measured.constant { "constant" } else { "fresh" },
+            "dtype": self.dtype(),
+            "precision": self.precision.name(),
             "threads": self.threads,
             "isa": self.set.to_string(),
             "algorithm": algorithm,
@@ -112,8 +124,9 @@ pub fn text(reports: &[Report<'_>], peak: f64) -> String {
             n => format!("{n} threads"),
         };
         format!(
-            "{} on {threads} with {}: the machine's peak is {:.1} GF/s\n",
+            "{} of {} on {threads} with {}: the machine's peak is {:.1} GF/s\n",
             report.case.op.name,
+            report.dtype(),
             report.set,
             peak / 1e9
         )

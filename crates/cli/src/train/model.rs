@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use tconv::math::Axes;
 use tconv::optim::{AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer};
 use tconv::slim::Activation;
-use tconv::{Feed, Graph, Operation, Output, Session, Tensor, Variable, feed, math, nn, slim};
+use tconv::{
+    Feed, Graph, Operation, Output, Precision, Session, Tensor, Variable, feed, math, nn, slim,
+};
 
 use super::settings::{Optimizer, Settings};
 use crate::Failure;
@@ -29,7 +31,11 @@ impl Model {
     ///
     /// # Errors
     /// The graph's own.
-    pub fn new(settings: &Settings, threads: usize) -> Result<Model, Failure> {
+    pub fn new(
+        settings: &Settings,
+        threads: usize,
+        precision: Precision,
+    ) -> Result<Model, Failure> {
         let g = Graph::new();
         g.set_random_seed(settings.seed.into());
         let (kernel, stride, channels) = (
@@ -63,7 +69,8 @@ impl Model {
             let assign = variable.assign(&value)?;
             variables.push((variable, value, assign));
         }
-        let session = Session::with_threads(&g, threads)?;
+        let mut session = Session::with_threads(&g, threads)?;
+        session.set_precision(precision);
         session.run(&g.global_variables_initializer())?;
         Ok(Model {
             session,

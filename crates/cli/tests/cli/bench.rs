@@ -155,6 +155,37 @@ fn algorithms_are_listed_and_forced() {
 }
 
 #[test]
+fn types_and_precisions_are_said_and_checked() {
+    for (dtype, precision) in [
+        ("f32", "medium"),
+        ("f32", "high"),
+        ("f64", "highest"),
+        ("bf16", "highest"),
+        ("f16", "medium"),
+    ] {
+        for flags in ["--filter constant", "--filter fresh", "--op train"] {
+            let said = format!("--dtype {dtype} --precision {precision}");
+            let report = timed(&format!("{TINY} {flags} {said}"));
+            assert_eq!([&report["dtype"], &report["precision"]], [dtype, precision]);
+            assert!(report["checked"].as_u64().unwrap() > 0, "{report}");
+            let listed = timed(&format!("{TINY} --list {said}"));
+            let rows = listed["algorithms"].as_array().unwrap();
+            let row = |name: &str| rows.iter().find(|row| row["algorithm"] == name);
+            assert!(row("reference").is_some(), "{listed}");
+            let of = |name| row(name).map(|row| [&row["requires"], &row["precision"]]);
+            if dtype != "f64" {
+                assert_eq!(of("amx_bf16"), Some([&"amx".into(), &"medium".into()]));
+                assert_eq!(of("amx_bf16x3"), Some([&"amx".into(), &"high".into()]));
+            }
+        }
+    }
+    let text = refused(2, &format!("{TINY} --precision bf16"));
+    assert!(text.contains("'highest', 'high' or 'medium'"), "{text}");
+    let text = refused(2, &format!("{TINY} --dtype bfloat16"));
+    assert!(text.contains("bf16") && text.contains("f64"), "{text}");
+}
+
+#[test]
 fn layers_are_a_table() {
     let array = timed("--layers L13,L1");
     let layers = array.as_array().unwrap().iter();

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use tconv_kernels::conv::Pass;
-
-use tconv_tensor::{DType, Tensor};
+use tconv_kernels::conv::{Pass, Precision};
+use tconv_kernels::simd::InstructionSet;
+use tconv_tensor::{DType, Tensor, bf16, f16};
 
 use crate::attrs::AttrReader;
 use crate::op::{FLOATS, Fact, INDICES, Op, OpDef, Stages};
@@ -121,20 +121,39 @@ pub(crate) fn def(pass: Pass, axes: usize) -> &'static OpDef {
     }
 }
 
+/// The precision of this name.
+fn precision(name: &str) -> Result<Precision> {
+    let parsed = name.parse::<Precision>();
+    parsed.map_err(|error| Error::value(error.to_string()))
+}
+
 /// How many axes an op of this pass has; `None` for another op.
 pub(crate) fn axes_of(pass: Pass, op: &str) -> Option<usize> {
     [2, 3].into_iter().find(|&axes| def(pass, axes).name == op)
 }
 
+/// The attribute that says a convolution's precision. TensorFlow has none of this kind, and ignores its name.
+const PRECISION: &str = "_precision";
+
 struct Conv {
     pass: Pass,
     geometry: Geometry,
+    /// How exact products must be; what the session says where the node does not.
+    precision: Option<Precision>,
 }
 
 impl Conv {
     fn new(pass: Pass, attrs: &mut AttrReader, axes: usize) -> Result<Conv> {
         let geometry = Geometry::new(attrs, axes)?;
-        Ok(Conv { pass, geometry })
+        let precision = match attrs.string_or(PRECISION, "")? {
+            none if none.is_empty() => None,
+            name => Some(precision(&name)?),
+        };
+        Ok(Conv {
+            pass,
+            geometry,
+            precision,
+        })
     }
 
     /// The forward convolution that inputs of these shapes make, `values` those of the input that holds
@@ -245,6 +264,22 @@ impl Op for Conv {
             }
             None => Ok(()),
         }
+    }
+
+    fn eval_halves(&self, run: &mut Run, inputs: &[Tensor]) -> Result<Option<Vec<Tensor>>> {
+        if run.instruction_set() < InstructionSet::Amx {
+            return Ok(None);
+        }
+        let dtype = self.operands(inputs)[0].dtype();
+        dispatch!(dtype, T in [bf16, f16], {
+            let plan = self.plan::<T>(run, inputs)?;
+            if !plan.is_fast() {
+                return Ok(None);
+            }
+            let mut out = run.output(dtype, &plan.dims)?;
+            let done = plan.run(self, run, inputs, out.make_mut()?, &[])?;
+            Ok(done.then(|| vec![out]))
+        })
     }
 
     fn keeps(&self) -> bool {

@@ -1,8 +1,9 @@
 use std::sync::Mutex;
 
 use tconv_kernels::Threads;
+use tconv_kernels::conv::Precision;
 use tconv_kernels::simd::InstructionSet;
-use tconv_tensor::{Element, Pool};
+use tconv_tensor::{Element, Pool, bf16, f16};
 
 use super::lock;
 
@@ -13,6 +14,8 @@ const MOST_KEPT: usize = 256 << 20;
 pub(crate) struct Context {
     pub threads: Threads,
     pub instruction_set: InstructionSet,
+    /// That of convolutions which do not say another.
+    pub precision: Precision,
     /// What outputs are made in.
     pub pool: Pool,
     /// Kernels' scratch that nothing uses now.
@@ -24,6 +27,7 @@ impl Context {
         Context {
             threads,
             instruction_set,
+            precision: Precision::Highest,
             pool: Pool::new(MOST_KEPT),
             scratch: Mutex::default(),
         }
@@ -44,7 +48,7 @@ impl Context {
 /// Scratch of each element type that kernels want it of.
 #[doc(hidden)]
 #[derive(Default)]
-pub struct Rooms(Vec<f32>, Vec<f64>, Vec<i32>);
+pub struct Rooms(Vec<f32>, Vec<f64>, Vec<i32>, Vec<bf16>, Vec<f16>);
 
 /// An element type that kernels want scratch of.
 pub trait Scratch: Element + Copy {
@@ -61,4 +65,4 @@ macro_rules! scratch {
         })*
     };
 }
-scratch!(f32: 0, f64: 1, i32: 2);
+scratch!(f32: 0, f64: 1, i32: 2, bf16: 3, f16: 4);

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tconv_kernels::Threads;
+use tconv_kernels::conv::Precision;
 use tconv_kernels::simd::InstructionSet;
 use tconv_kernels::stage::Stage;
 use tconv_shape::Shape;
@@ -28,6 +29,8 @@ pub struct Run<'s> {
     /// What it reads as it was before the run.
     snapshot: Option<Option<Tensor>>,
     kept: Option<Arc<Kept>>,
+    /// What the inputs were before they became float32.
+    pub(crate) widened: Option<DType>,
     /// What variables had that were given another value.
     changed: RefCell<Vec<Mark>>,
     scratch: Rooms,
@@ -51,6 +54,7 @@ impl<'s> Run<'s> {
             node: 0,
             snapshot: None,
             kept: None,
+            widened: None,
             changed: RefCell::default(),
             scratch: context.take_scratch(),
         }
@@ -197,6 +201,16 @@ impl<'s> Run<'s> {
     /// The instruction set that kernels use.
     pub fn instruction_set(&self) -> InstructionSet {
         self.context.instruction_set
+    }
+
+    /// How exact the products of a convolution must be whose node says that, or leaves it to the session. Products of
+    /// as many bits as bfloat16 or float16 had are exact.
+    pub(crate) fn precision(&self, own: Option<Precision>) -> Precision {
+        match self.widened {
+            Some(DType::Bfloat16) => Precision::Medium,
+            Some(DType::Float16) => Precision::High,
+            _ => own.unwrap_or(self.context.precision),
+        }
     }
 
     /// What the node keeps between runs, where there is a session.

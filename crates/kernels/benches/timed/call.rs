@@ -83,7 +83,12 @@ impl Call {
             (0..len).map(number).collect::<Vec<_>>()
         };
         let (a, b) = (numbers(a), numbers(b));
-        let algorithm = conv::choose::<f32>(InstructionSet::best(), pass, shape);
+        let algorithm = conv::choose::<f32>(
+            InstructionSet::best(),
+            conv::Precision::Highest,
+            pass,
+            shape,
+        );
         let packed = match pass {
             Pass::BackpropFilter => 0,
             _ => (algorithm.packed_len)(pass, shape),

@@ -1,14 +1,17 @@
-//! Products of numbers split into three bf16 parts on tile registers: of the nine products of two numbers' parts the
-//! six greatest, summed in `f32`, are more exact than a fused multiplication and addition.
+//! Products of numbers split into bf16 parts on tile registers. Of three parts each the six greatest of the nine
+//! products, summed in `f32`, are more exact than a fused multiplication and addition; of two parts three products,
+//! and one of one part, are where that is permitted, or where halves have no more bits.
 //!
 //! That holds within a window of magnitudes. What is outside it (infinities, NaN, numbers that no bf16 is near to,
 //! products that are subnormal) the fused kernels compute, for all of an image's block or, where the filter is the
-//! reason, for all.
+//! reason, for all; with halves the caller, who widens them.
 
 mod block;
 mod filter;
 mod fused;
 mod gradient;
+mod multiply;
+mod number;
 mod places;
 mod plan;
 mod products;
@@ -21,12 +24,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tconv_shape::ConvShape;
 
 use self::filter::{PackPanel, greatest};
+pub(super) use self::number::Number;
 use self::places::Places;
 use self::plan::{Plan, Unit};
 use self::products::Products;
 use self::split::Split;
 use super::direct::Shared;
-use super::implicit::clear;
 use super::phase::Phase;
 use super::winograd::split as cut;
 use super::{Call, Pack, Pass, direct, filter_gradient, winograd};
@@ -36,27 +39,31 @@ use crate::simd::{InstructionSet, Sealed};
 use crate::stage::Finish;
 use crate::tiles::Tiles;
 
-/// The elements behind a filter's packed panels: the greatest magnitude.
-const FLAG: usize = 1;
+/// The bf16 numbers behind a filter's packed panels: the bits of the greatest magnitude.
+const FLAG: usize = 2;
 
-pub(super) fn supports(pass: Pass, shape: &ConvShape) -> bool {
+pub(super) fn supports<T: Number, const PARTS: usize>(pass: Pass, shape: &ConvShape) -> bool {
     // One channel alone would leave nearly all of a tile empty.
     let alone = shape.groups > 1 && shape.in_channels == shape.groups;
-    !alone && !pass.lens(shape).contains(&0) && Plan::new(pass, shape).fits()
+    // Sums of halves over many blocks have no place.
+    let summed = T::WIDE || pass != Pass::BackpropFilter;
+    let plan = || Plan::new::<T>(pass, shape, PARTS);
+    !alone && summed && !pass.lens(shape).contains(&0) && plan().fits()
 }
 
-pub(super) fn pays(pass: Pass, shape: &ConvShape) -> bool {
-    /// How much faster than fused multiplications tiles are, where all of them is of use, and how much faster other
+pub(super) fn pays<T: Number, const PARTS: usize>(pass: Pass, shape: &ConvShape) -> bool {
+    /// How much faster than fused multiplications six products are, where all of a tile is of use, and how much faster other
     /// algorithms are that multiply less.
     const GAIN: f64 = 2.2;
     const SHORT: f64 = 1.7;
     /// What it takes to split a number of the source and of the output's gradient, and to write a result or add to it:
-    /// in products of a term with all columns, or of all terms with a column.
+    /// in six products of a term with all columns, or of all terms with a column.
     const SPLIT: f64 = 70.0;
     const WRITE: f64 = 80.0;
     /// Fewer multiplications than this are not worth the preparation.
     const LEAST_WORK: f64 = 4e6;
-    let plan = Plan::new(pass, shape);
+    let plan = Plan::new::<T>(pass, shape, PARTS);
+    let products = (PARTS * (PARTS + 1) / 2) as f64 / 6.0;
     let kernel: f64 = shape.axes.iter().map(|axis| axis.kernel as f64).product();
     let (columns, depth) = (plan.columns() as f64, plan.depth() as f64);
     let (other, short) = match pass {
@@ -70,59 +77,70 @@ pub(super) fn pays(pass: Pass, shape: &ConvShape) -> bool {
             winograd::supports(pass, shape) && winograd::pays::<f32>(pass, shape),
         ),
     };
-    let useful = plan.efficiency() / (1.0 + SPLIT / (kernel * columns) + other);
+    let useful = plan.efficiency() / (products + SPLIT / (kernel * columns) + other);
     let rival = if short { SHORT } else { 1.0 };
     direct::work::<f32>(pass, shape) >= LEAST_WORK && GAIN * useful > rival
 }
 
-pub(super) fn scratch(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
-    let plan = Plan::new(pass, shape);
-    let [shared, own] = rooms(&plan);
+pub(super) fn scratch<T: Number, const PARTS: usize>(
+    pass: Pass,
+    shape: &ConvShape,
+    threads: usize,
+) -> usize {
+    let plan = Plan::new::<T>(pass, shape, PARTS);
+    let [shared, own] = rooms::<T>(&plan);
     let needed = own
         .saturating_mul(threads)
-        .saturating_add(shared + 2 * alignment::<f32>());
-    needed.max(fused::scratch(&plan, shape, threads))
+        .saturating_add(shared + 2 * alignment::<T>());
+    match T::WIDE {
+        true => needed.max(fused::scratch(&plan, shape, threads)),
+        false => needed,
+    }
 }
 
 /// The elements that all threads share, and those that each has.
-fn rooms(plan: &Plan) -> [usize; 2] {
+fn rooms<T>(plan: &Plan) -> [usize; 2] {
     let shared = match plan.pass {
         Pass::BackpropFilter => plan.gradient_room(),
         _ => plan.panel_room(),
     };
-    let own = numbers(plan.room()).next_multiple_of(alignment::<f32>());
-    [numbers(shared), own]
+    let own = plan.room().saturating_add(2 * plan.sums());
+    let own = numbers::<T>(own).next_multiple_of(alignment::<T>());
+    [numbers::<T>(shared), own]
 }
 
-pub(super) fn packed_len(pass: Pass, shape: &ConvShape) -> usize {
-    numbers(Plan::new(pass, shape).packed()) + FLAG + alignment::<f32>()
+pub(super) fn packed_len<T: Number, const PARTS: usize>(pass: Pass, shape: &ConvShape) -> usize {
+    let plan = Plan::new::<T>(pass, shape, PARTS);
+    numbers::<T>(plan.packed() + FLAG) + alignment::<T>()
 }
 
-/// So many bf16 numbers, in the memory of `f32` numbers.
-fn numbers(halves: usize) -> usize {
-    halves.div_ceil(2)
+/// So many bf16 numbers, in the memory of other numbers.
+fn numbers<T>(halves: usize) -> usize {
+    halves.div_ceil(size_of::<T>() / size_of::<u16>())
 }
 
-/// Memory of `f32` numbers, as that of bf16 numbers.
-fn halves(numbers: &mut [f32]) -> &mut [u16] {
-    // SAFETY: twice as many of half the size, for which any bits will do.
-    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), 2 * numbers.len()) }
+/// Memory of numbers, as that of bf16 numbers.
+fn halves<T: Number>(numbers: &mut [T]) -> &mut [u16] {
+    let len = size_of_val(numbers) / size_of::<u16>();
+    // SAFETY: the same bytes, and any bits will do for either.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), len) }
 }
 
-fn read_halves(numbers: &[f32]) -> &[u16] {
+fn read_halves<T: Number>(numbers: &[T]) -> &[u16] {
+    let len = size_of_val(numbers) / size_of::<u16>();
     // SAFETY: as above.
-    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), 2 * numbers.len()) }
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), len) }
 }
 
-pub(super) fn pack(call: Pack<'_, f32>) {
-    let plan = &Plan::new(call.pass, call.shape);
+pub(super) fn pack<T: Number, const PARTS: usize>(call: Pack<'_, T>) {
+    let plan = &Plan::new::<T>(call.pass, call.shape, PARTS);
     let skip = aligned(call.out);
-    let (panels, flag) = call.out[skip..].split_at_mut(numbers(plan.packed()));
-    flag[0] = f32::from_bits(greatest(call.set, call.threads, call.filter));
-    let panels = halves(panels);
+    let (panels, flag) = halves(&mut call.out[skip..]).split_at_mut(plan.packed());
+    let bits = greatest(call.set, call.threads, call.filter);
+    flag[..FLAG].copy_from_slice(&[bits as u16, (bits >> 16) as u16]);
     for unit in units(plan, true) {
         let out = &mut panels[unit.packed..][..unit.len];
-        pack_unit(call.set, call.threads, (plan, &unit), call.filter, out);
+        pack_unit::<T, PARTS>(call.set, call.threads, (plan, &unit), call.filter, out);
     }
 }
 
@@ -131,11 +149,11 @@ fn units(plan: &Plan, packed: bool) -> impl Iterator<Item = Unit> {
 }
 
 /// Packs a unit's panels.
-fn pack_unit(
+fn pack_unit<T: Number, const PARTS: usize>(
     set: InstructionSet,
     threads: &Threads,
     (plan, unit): (&Plan, &Unit),
-    filter: &[f32],
+    filter: &[T],
     out: &mut [u16],
 ) {
     let target = Shared(out.as_mut_ptr(), out.len());
@@ -148,7 +166,7 @@ fn pack_unit(
         assert!(place + panel.len() <= target.1);
         // SAFETY: inside, and panels are apart.
         let out = unsafe { std::slice::from_raw_parts_mut(target.0.add(place), panel.len()) };
-        let pack = PackPanel {
+        let pack = PackPanel::<T, PARTS> {
             plan,
             panel: &panel,
             filter,
@@ -158,7 +176,7 @@ fn pack_unit(
     });
 }
 
-/// Whether six products of parts are as exact as a fused multiplication, given the bits of the greatest magnitudes of
+/// Whether products of parts are as exact as parts can be, six as a fused multiplication, given the bits of the greatest magnitudes of
 /// a block of the source and of the filter, and how many products are summed.
 ///
 /// Below, the third part must not be lost, nor products to the flush of subnormal numbers; above, no part may become
@@ -180,30 +198,30 @@ fn is_exact(source: u32, filter: u32, terms: usize) -> bool {
             && source * filter >= 6.0 * terms * (-102f64).exp2()
 }
 
-pub(super) fn compute(call: Call<'_, f32>) {
+pub(super) fn compute<T: Number, const PARTS: usize>(call: Call<'_, T>) {
     if call.pass == Pass::BackpropFilter {
-        return gradient::compute(call);
+        return T::gradient::<PARTS>(call);
     }
-    let plan = &Plan::new(call.pass, call.shape);
+    let plan = &Plan::new::<T>(call.pass, call.shape, PARTS);
     let (set, threads) = (call.set, call.threads);
     let packed = call.packed.map(|packed| {
-        let (panels, flag) = packed[aligned(packed)..].split_at(numbers(plan.packed()));
-        (read_halves(panels), flag[0].to_bits())
+        let (panels, flag) = read_halves(&packed[aligned(packed)..]).split_at(plan.packed());
+        (panels, u32::from(flag[0]) | u32::from(flag[1]) << 16)
     });
     let greatest = match packed {
         Some((_, greatest)) => greatest,
         None => greatest(set, threads, call.b),
     };
     if !is_exact(1f32.to_bits(), greatest, 1) {
-        return fused::all(call);
+        return T::leave(call);
     }
-    let finish = call.finish();
+    let finish = T::finish(&call);
     if call.pass == Pass::BackpropInput && call.shape.axes.iter().any(Phase::leaves_gaps) {
-        clear(threads, &finish, call.out);
+        T::clear(threads, &finish, call.out);
     }
-    let [shared, room] = rooms(plan);
+    let [shared, room] = rooms::<T>(plan);
     let [panels, rooms] = cut(&mut *call.scratch, [shared, room * threads.count()]);
-    let crew = Crew {
+    let crew = Crew::<T, PARTS> {
         set,
         threads,
         plan,
@@ -227,32 +245,32 @@ pub(super) fn compute(call: Call<'_, f32>) {
         }
     }
     if !crew.exact.into_inner() {
-        fused::inexact(call, plan, greatest, &finish);
+        T::leave_inexact(call, plan, greatest, &finish);
     }
 }
 
 /// What all threads work at.
-struct Crew<'a> {
+struct Crew<'a, T, const PARTS: usize> {
     set: InstructionSet,
     threads: &'a Threads,
     plan: &'a Plan,
-    source: &'a [f32],
+    source: &'a [T],
     /// The bits of the filter's greatest magnitude.
     filter: u32,
-    target: Shared<f32>,
+    target: Shared<T>,
     exact: AtomicBool,
     finish: Finish<'a, f32>,
 }
 
-impl Crew<'_> {
+impl<T: Number, const PARTS: usize> Crew<'_, T, PARTS> {
     /// Packs a unit's panels.
-    fn pack(&self, unit: &Unit, filter: &[f32], out: &mut [u16]) {
-        pack_unit(self.set, self.threads, (self.plan, unit), filter, out);
+    fn pack(&self, unit: &Unit, filter: &[T], out: &mut [u16]) {
+        pack_unit::<T, PARTS>(self.set, self.threads, (self.plan, unit), filter, out);
     }
 
     /// Multiplies all blocks with a unit's panels. Each thread splits what it multiplies: what another one has just
     /// written may be far away.
-    fn work(&self, unit: &Unit, right: &[u16], (rooms, each): (&mut [f32], usize)) {
+    fn work(&self, unit: &Unit, right: &[u16], (rooms, each): (&mut [T], usize)) {
         let plan = self.plan;
         let blocks = plan.blocks();
         let part = unit.panels.len().div_ceil(plan.parts);
@@ -261,7 +279,9 @@ impl Crew<'_> {
             let Some(mut tiles) = Tiles::new() else {
                 return;
             };
-            let room = &mut halves(room)[..plan.room()];
+            let (room, sums) = halves(room).split_at_mut(plan.room());
+            // SAFETY: any bits are numbers.
+            let (_, sums, _) = unsafe { sums.align_to_mut::<f32>() };
             let mut places = Places::new();
             loop {
                 let task = next.fetch_add(1, Ordering::Relaxed);
@@ -273,7 +293,7 @@ impl Crew<'_> {
                 let mut greatest = 0;
                 for first in (0..plan.depth_blocks()).step_by(plan.chunk) {
                     let blocks = first..plan.depth_blocks().min(first + plan.chunk);
-                    let split = Split {
+                    let split = Split::<T, PARTS> {
                         plan,
                         block: &block,
                         group: unit.group,
@@ -289,7 +309,7 @@ impl Crew<'_> {
                             places.fill(plan, &block, &panel.phases);
                             phases = Some(panel.phases);
                         }
-                        let products = Products {
+                        let products = Products::<T, PARTS> {
                             set: self.set,
                             finish: &self.finish,
                             plan,
@@ -301,6 +321,7 @@ impl Crew<'_> {
                             right: &right[panel.packed - unit.packed..][..panel.len()],
                             target: self.target.0,
                             target_len: self.target.1,
+                            sums: (sums.as_mut_ptr(), sums.len()),
                         };
                         products.run(&mut tiles);
                     }

@@ -1,4 +1,8 @@
-use super::{ALGORITHMS_F32, ALGORITHMS_F64, ALGORITHMS_I32, Algorithm};
+use half::{bf16, f16};
+
+use super::{
+    ALGORITHMS_BF16, ALGORITHMS_F16, ALGORITHMS_F32, ALGORITHMS_F64, ALGORITHMS_I32, Algorithm,
+};
 
 mod sealed {
     use super::Algorithm;
@@ -17,11 +21,12 @@ mod sealed {
 }
 pub(super) use sealed::Sealed;
 
-/// What convolutions are computed in: `f32`, `f64`, and `i32`, which wraps around.
+/// What convolutions are computed in: `f32`, `f64`, `i32`, which wraps around, and `bf16` and `f16` where that is
+/// faster than to widen them: where an algorithm is chosen for them that is not the definition.
 pub trait Element: Sealed {}
 
 macro_rules! float {
-    ($type:ty, $table:ident) => {
+    ($type:ty, $table:ident, $from_sum:expr) => {
         impl Element for $type {}
         impl Sealed for $type {
             type Sum = f64;
@@ -29,7 +34,7 @@ macro_rules! float {
                 sum + f64::from(x) * f64::from(y)
             }
             fn from_sum(sum: f64) -> Self {
-                sum as Self
+                $from_sum(sum)
             }
             fn algorithms() -> &'static [Algorithm<Self>] {
                 &$table
@@ -37,8 +42,10 @@ macro_rules! float {
         }
     };
 }
-float!(f32, ALGORITHMS_F32);
-float!(f64, ALGORITHMS_F64);
+float!(f32, ALGORITHMS_F32, |sum| sum as f32);
+float!(f64, ALGORITHMS_F64, |sum| sum);
+float!(bf16, ALGORITHMS_BF16, bf16::from_f64);
+float!(f16, ALGORITHMS_F16, f16::from_f64);
 
 impl Element for i32 {}
 impl Sealed for i32 {

@@ -1,6 +1,6 @@
 use tconv_shape::ConvShape;
 
-use super::{Algorithm, Call, Element, PackedFilter, Pass, check, chosen};
+use super::{Algorithm, Call, Element, PackedFilter, Pass, Precision, check, chosen};
 use crate::simd::InstructionSet;
 use crate::stage::{Epilogue, Stage};
 use crate::{KernelError, Threads};
@@ -17,18 +17,25 @@ pub struct Prepared<T: 'static> {
 }
 
 impl<T: Element> Prepared<T> {
-    /// Chooses the algorithm as [`super::run`] does.
+    /// Chooses the algorithm as [`super::choose`] does.
     ///
     /// # Errors
     /// `Sizes`; `Unavailable` for an instruction set that this machine lacks.
     pub fn new(
         set: InstructionSet,
+        precision: Precision,
         pass: Pass,
         shape: ConvShape,
         threads: &Threads,
     ) -> Result<Prepared<T>, KernelError> {
         check(&shape)?;
-        Prepared::of(chosen(set, pass, &shape), set, pass, shape, threads)
+        Prepared::of(
+            chosen(set, precision, pass, &shape),
+            set,
+            pass,
+            shape,
+            threads,
+        )
     }
 
     /// Of an algorithm that computes it, and a shape that was checked.
@@ -147,8 +154,8 @@ mod tests {
         };
         let one = &Threads::ONE;
         let prepared = |pass, batch| {
-            let set = InstructionSet::Portable;
-            Prepared::<f32>::new(set, pass, shape(batch), one).unwrap()
+            let (set, precision) = (InstructionSet::Portable, Precision::Highest);
+            Prepared::<f32>::new(set, precision, pass, shape(batch), one).unwrap()
         };
         let conv = prepared(Pass::Forward, 2);
         let filter = [1.0; 72];

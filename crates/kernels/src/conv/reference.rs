@@ -3,7 +3,7 @@
 use tconv_shape::{ConvAxis, ConvShape};
 
 use super::grid::{Strides, axes, unravel};
-use super::{Algorithm, Call, Element, Pass, check};
+use super::{Algorithm, Call, Element, Pass, Precision, check};
 use crate::simd::InstructionSet;
 use crate::{KernelError, check_len};
 
@@ -13,6 +13,7 @@ pub(super) const fn algorithm<T: Element>() -> Algorithm<T> {
         name: "reference",
         purpose: "the definition, summed in f64",
         requires: InstructionSet::Portable,
+        precision: Precision::Highest,
         supports: |_, _| true,
         pays: |_, _| true,
         scratch: |_, _, _| 0,
@@ -51,11 +52,11 @@ pub(super) fn compute<T: Element>(call: Call<'_, T>) {
 ///
 /// # Errors
 /// `Sizes` for a shape that is none or an `index` beyond its result; `Length`.
-pub fn definition(
+pub fn definition<T: Element + Into<f64>>(
     pass: Pass,
     shape: &ConvShape,
-    a: &[f32],
-    b: &[f32],
+    a: &[T],
+    b: &[T],
     index: usize,
 ) -> Result<(f64, f64), KernelError> {
     check(shape)?;
@@ -69,7 +70,7 @@ pub fn definition(
     }
     let (mut sum, mut magnitude) = (0.0, 0.0);
     Definition::new(shape, a, b).terms(pass, index, |x, y| {
-        let term = f64::from(x) * f64::from(y);
+        let term = x.into() * y.into();
         sum += term;
         magnitude += term.abs();
     });

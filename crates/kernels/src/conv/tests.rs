@@ -317,6 +317,16 @@ fn check_stages<T: Float + Element>(
     }
 }
 
+/// The greatest error of a product, in units of its magnitude, that a precision adds to those of sums: numbers are
+/// rounded to 8 bits, or to 16 and the product of what is left is left out.
+fn product_error(precision: Precision) -> f64 {
+    match precision {
+        Precision::Medium => 1.01 / 128.0,
+        Precision::High => 3.0 / 131_072.0,
+        Precision::Highest => 0.0,
+    }
+}
+
 /// Every algorithm on every instruction set against the definition in f64, within the error that sums of
 /// so many terms can have; the same bits for any number of threads.
 fn check_all<T: Float + Element>(
@@ -340,6 +350,7 @@ fn check_all<T: Float + Element>(
         let (expected, magnitude) = (define(|x| x), define(f64::abs));
         let terms = (a.len().max(b.len()) + 2) as f64;
         for algorithm in supporting(table, pass, shape) {
+            let allowed = unit * terms.min(4096.0) + product_error(algorithm.precision);
             for set in algorithm.sets() {
                 let mut first: Option<Vec<T>> = None;
                 for threads in threads {
@@ -348,7 +359,7 @@ fn check_all<T: Float + Element>(
                     for (i, out) in out.iter().enumerate() {
                         let error = (out.to_f64() - expected[i]).abs();
                         assert!(
-                            error <= unit * terms.min(4096.0) * magnitude[i],
+                            error <= allowed * magnitude[i],
                             "{} {set} {pass:?} {shape:?}: {i}: {out:?} is not {}",
                             algorithm.name,
                             expected[i]
@@ -410,7 +421,8 @@ fn measured_shapes() -> Vec<ConvShape> {
 }
 
 /// The errors that are promised: of all elements together 1e-6 (more for sums of more than 1024 terms), of each
-/// 4e-6 of its terms' magnitudes, on numbers alike and on channels from 1e-3 to 1e3.
+/// 4e-6 of its terms' magnitudes, on numbers alike and on channels from 1e-3 to 1e3; and more where less precision is
+/// permitted.
 #[test]
 fn errors_are_small() {
     let reference = algorithms::<f64>().last().unwrap();
@@ -448,11 +460,17 @@ fn errors_are_small() {
                 Pass::BackpropInput => kernel * shape.out_channels / shape.groups,
                 Pass::BackpropFilter => shape.batch * outputs,
             };
-            let allowed = 1e-6 * (terms as f64 / 1024.0).sqrt().max(1.0);
+            let sums = 1e-6 * (terms as f64 / 1024.0).sqrt().max(1.0);
             let root = |x: &mut dyn Iterator<Item = f64>| {
                 (x.map(|x| x * x).sum::<f64>() / out as f64).sqrt()
             };
             for algorithm in supporting(fast::<f32>(), pass, shape) {
+                let allowed = match algorithm.precision {
+                    Precision::Medium => 4e-3,
+                    Precision::High => 6e-6,
+                    Precision::Highest => sums,
+                };
+                let of_each = 4e-6 + product_error(algorithm.precision);
                 for set in algorithm.sets() {
                     let found = apply(
                         algorithm,
@@ -476,13 +494,140 @@ fn errors_are_small() {
                     assert!(rms <= allowed, "{what}: rms {rms:e}, {allowed:e} allowed");
                     for (error, magnitude) in errors.iter().zip(&magnitudes) {
                         assert!(
-                            error.abs() <= 4e-6 * magnitude,
+                            error.abs() <= of_each * magnitude,
                             "{what}: {error:e} of {magnitude:e}"
                         );
                     }
                 }
             }
         }
+    }
+}
+
+/// Elements of a half type, and what they are in `f64`.
+fn rounded<T: amx::Number>(seed: u64, len: usize) -> (Vec<T>, Vec<f64>) {
+    let halves: Vec<T> = (numbers::<f32>(seed, len).into_iter().map(T::narrow)).collect();
+    let wide = halves.iter().map(|x| x.wide().into()).collect();
+    (halves, wide)
+}
+
+/// Halves are computed as if they were widened, and each result is rounded once, to `bits` bits.
+fn check_halves<T: amx::Number>(shape: &ConvShape, bits: i32) {
+    let reference = algorithms::<f64>().last().unwrap();
+    let algorithm = &algorithms::<T>()[0];
+    for pass in [Pass::Forward, Pass::BackpropInput] {
+        if !(algorithm.supports)(pass, shape) {
+            continue;
+        }
+        let [a_len, b_len, _] = pass.lens(shape);
+        let ((a, wide_a), (b, wide_b)) = (rounded::<T>(3, a_len), rounded::<T>(4, b_len));
+        let define = |f: fn(f64) -> f64| {
+            let [a, b] = [&wide_a, &wide_b].map(|x| x.iter().map(|&x| f(x)).collect::<Vec<_>>());
+            let (set, one) = (InstructionSet::Portable, &Threads::ONE);
+            apply(reference, set, one, (pass, shape), (&a, &b), f64::NAN)
+        };
+        let (expected, magnitudes) = (define(|x| x), define(f64::abs));
+        let nan = T::narrow(f32::NAN);
+        for set in algorithm.sets() {
+            let mut first = None;
+            for threads in all_threads() {
+                let what = (pass, shape);
+                let out = apply(algorithm, set, threads, what, (&a, &b), nan);
+                for ((out, &expected), magnitude) in out.iter().zip(&expected).zip(&magnitudes) {
+                    let error = (f64::from(out.wide()) - expected).abs();
+                    // Of an f16 what is below the least number of all bits counts too.
+                    let unit = expected.abs().max((-14f64).exp2());
+                    let allowed = unit * f64::from(-bits).exp2() * 1.001 + 4e-6 * magnitude;
+                    assert!(
+                        error <= allowed,
+                        "{pass:?} {shape:?}: {} is not {expected}",
+                        out.wide()
+                    );
+                }
+                let words: Vec<u32> = out.iter().map(|x| x.wide().to_bits()).collect();
+                let packed = apply_packed(algorithm, set, threads, what, (&a, &b), nan);
+                assert!(
+                    packed
+                        .iter()
+                        .zip(&words)
+                        .all(|(x, &y)| x.wide().to_bits() == y)
+                );
+                assert!(*first.get_or_insert_with(|| words.clone()) == words);
+            }
+        }
+    }
+}
+
+#[test]
+fn halves_are_computed_as_they_are() {
+    let turned = |shape: &ConvShape| ConvShape {
+        format: DataFormat::ChannelsFirst,
+        ..shape.clone()
+    };
+    let shapes = measured_shapes();
+    for shape in shapes.iter().cloned().chain(shapes.iter().map(turned)) {
+        check_halves::<bf16>(&shape, 8);
+        check_halves::<f16>(&shape, 11);
+    }
+    let shape = &shapes[3];
+    let (pass, one) = (Pass::BackpropInput, &Threads::ONE);
+    let [a, b, out] = pass.lens(shape);
+    let algorithm = &algorithms::<bf16>()[0];
+    for set in algorithm.sets() {
+        for (of_a, of_b) in [(f32::INFINITY, 1.0), (1.0, f32::NAN), (1e-30, 1e-30)] {
+            let halves = |len, value| vec![bf16::from_f32(value); len];
+            let mut scratch = halves((algorithm.scratch)(pass, shape, 1), 0.0);
+            let (a, b, mut out) = (halves(a, of_a), halves(b, of_b), halves(out, 0.0));
+            let ran = algorithm.run(set, pass, shape, &a, &b, &mut out, &mut scratch, one);
+            assert_eq!(ran, Err(KernelError::Inexact("amx_bf16")));
+        }
+    }
+}
+
+#[test]
+fn less_precision_is_taken_where_it_is_permitted_and_there() {
+    let names = [
+        (Precision::Medium, "amx_bf16"),
+        (Precision::High, "amx_bf16x3"),
+        (Precision::Highest, "amx_bf16x6"),
+    ];
+    let axes = vec![square(128, 4, 2); 2];
+    for format in [DataFormat::ChannelsLast, DataFormat::ChannelsFirst] {
+        let shape = &ConvShape {
+            batch: 1,
+            in_channels: 128,
+            out_channels: 256,
+            groups: 1,
+            format,
+            axes: axes.clone(),
+        };
+        for pass in Pass::ALL {
+            let taken = |set, precision| choose::<f32>(set, precision, pass, shape).name;
+            for (precision, name) in names {
+                assert_eq!(precision.to_string().parse(), Ok(precision));
+                assert_eq!(taken(InstructionSet::Amx, precision), name);
+                let highest = taken(InstructionSet::Avx512, Precision::Highest);
+                assert_eq!(taken(InstructionSet::Avx512, precision), highest);
+                assert!(!highest.starts_with("amx"));
+            }
+            let halves = |set| {
+                let bf16 = choose::<bf16>(set, Precision::Highest, pass, shape);
+                [
+                    bf16.name,
+                    choose::<f16>(set, Precision::Highest, pass, shape).name,
+                ]
+            };
+            let expected = match pass {
+                Pass::BackpropFilter => ["reference"; 2],
+                _ => ["amx_bf16", "amx_bf16x3"],
+            };
+            assert_eq!(halves(InstructionSet::Amx), expected);
+            assert_eq!(halves(InstructionSet::Avx512), ["reference"; 2]);
+        }
+    }
+    let unknown = "bf16".parse::<Precision>().unwrap_err().to_string();
+    for (_, name) in [(0, "highest"), (1, "high"), (2, "medium")] {
+        assert!(unknown.contains(&format!("'{name}'")), "{unknown}");
     }
 }
 
@@ -575,6 +720,12 @@ proptest! {
     fn all_agree_with_the_definition(shape in shape()) {
         check_all(algorithms::<f32>(), f64::from(f32::EPSILON), &shape, all_threads());
         check_all(algorithms::<f64>(), f64::EPSILON, &shape, &all_threads()[..1]);
+    }
+
+    #[test]
+    fn halves_agree_with_the_definition(shape in shape()) {
+        check_halves::<bf16>(&shape, 8);
+        check_halves::<f16>(&shape, 11);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 Strides and dilations are one number, one for each spatial axis, or one for each axis of the input. `padding` is `"SAME"`,
 `"VALID"`, or pairs of numbers, one for each axis. `data_format` says where the channels stand. What does not go together
 is a `ValueError` while the graph is built where the sizes are known, and an `InvalidArgumentError` while it runs where
-they are not.
+they are not. `precision`, which TensorFlow does not have, permits products of float32 that are less exact, where a processor
+has faster ones: `"highest"`, `"high"` or `"medium"`, else what the session says; gradients have it too.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def conv1d(
     name: str | None = None,
     input: Value = None,
     dilations: Any = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """A convolution of `[batch, width, channels]` with `[width, in_channels, out_channels]`."""
     value = needed("conv1d", "input", either("input", value, "value", input))
@@ -47,7 +50,7 @@ def conv1d(
     padding, data_format = needed("conv1d", "padding", padding), data_format or "NWC"
 
     def build(value: Tensor) -> Tensor:
-        return _tconv.conv("conv1d", [value, filters], stride, padding, data_format, dilations, name)
+        return _tconv.conv("conv1d", [value, filters], stride, padding, data_format, dilations, name, precision)
 
     return _stacked(value, 1, build, name)
 
@@ -61,13 +64,15 @@ def conv1d_transpose(
     data_format: str = "NWC",
     dilations: Any = None,
     name: str | None = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """The transpose of the `conv1d` that takes `output_shape` to the shape of `input`.
 
     `filters` is that convolution's: `[width, output_channels, in_channels]`.
     """
     operands = [input, filters, output_shape]
-    return _tconv.conv("conv1d_transpose", operands, strides, padding, data_format, dilations, name)
+    return _tconv.conv("conv1d_transpose", operands, strides, padding, data_format, dilations, name, precision)
 
 
 def conv2d(
@@ -80,13 +85,15 @@ def conv2d(
     dilations: Any = (1, 1, 1, 1),
     name: str | None = None,
     filters: Value = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """A convolution of `[batch, height, width, channels]` with `[height, width, in_channels, out_channels]`."""
     filter = needed("conv2d", "filter", either("filters", filter, "filter", filters))
     strides, padding = needed("conv2d", "strides", strides), needed("conv2d", "padding", padding)
 
     def build(input: Tensor) -> Tensor:
-        return _tconv.conv("conv2d", [input, filter], strides, padding, data_format, dilations, name)
+        return _tconv.conv("conv2d", [input, filter], strides, padding, data_format, dilations, name, precision)
 
     return _stacked(input, 2, build, name)
 
@@ -102,6 +109,8 @@ def conv2d_transpose(
     input: Value = None,
     filters: Value = None,
     dilations: Any = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """The transpose of the `conv2d` that takes `output_shape` to the shape of `value`.
 
@@ -117,7 +126,7 @@ def conv2d_transpose(
     output_shape = needed("conv2d_transpose", "output_shape", output_shape)
     strides = needed("conv2d_transpose", "strides", strides)
     operands = [value, filter, output_shape]
-    return _tconv.conv("conv2d_transpose", operands, strides, padding, data_format, dilations, name)
+    return _tconv.conv("conv2d_transpose", operands, strides, padding, data_format, dilations, name, precision)
 
 
 def conv2d_backprop_input(
@@ -131,6 +140,8 @@ def conv2d_backprop_input(
     dilations: Any = (1, 1, 1, 1),
     name: str | None = None,
     filters: Value = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """The gradient of `conv2d` with respect to its input, whose shape is `input_sizes`."""
     filter = needed("conv2d_backprop_input", "filter", either("filters", filter, "filter", filters))
@@ -138,7 +149,7 @@ def conv2d_backprop_input(
     strides = needed("conv2d_backprop_input", "strides", strides)
     padding = needed("conv2d_backprop_input", "padding", padding)
     operands = [input_sizes, filter, out_backprop]
-    return _tconv.conv("conv2d_backprop_input", operands, strides, padding, data_format, dilations, name)
+    return _tconv.conv("conv2d_backprop_input", operands, strides, padding, data_format, dilations, name, precision)
 
 
 def conv2d_backprop_filter(
@@ -151,10 +162,12 @@ def conv2d_backprop_filter(
     data_format: str = "NHWC",
     dilations: Any = (1, 1, 1, 1),
     name: str | None = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """The gradient of `conv2d` with respect to its filter, whose shape is `filter_sizes`."""
     operands = [input, filter_sizes, out_backprop]
-    return _tconv.conv("conv2d_backprop_filter", operands, strides, padding, data_format, dilations, name)
+    return _tconv.conv("conv2d_backprop_filter", operands, strides, padding, data_format, dilations, name, precision)
 
 
 def conv3d(
@@ -166,13 +179,15 @@ def conv3d(
     dilations: Any = (1, 1, 1, 1, 1),
     name: str | None = None,
     filters: Value = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """A convolution of `[batch, depth, height, width, channels]`."""
     filter = needed("conv3d", "filter", either("filters", filter, "filter", filters))
     strides, padding = needed("conv3d", "strides", strides), needed("conv3d", "padding", padding)
 
     def build(input: Tensor) -> Tensor:
-        return _tconv.conv("conv3d", [input, filter], strides, padding, data_format, dilations, name)
+        return _tconv.conv("conv3d", [input, filter], strides, padding, data_format, dilations, name, precision)
 
     return _stacked(input, 3, build, name)
 
@@ -201,6 +216,8 @@ def conv3d_transpose(
     input: Value = None,
     filters: Value = None,
     dilations: Any = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """The transpose of the `conv3d` that takes `output_shape` to the shape of `value`."""
     value = needed("conv3d_transpose", "value", either("input", value, "value", input))
@@ -208,7 +225,7 @@ def conv3d_transpose(
     output_shape = needed("conv3d_transpose", "output_shape", output_shape)
     strides = needed("conv3d_transpose", "strides", strides)
     operands = [value, filter, output_shape]
-    return _tconv.conv("conv3d_transpose", operands, strides, padding, data_format, dilations, name)
+    return _tconv.conv("conv3d_transpose", operands, strides, padding, data_format, dilations, name, precision)
 
 
 def conv3d_backprop_input(
@@ -220,10 +237,12 @@ def conv3d_backprop_input(
     data_format: str = "NDHWC",
     dilations: Any = (1, 1, 1, 1, 1),
     name: str | None = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """The gradient of `conv3d` with respect to its input, whose shape is `input_sizes`."""
     operands = [input_sizes, filter, out_backprop]
-    return _tconv.conv("conv3d_backprop_input", operands, strides, padding, data_format, dilations, name)
+    return _tconv.conv("conv3d_backprop_input", operands, strides, padding, data_format, dilations, name, precision)
 
 
 def conv3d_backprop_filter(
@@ -235,10 +254,12 @@ def conv3d_backprop_filter(
     data_format: str = "NDHWC",
     dilations: Any = (1, 1, 1, 1, 1),
     name: str | None = None,
+    *,
+    precision: str | None = None,
 ) -> Tensor:
     """The gradient of `conv3d` with respect to its filter, whose shape is `filter_sizes`."""
     operands = [input, filter_sizes, out_backprop]
-    return _tconv.conv("conv3d_backprop_filter", operands, strides, padding, data_format, dilations, name)
+    return _tconv.conv("conv3d_backprop_filter", operands, strides, padding, data_format, dilations, name, precision)
 
 
 conv3d_backprop_input_v2 = conv3d_backprop_input

@@ -1,4 +1,4 @@
-use tconv_kernels::conv::Pass;
+use tconv_kernels::conv::{Pass, Precision};
 use tconv_shape::{DataFormat, Padding};
 
 use crate::op::OpDef;
@@ -67,6 +67,7 @@ pub struct ConvBuilder<'a> {
     dilations: Sizes,
     padding: Padding,
     pub(super) format: DataFormat,
+    precision: Option<Precision>,
     location: Location,
 }
 
@@ -87,6 +88,7 @@ impl<'a> ConvBuilder<'a> {
             dilations: 1.into(),
             padding: Padding::Same,
             format: DataFormat::ChannelsLast,
+            precision: None,
             location: location::here(),
         }
     }
@@ -114,6 +116,13 @@ impl<'a> ConvBuilder<'a> {
     /// Whether channels stand last (`NWC`, `NHWC`, `NDHWC`) or first (`NCW`, `NCHW`, `NCDHW`).
     pub fn data_format(mut self, format: DataFormat) -> Self {
         self.format = format;
+        self
+    }
+
+    /// How exact its products and those of its gradients must be; what [`crate::Session::set_precision`] says where
+    /// it is not given. Only float32 is concerned, and only where the processor has tile registers.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = Some(precision);
         self
     }
 
@@ -199,6 +208,9 @@ impl<'a> ConvBuilder<'a> {
         if axes == 2 {
             let explicit = explicit.unwrap_or_default();
             attrs.insert("explicit_paddings".into(), explicit.into());
+        }
+        if let Some(precision) = self.precision {
+            attrs.insert(super::PRECISION.into(), precision.name().into());
         }
         Ok(attrs)
     }

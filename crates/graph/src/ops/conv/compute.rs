@@ -8,6 +8,7 @@ use tconv_tensor::{DType, Tensor};
 
 use super::{Conv, ConvBuilder, Geometry};
 use crate::attrs::AttrReader;
+use crate::halves;
 use crate::node::{check_types, make};
 use crate::op::Fact;
 use crate::session::Scratch;
@@ -38,7 +39,7 @@ impl ConvBuilder<'_> {
     /// As [`ConvBuilder::compute`]; `InvalidArgument` for memory of another length or dtype, which then is
     /// as it was.
     pub fn compute_into<T: Convolved>(self, eager: &Eager, out: &mut [T]) -> Result<()> {
-        self.evaluate(eager, |conv, run, inputs| {
+        self.evaluate(eager, |conv, made, run, inputs| {
             let dtype = conv.operands(&inputs)[0].dtype();
             if dtype != T::DTYPE {
                 // The sizes are refused first.
@@ -48,16 +49,30 @@ impl ConvBuilder<'_> {
                     T::DTYPE
                 )));
             }
-            let plan = conv.plan::<T>(run, &inputs)?;
-            let len = tconv_tensor::checked_len(dtype, &plan.dims)?;
-            if len != out.len() {
-                return Err(Error::invalid(format!(
-                    "the output is {:?}, {len} elements, but the memory for it holds {}",
-                    self.narrowed(plan.dims.clone()),
-                    out.len()
-                )));
+            let fits = |dims: &[usize], out: &[T]| {
+                let len = tconv_tensor::checked_len(dtype, dims)?;
+                match len == out.len() {
+                    true => Ok(()),
+                    false => Err(Error::invalid(format!(
+                        "the output is {:?}, {len} elements, but the memory for it holds {}",
+                        self.narrowed(dims.to_vec()),
+                        out.len()
+                    ))),
+                }
+            };
+            if dtype.is_half() {
+                let [.., dims] = conv.pass.dims(&conv.shape_of(&inputs)?);
+                fits(&dims, out)?;
+                let made = halves::eval(self.def(), conv, made, run, inputs)?;
+                for made in &made {
+                    out.copy_from_slice(made.as_slice()?);
+                }
+                Ok(())
+            } else {
+                let plan = conv.plan::<T>(run, &inputs)?;
+                fits(&plan.dims, out)?;
+                plan.run(conv, run, &inputs, out, &[]).map(|_| ())
             }
-            plan.run(conv, run, &inputs, out, &[])
         })
     }
 
@@ -146,14 +161,12 @@ impl ConvBuilder<'_> {
     fn evaluate<A>(
         &self,
         eager: &Eager,
-        eval: impl FnOnce(&Conv, &mut Run, Vec<Tensor>) -> Result<A>,
+        eval: impl FnOnce(&Conv, &[Fact], &mut Run, Vec<Tensor>) -> Result<A>,
     ) -> Result<A> {
         let (attrs, inputs) = (self.attrs()?, self.tensors()?);
         let make =
             |attrs: &mut AttrReader| Conv::new(self.pass, attrs, self.axes.max(2)).map(Box::new);
-        eager.evaluate(self.def(), attrs, inputs, make, |conv, _, run, inputs| {
-            eval(conv, run, inputs)
-        })
+        eager.evaluate(self.def(), attrs, inputs, make, eval)
     }
 
     /// The operands' values; numbers take the dtype of the tensors that the op wants to be alike.

@@ -3,7 +3,9 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 
+use tconv_kernels::KernelError;
 use tconv_kernels::conv::{PackedFilter, Pass, Prepared};
+use tconv_kernels::simd::InstructionSet;
 use tconv_kernels::stage::Stage;
 use tconv_tensor::{DType, Mark, Tensor};
 
@@ -15,7 +17,7 @@ use crate::{Result, Run};
 /// For how many sets of sizes a node's plans are kept: those of a full and of a last batch, and of as many again.
 const SIZES: usize = 4;
 
-/// A node's plans, one for each of the sizes that came last, and its float16 filter's elements in float32. Threads may
+/// A node's plans, one for each of the sizes that came last, and its half filter's elements in float32. Threads may
 /// share them.
 #[derive(Default)]
 pub(crate) struct Kept {
@@ -163,7 +165,9 @@ impl<T: Convolved> Plan<T> {
     pub(super) fn new(conv: &Conv, run: &Run, inputs: &[Tensor]) -> Result<Plan<T>> {
         let (pass, shape) = (conv.pass, conv.shape_of(inputs)?);
         let [.., dims] = pass.dims(&shape);
-        let prepared = Prepared::new(run.instruction_set(), pass, shape, run.threads())?;
+        let precision = run.precision(conv.precision);
+        let set = run.instruction_set();
+        let prepared = Prepared::new(set, precision, pass, shape, run.threads())?;
         Ok(Plan {
             packs: run.kept().is_some()
                 && pass != Pass::BackpropFilter
@@ -174,7 +178,13 @@ impl<T: Convolved> Plan<T> {
         })
     }
 
-    /// Computes it of the inputs, whose sizes are those that it was made for, and the stages behind it.
+    /// Whether it has an algorithm that is not the definition.
+    pub(super) fn is_fast(&self) -> bool {
+        self.prepared.algorithm().requires > InstructionSet::Portable
+    }
+
+    /// Computes it of the inputs, whose sizes are those that it was made for, and the stages behind it. Whether it did:
+    /// of halves it does not compute all as exactly as it should, and then `out` is to be filled otherwise.
     ///
     /// # Errors
     /// `ResourceExhausted`.
@@ -185,7 +195,7 @@ impl<T: Convolved> Plan<T> {
         inputs: &[Tensor],
         out: &mut [T],
         stages: &[Stage<'_, T>],
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let threads = run.threads();
         let [a, b] = conv.operands(inputs);
         let packed = self.packed(run, b)?;
@@ -194,9 +204,11 @@ impl<T: Convolved> Plan<T> {
             run.scratch::<T>(self.prepared.scratch())?,
         );
         let (a, b) = (a.as_slice()?, b.as_slice()?);
-        self.prepared
-            .run(a, b, packed, out, scratch, threads, stages)?;
-        Ok(())
+        let ran = (self.prepared).run(a, b, packed, out, scratch, threads, stages);
+        match ran {
+            Err(KernelError::Inexact(_)) => Ok(false),
+            ran => Ok(ran.map(|()| true)?),
+        }
     }
 
     /// The packed filter, where it pays to have one.

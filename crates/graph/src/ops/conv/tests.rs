@@ -1,7 +1,10 @@
-use tconv_tensor::{DType, Tensor};
+use tconv_tensor::{DType, Tensor, bf16, f16};
+
+use super::Convolved;
 
 use crate::{
-    DataFormat, Dim, Eager, Fact, Graph, Padding, Result, Session, Shape, gradients, nn, sizes,
+    DataFormat, Dim, Eager, Fact, Feed, Graph, Output, Padding, Precision, Result, Session, Shape,
+    gradients, nn, sizes,
 };
 
 fn numbers(shape: &[usize]) -> Tensor {
@@ -292,3 +295,145 @@ fn shapes_without_a_graph() -> Result<()> {
     assert!(legal(nn::conv2d(known(&[2, 3, 4, 5]), known(&[3, 3, 5, 6]))).is_err());
     Ok(())
 }
+
+/// The precision of a convolution is its own or the session's, and its gradients'; what it permits is told by name.
+#[test]
+fn less_precision_is_permitted_by_name() -> Result<()> {
+    let g = Graph::new();
+    let (x, w) = (numbers(&[1, 12, 12, 48]), numbers(&[3, 3, 48, 64]));
+    let (gx, gw) = (g.constant(&x)?, g.constant(&w)?);
+    let plain = nn::conv2d(&gx, &gw).build()?;
+    let of = |output: &Output| output.op().attrs().get("_precision").cloned();
+    assert_eq!(of(&plain), None);
+    let mut expected = Session::new(&g).run(&plain)?;
+    for precision in Precision::ALL {
+        let own = nn::conv2d(&gx, &gw).precision(precision).build()?;
+        let again = gradients(&[&own], &[&gx, &gw])?;
+        let again: Vec<Output> = again.into_iter().flatten().collect();
+        let more = gradients(&[&again[0]], &[&gw])?;
+        for output in [&own]
+            .into_iter()
+            .chain(&again)
+            .chain(more.iter().flatten())
+        {
+            assert_eq!(of(output), Some(precision.name().into()));
+        }
+        // Sums of small whole numbers are exact however they are computed.
+        let mut session = Session::new(&g);
+        session.run(&plain)?;
+        session.set_precision(precision);
+        let (found, own) = (session.run(&plain)?, session.run(&own)?);
+        assert_eq!(found, expected);
+        assert_eq!(own, expected);
+        let mut eager = Eager::new()?;
+        eager.set_precision(precision);
+        expected = nn::conv2d(&x, &w).compute(&eager)?;
+        assert_eq!(found, expected);
+    }
+    let wrong = g.add("Conv2D").inputs([&gx, &gw]);
+    let wrong = wrong
+        .attr("strides", vec![1i64, 1, 1, 1])
+        .attr("padding", "SAME")
+        .attr("_precision", "bf16")
+        .output();
+    let message = wrong.unwrap_err().to_string();
+    let named = "precision must be 'highest', 'high' or 'medium', got 'bf16'";
+    assert!(message.contains(named), "{message}");
+    Ok(())
+}
+
+/// Halves give what they give widened, rounded once, infinities and NaN too; in a graph, at once and into memory.
+#[test]
+fn halves_are_rounded_once() -> Result<()> {
+    fn check<T: Convolved + Half>(poison: Option<f32>) -> Result<()> {
+        let halves = |shape: &[usize], poison: Option<f32>| {
+            let len: usize = shape.iter().product();
+            let value = |i: usize| ((i * 37 % 101) as f32 - 50.0) / 64.0;
+            let mut data: Vec<T> = (0..len).map(|i| T::of(value(i))).collect();
+            if let Some(poison) = poison {
+                data[len / 2] = T::of(poison);
+            }
+            Tensor::new(shape, data)
+        };
+        let (x, w) = (
+            halves(&[2, 12, 12, 64], poison)?,
+            halves(&[4, 4, 64, 64], None)?,
+        );
+        let wide = |x: &Tensor| -> Result<Tensor> {
+            let data = x
+                .as_slice::<T>()?
+                .iter()
+                .map(|x| x.wide())
+                .collect::<Vec<f32>>();
+            Ok(Tensor::new(x.shape(), data)?)
+        };
+        let sizes = [2i64, 24, 24, 64];
+        let eager = Eager::new()?;
+        let expected = nn::conv2d_transpose(wide(&x)?, wide(&w)?, sizes).strides(2);
+        let expected = expected.compute(&eager)?;
+        let conv = || nn::conv2d_transpose(&x, &w, sizes).strides(2);
+        let found = conv().compute(&eager)?;
+        assert_eq!(found.dtype(), T::DTYPE);
+        let pairs = found
+            .as_slice::<T>()?
+            .iter()
+            .zip(expected.as_slice::<f32>()?);
+        for (found, &expected) in pairs {
+            let (found, near) = (found.wide(), T::of(expected).wide());
+            // Sums in another order may be rounded to a neighbour.
+            let allowed = near.abs() / 120.0 + 1e-4;
+            let same = match near.is_finite() {
+                true => (found - near).abs() <= allowed,
+                false => found.to_bits() == near.to_bits() || found.is_nan() && near.is_nan(),
+            };
+            assert!(same, "{found} is not {near}");
+        }
+        let mut out = vec![T::of(0.0); found.len()];
+        assert!(conv().compute_into(&eager, &mut out[1..]).is_err());
+        conv().compute_into(&eager, &mut out)?;
+        let bits = |x: &[T]| x.iter().map(|x| x.wide().to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&out), bits(found.as_slice()?));
+        let g = Graph::new();
+        let (gx, gw) = (
+            g.placeholder_of(T::DTYPE, "x", Shape::unknown())?,
+            g.constant(&w)?,
+        );
+        let made = nn::conv2d_transpose(&gx, &gw, sizes).strides(2).build()?;
+        let slopes = gradients(&[&made], &[&gx, &gw])?;
+        let session = Session::new(&g);
+        for _ in 0..2 {
+            let found = session.run_with(&made, Feed::new().with(&gx, &x))?;
+            assert_eq!(bits(&out), bits(found.as_slice()?));
+            for slope in slopes.iter().flatten() {
+                let slope = session.run_with(slope, Feed::new().with(&gx, &x))?;
+                assert_eq!(slope.dtype(), T::DTYPE);
+            }
+        }
+        Ok(())
+    }
+    for poison in [None, Some(f32::INFINITY), Some(f32::NAN)] {
+        check::<bf16>(poison)?;
+        check::<f16>(poison)?;
+    }
+    Ok(())
+}
+
+trait Half: Copy {
+    fn of(x: f32) -> Self;
+    fn wide(self) -> f32;
+}
+
+macro_rules! half {
+    ($($type:ident),*) => {
+        $(impl Half for $type {
+            fn of(x: f32) -> Self {
+                $type::from_f32(x)
+            }
+
+            fn wide(self) -> f32 {
+                self.to_f32()
+            }
+        })*
+    };
+}
+half!(bf16, f16);

@@ -3,21 +3,22 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::super::Pass;
-use super::plan::{PARTS, Panel, Plan};
+use super::number::Number;
+use super::plan::{Panel, Plan};
 use super::split::parts;
 use crate::Threads;
 use crate::simd::{InstructionSet, Sealed, Vectors, Work};
 use crate::tiles::{DEPTH, SIDE, TILE};
 
 /// Packs a panel.
-pub(super) struct PackPanel<'a> {
+pub(super) struct PackPanel<'a, T, const PARTS: usize> {
     pub(super) plan: &'a Plan,
     pub(super) panel: &'a Panel,
-    pub(super) filter: &'a [f32],
+    pub(super) filter: &'a [T],
     pub(super) out: &'a mut [u16],
 }
 
-impl Work<f32> for PackPanel<'_> {
+impl<T: Number, const PARTS: usize> Work<f32> for PackPanel<'_, T, PARTS> {
     type Output = ();
     #[inline(always)]
     fn run<S: Vectors<f32>>(self, simd: S) {
@@ -51,7 +52,7 @@ impl Work<f32> for PackPanel<'_> {
                     let step = plan.target.channels;
                     let from = (tap * sources + channel) * step + panel.group * columns + column;
                     for (k, to) in square[..channels].iter_mut().enumerate() {
-                        to[..count].copy_from_slice(&filter[from + k * step..][..count]);
+                        T::widen(&filter[from + k * step..][..count], &mut to[..count]);
                     }
                 } else {
                     let step = plan.source.channels;
@@ -61,8 +62,8 @@ impl Work<f32> for PackPanel<'_> {
                 }
                 let mut greatest = [0; SIDE];
                 for (pair, rows) in square.chunks_exact(2).enumerate() {
-                    let even = parts::<SIDE>(&rows[0], &mut greatest);
-                    let odd = parts::<SIDE>(&rows[1], &mut greatest);
+                    let even = parts::<PARTS, SIDE>(&rows[0], &mut greatest);
+                    let odd = parts::<PARTS, SIDE>(&rows[1], &mut greatest);
                     for part in 0..PARTS {
                         let at = (part * panel.tiles() + tile) * TILE + pair * 2 * SIDE;
                         let to = out[at..][..2 * SIDE].chunks_exact_mut(2);
@@ -78,7 +79,7 @@ impl Work<f32> for PackPanel<'_> {
 }
 
 /// The bits of the greatest magnitude.
-pub(super) fn greatest(set: InstructionSet, threads: &Threads, numbers: &[f32]) -> u32 {
+pub(super) fn greatest<T: Number>(set: InstructionSet, threads: &Threads, numbers: &[T]) -> u32 {
     const PIECE: usize = 1 << 16;
     let found = AtomicU32::new(0);
     threads.for_each(numbers.len().div_ceil(PIECE), |index| {
@@ -89,22 +90,29 @@ pub(super) fn greatest(set: InstructionSet, threads: &Threads, numbers: &[f32]) 
     found.into_inner()
 }
 
-struct Greatest<'a>(&'a [f32]);
+struct Greatest<'a, T>(&'a [T]);
 
-impl Work<f32> for Greatest<'_> {
+impl<T: Number> Work<f32> for Greatest<'_, T> {
     type Output = u32;
     #[inline(always)]
     fn run<S: Vectors<f32>>(self, _simd: S) -> u32 {
-        let bits = |x: &f32| x.to_bits() & !(1 << 31);
-        self.0.iter().map(bits).fold(0, u32::max)
+        let mut greatest = [0; DEPTH];
+        for some in self.0.chunks(DEPTH) {
+            let mut numbers = [0.0; DEPTH];
+            T::widen(some, &mut numbers[..some.len()]);
+            for (greatest, x) in greatest.iter_mut().zip(numbers) {
+                *greatest = (*greatest).max(x.to_bits() & !(1 << 31));
+            }
+        }
+        greatest.into_iter().fold(0, u32::max)
     }
 }
 
 /// Turns `rows` columns of the filter, `step` apart, of so many channels.
 #[inline(always)]
-fn turn<S: Vectors<f32>>(
+fn turn<T: Number, S: Vectors<f32>>(
     simd: S,
-    (from, step): (&[f32], usize),
+    (from, step): (&[T], usize),
     (rows, channels): (usize, usize),
     to: &mut [[f32; SIDE]; DEPTH],
 ) {
@@ -112,11 +120,13 @@ fn turn<S: Vectors<f32>>(
     let whole = rows - rows % S::LANES;
     if channels == DEPTH && whole > 0 {
         assert!((whole - 1) * step + DEPTH <= from.len());
+        let mut wide = [[0.0; DEPTH]; SIDE];
+        let (from, step) = T::wide_rows((from, step), &mut wide[..whole]);
         for row in (0..whole).step_by(S::LANES) {
             for channel in (0..DEPTH).step_by(S::LANES) {
                 // SAFETY: the square is inside both, which was checked.
                 unsafe {
-                    let from = from.as_ptr().add(row * step + channel);
+                    let from = from.add(row * step + channel);
                     let to = to.as_mut_ptr().cast::<f32>().add(channel * SIDE + row);
                     simd.turn_lanes((from, step), (to, SIDE));
                 }
@@ -126,7 +136,7 @@ fn turn<S: Vectors<f32>>(
     let first = if channels == DEPTH { whole } else { 0 };
     for row in first..rows {
         for (to, &x) in to.iter_mut().zip(&from[row * step..][..channels]) {
-            to[row] = x;
+            to[row] = x.wide();
         }
     }
 }

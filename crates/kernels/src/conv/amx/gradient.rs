@@ -7,9 +7,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::block::Block;
+use super::multiply::{LINE, Left, multiply};
 use super::places::{NONE, Places};
-use super::plan::{COLUMNS, PARTS, Plan, ROWS};
-use super::products::{LINE, Left, multiply};
+use super::plan::{COLUMNS, Plan, ROWS};
 use super::split::{Lanes, copy, parts};
 use super::{Call, cut, fused, halves, is_exact, rooms};
 use crate::conv::direct::Shared;
@@ -17,10 +17,10 @@ use crate::conv::phase::Phase;
 use crate::simd::{Sealed, Vectors, Work};
 use crate::tiles::{DEPTH, SIDE, TILE, Tiles};
 
-pub(super) fn compute(call: Call<'_, f32>) {
-    let plan = &Plan::new(call.pass, call.shape);
+pub(super) fn compute<const PARTS: usize>(call: Call<'_, f32>) {
+    let plan = &Plan::new::<f32>(call.pass, call.shape, PARTS);
     let (set, threads) = (call.set, call.threads);
-    let [shared, own] = rooms(plan);
+    let [shared, own] = rooms::<f32>(plan);
     let [shared, rooms] = cut(&mut *call.scratch, [shared, own * threads.count()]);
     let shared = halves(shared);
     let phases = plan.axes.each_ref().map(Phase::forward);
@@ -49,7 +49,7 @@ pub(super) fn compute(call: Call<'_, f32>) {
             assert!(start + panel.len <= room.1);
             // SAFETY: inside, and panels are apart.
             let out = unsafe { std::slice::from_raw_parts_mut(room.0.add(start), panel.len) };
-            let split = SplitGradient {
+            let split = SplitGradient::<PARTS> {
                 gradient: &gradient,
                 group: index / panels,
                 panel,
@@ -77,7 +77,7 @@ pub(super) fn compute(call: Call<'_, f32>) {
                     task % plan.depth_blocks() * DEPTH,
                     task / plan.depth_blocks(),
                 );
-                let split = SplitSource {
+                let split = SplitSource::<PARTS> {
                     gradient: &gradient,
                     group,
                     channel,
@@ -90,7 +90,7 @@ pub(super) fn compute(call: Call<'_, f32>) {
                     return;
                 }
                 let right = &shared[gradient.group_len() * group..][..gradient.group_len()];
-                gradient.run(&mut tiles, (group, channel), part, room, right);
+                gradient.run::<PARTS>(&mut tiles, (group, channel), part, room, right);
             }
         });
     }
@@ -124,7 +124,7 @@ impl Gradient<'_> {
     fn panel(&self, index: usize) -> Panel {
         let (column, all) = (index * COLUMNS, self.plan.columns());
         let columns = COLUMNS.min(all - column);
-        let tile = self.plan.pairs(self.block) * PARTS * TILE;
+        let tile = self.plan.pairs(self.block) * self.plan.split * TILE;
         Panel {
             column,
             columns,
@@ -135,11 +135,11 @@ impl Gradient<'_> {
 
     /// The elements of a group's split gradient.
     fn group_len(&self) -> usize {
-        self.plan.columns().div_ceil(SIDE) * self.plan.pairs(self.block) * PARTS * TILE
+        self.plan.columns().div_ceil(SIDE) * self.plan.pairs(self.block) * self.plan.split * TILE
     }
 
     /// A part of the products with some channels of the source.
-    fn run(
+    fn run<const PARTS: usize>(
         &self,
         tiles: &mut Tiles,
         (group, channel): (usize, usize),
@@ -175,10 +175,10 @@ impl Gradient<'_> {
                 columns: panel.columns,
             };
             match (channels > SIDE, panel.columns > SIDE) {
-                (true, true) => job.run::<2, 2>(tiles),
-                (true, false) => job.run::<2, 1>(tiles),
-                (false, true) => job.run::<1, 2>(tiles),
-                (false, false) => job.run::<1, 1>(tiles),
+                (true, true) => job.run::<PARTS, 2, 2>(tiles),
+                (true, false) => job.run::<PARTS, 2, 1>(tiles),
+                (false, true) => job.run::<PARTS, 1, 2>(tiles),
+                (false, false) => job.run::<PARTS, 1, 1>(tiles),
             }
         }
     }
@@ -199,7 +199,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run<const TALL: usize, const WIDE: usize>(&self, tiles: &mut Tiles) {
+    fn run<const PARTS: usize, const TALL: usize, const WIDE: usize>(&self, tiles: &mut Tiles) {
         let gradient = self.gradient;
         let step = gradient.plan.target.channels;
         let pitch = gradient.plan.row_pitch(gradient.block);
@@ -268,7 +268,12 @@ impl Job<'_> {
             let fetch = (self.taps.0 * pairs + index) * lines * LINE;
             // SAFETY: all rows are inside, which was checked.
             unsafe {
-                multiply::<TALL, WIDE>(tiles, left, right, (ahead.wrapping_add(fetch), lines))
+                multiply::<PARTS, TALL, WIDE>(
+                    tiles,
+                    left,
+                    right,
+                    (ahead.wrapping_add(fetch), lines),
+                )
             };
         }
         macro_rules! end {
@@ -294,7 +299,7 @@ impl Job<'_> {
 
 /// Splits a panel of the output's gradient: for each pair of tiles of lanes and each part tiles whose rows are pairs of
 /// lanes. Lanes that are no window are zero. Returns the bits of the greatest magnitude.
-struct SplitGradient<'a> {
+struct SplitGradient<'a, const PARTS: usize> {
     gradient: &'a Gradient<'a>,
     group: usize,
     panel: Panel,
@@ -302,7 +307,7 @@ struct SplitGradient<'a> {
     out: &'a mut [u16],
 }
 
-impl Work<f32> for SplitGradient<'_> {
+impl<const PARTS: usize> Work<f32> for SplitGradient<'_, PARTS> {
     type Output = u32;
     #[inline(always)]
     fn run<S: Vectors<f32>>(self, _simd: S) -> u32 {
@@ -327,8 +332,8 @@ impl Work<f32> for SplitGradient<'_> {
                             &mut row[..columns],
                         );
                     }
-                    let even = parts::<SIDE>(&rows[0], &mut greatest);
-                    let odd = parts::<SIDE>(&rows[1], &mut greatest);
+                    let even = parts::<PARTS, SIDE>(&rows[0], &mut greatest);
+                    let odd = parts::<PARTS, SIDE>(&rows[1], &mut greatest);
                     for part in 0..PARTS {
                         let at = (part * tiles + tile) * TILE + k * DEPTH;
                         let to = out[at..][..DEPTH].chunks_exact_mut(2);
@@ -346,7 +351,7 @@ impl Work<f32> for SplitGradient<'_> {
 
 /// Splits some channels of what a block sees: for each part and channel all lanes side by side. What is in the padding is
 /// zero. Returns the bits of the greatest magnitude.
-struct SplitSource<'a> {
+struct SplitSource<'a, const PARTS: usize> {
     gradient: &'a Gradient<'a>,
     group: usize,
     channel: usize,
@@ -354,7 +359,7 @@ struct SplitSource<'a> {
     out: &'a mut [u16],
 }
 
-impl Work<f32> for SplitSource<'_> {
+impl<const PARTS: usize> Work<f32> for SplitSource<'_, PARTS> {
     type Output = u32;
     #[inline(always)]
     fn run<S: Vectors<f32>>(self, simd: S) -> u32 {
@@ -371,7 +376,7 @@ impl Work<f32> for SplitSource<'_> {
             lane += 1;
             if lane % SIDE == 0 {
                 let to = &mut self.out[lane - SIDE..];
-                lanes(
+                lanes::<PARTS, S>(
                     simd,
                     (self.source, first, step),
                     (&places, channels),
@@ -389,7 +394,7 @@ impl Work<f32> for SplitSource<'_> {
 
 /// Splits some channels, `step` apart from the `first` on, of 16 lanes' places.
 #[inline(always)]
-fn lanes<S: Vectors<f32>>(
+fn lanes<const PARTS: usize, S: Vectors<f32>>(
     simd: S,
     (source, first, step): (&[f32], usize, usize),
     (places, channels): (&[usize; SIDE], usize),
@@ -407,7 +412,7 @@ fn lanes<S: Vectors<f32>>(
     let mut rows = [[0.0; SIDE]; DEPTH];
     turn(simd, &pixels, &mut rows);
     for (channel, row) in rows.iter().enumerate() {
-        let parts = parts::<SIDE>(row, greatest);
+        let parts = parts::<PARTS, SIDE>(row, greatest);
         for (part, numbers) in parts.iter().enumerate() {
             to[(part * DEPTH + channel) * pitch..][..SIDE].copy_from_slice(numbers);
         }

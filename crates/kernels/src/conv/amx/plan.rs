@@ -6,18 +6,17 @@ use super::super::Pass;
 use super::super::grid::{Strides, axes};
 use super::super::phase::Phase;
 use super::block::{Along, Block};
+use super::number::Number;
 use crate::tiles::{DEPTH, SIDE, TILE};
 
-/// The parts that a number is split into: bf16 numbers, each the one nearest to what the others leave.
-pub(super) const PARTS: usize = 3;
 /// The columns that are multiplied at once: two tiles.
 pub(super) const COLUMNS: usize = 2 * SIDE;
 /// The lanes that are multiplied at once: two tiles.
 pub(super) const ROWS: usize = 2 * SIDE;
 /// The most pairs of tiles that a block's lanes take.
 pub(super) const MOST_PAIRS: usize = 128;
-/// The steps of depth whose part of the filter stays in the second-level cache, whatever the lanes.
-pub(super) const CHUNK: usize = 36;
+/// The steps of depth, of one part, whose part of the filter stays in the second-level cache, whatever the lanes.
+pub(super) const CHUNK: usize = 108;
 /// The bytes of a block's split source, which stays in the second-level cache ...
 const BLOCK_BYTES: usize = 800 << 10;
 /// ... and those beyond which a single row of tiles does not.
@@ -36,8 +35,12 @@ const PANEL_BYTES: usize = 5 << 20;
 const MOST_SHARED_BYTES: usize = 6 << 20;
 
 /// How a convolution is cut into blocks of windows and panels of columns: by its geometry alone.
-pub(super) struct Plan {
+pub(in crate::conv) struct Plan {
     pub(super) pass: Pass,
+    /// The bf16 parts that a number is split into, each the one nearest to what the others leave.
+    pub(super) split: usize,
+    /// Whether sums are kept apart until they are whole, since the result has no room for them.
+    apart: bool,
     pub(super) axes: [ConvAxis; 3],
     pub(super) along: [Along; 3],
     pub(super) batch: usize,
@@ -59,6 +62,8 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Panel {
     pub(super) phases: [Phase; 3],
+    /// The parts of a number.
+    split: usize,
     pub(super) group: usize,
     /// The first column, in the group.
     pub(super) column: usize,
@@ -77,7 +82,7 @@ impl Panel {
 
     /// The elements of the filter for one step of depth.
     pub(super) fn step_len(&self) -> usize {
-        PARTS * self.tiles() * TILE
+        self.split * self.tiles() * TILE
     }
 
     /// The elements of its filter.
@@ -103,7 +108,8 @@ pub(super) struct Unit {
 }
 
 impl Plan {
-    pub(super) fn new(pass: Pass, shape: &ConvShape) -> Plan {
+    /// For numbers of this type, split into so many parts.
+    pub(super) fn new<T: Number>(pass: Pass, shape: &ConvShape, split: usize) -> Plan {
         let input = Strides::new(shape, shape.in_channels, |axis| axis.input);
         let output = Strides::new(shape, shape.out_channels, |axis| axis.output);
         let (source, target) = match pass {
@@ -113,6 +119,8 @@ impl Plan {
         let axes = axes(shape);
         let mut plan = Plan {
             pass,
+            split,
+            apart: !T::WIDE,
             along: axes.each_ref().map(|axis| Along::new(pass, axis)),
             axes,
             batch: shape.batch,
@@ -128,7 +136,7 @@ impl Plan {
         let shared = plan
             .target
             .channels
-            .saturating_mul(PARTS * size_of::<u16>());
+            .saturating_mul(split * size_of::<u16>());
         if pass == Pass::BackpropFilter {
             // What all threads read of the output's gradient has a limit too.
             let lanes = BLOCK_BYTES / plan.lane_bytes();
@@ -141,7 +149,7 @@ impl Plan {
         loop {
             plan.cut(BLOCK_BYTES / plan.lane_bytes());
             let few = plan.block(0, [0; 3]).tiles() < 2 * LEAST_PAIRS;
-            if !few || plan.chunk <= LEAST_CHUNK || plan.blocks() == 1 {
+            if !few || plan.chunk <= LEAST_CHUNK || plan.blocks() == 1 || plan.apart {
                 break;
             }
             plan.chunk = plan.chunk.div_ceil(2);
@@ -246,7 +254,7 @@ impl Plan {
 
     /// The bytes of split source for a lane.
     fn lane_bytes(&self) -> usize {
-        self.chunk * PARTS * DEPTH * size_of::<u16>()
+        self.chunk * self.split * DEPTH * size_of::<u16>()
     }
 
     fn counts(&self) -> [usize; 4] {
@@ -296,12 +304,26 @@ impl Plan {
     pub(super) fn room(&self) -> usize {
         if self.pass == Pass::BackpropFilter {
             let pitch = self.row_pitch(&self.block(0, [0; 3]));
-            return pitch.saturating_mul(PARTS * DEPTH);
+            return pitch.saturating_mul(self.split * DEPTH);
         }
         let lanes = self.block(0, [0; 3]).lanes();
-        let all = lanes.saturating_mul(PARTS * self.chunk);
+        let all = lanes.saturating_mul(self.split * self.chunk);
         // A tile may be read that begins with the last lane.
         (all + ROWS).saturating_mul(DEPTH)
+    }
+
+    /// The steps of depth that are multiplied with all lanes before the next ones are.
+    pub(super) fn steps(&self) -> usize {
+        CHUNK / self.split
+    }
+
+    /// The sums of any block and panel that are kept apart.
+    pub(super) fn sums(&self) -> usize {
+        let steps = || self.panels(0).map(|panel| panel.steps).max();
+        match self.apart && steps() > Some(self.steps()) {
+            true => self.pairs(&self.block(0, [0; 3])) * ROWS * COLUMNS,
+            false => 0,
+        }
     }
 
     /// The panels of a group.
@@ -324,6 +346,7 @@ impl Plan {
                 let taps: usize = phases.iter().map(|phase| phase.patch.taps).product();
                 let panel = Panel {
                     phases,
+                    split: self.split,
                     group,
                     column,
                     columns: COLUMNS.min(self.columns() - column),
@@ -371,7 +394,7 @@ impl Plan {
 
     /// The elements of any block's split output gradient, for the filter's gradient.
     pub(super) fn gradient_room(&self) -> usize {
-        let tiles = self.columns().div_ceil(SIDE) * PARTS * self.groups;
+        let tiles = self.columns().div_ceil(SIDE) * self.split * self.groups;
         let pairs = self.pairs(&self.block(0, [0; 3]));
         pairs.saturating_mul(tiles.saturating_mul(TILE))
     }

@@ -3,14 +3,13 @@
 use std::ops::Range;
 
 use super::block::Block;
+use super::multiply::{LINE, Left, multiply};
+use super::number::Number;
 use super::places::{NONE, Pair, Places};
-use super::plan::{CHUNK, PARTS, Panel, Plan, ROWS};
-use crate::simd::{InstructionSet, Sealed, Vectors, Work, prefetch_second};
+use super::plan::{CHUNK, COLUMNS, Panel, Plan, ROWS};
+use crate::simd::{InstructionSet, Sealed, Vectors, Work};
 use crate::stage::Finish;
 use crate::tiles::{DEPTH, SIDE, TILE, Tiles};
-
-/// The bf16 numbers of a cache line.
-pub(super) const LINE: usize = 32;
 
 /// Where a step of depth has its operands.
 #[derive(Clone, Copy, Default)]
@@ -23,7 +22,7 @@ struct Step {
 }
 
 /// A panel of a block's results.
-pub(super) struct Products<'a> {
+pub(super) struct Products<'a, T, const PARTS: usize> {
     pub(super) set: InstructionSet,
     /// What is done to whole sums.
     pub(super) finish: &'a Finish<'a, f32>,
@@ -37,11 +36,13 @@ pub(super) struct Products<'a> {
     pub(super) left: &'a [u16],
     /// The panel's filter.
     pub(super) right: &'a [u16],
-    pub(super) target: *mut f32,
+    pub(super) target: *mut T,
     pub(super) target_len: usize,
+    /// The sums that are kept apart until they are whole; none where they fit the result, or are whole at once.
+    pub(super) sums: (*mut f32, usize),
 }
 
-impl Products<'_> {
+impl<T: Number, const PARTS: usize> Products<'_, T, PARTS> {
     /// The products of the blocks of channels that `left` has.
     pub(super) fn run(&self, tiles: &mut Tiles) {
         let (plan, panel) = (self.plan, self.panel);
@@ -54,9 +55,12 @@ impl Products<'_> {
         let last_channel = panel.group * plan.columns() + panel.column + panel.columns - 1;
         assert!(self.places.last + last_channel * plan.target.channel < self.target_len);
         let end = self.blocks.end * all_taps;
-        for start in (self.blocks.start * all_taps..end).step_by(CHUNK) {
+        let once = self.blocks.len() * all_taps <= plan.steps();
+        let pairs = self.places.pairs().count();
+        assert!(T::WIDE || once || pairs * ROWS * COLUMNS <= self.sums.1);
+        for start in (self.blocks.start * all_taps..end).step_by(plan.steps()) {
             let mut steps = [Step::default(); CHUNK];
-            let count = CHUNK.min(end - start);
+            let count = plan.steps().min(end - start);
             for (i, step) in steps[..count].iter_mut().enumerate() {
                 let index = start + i;
                 let (block, tap) = (index / all_taps, index % all_taps);
@@ -112,6 +116,7 @@ impl Products<'_> {
             }
             let job = Job {
                 products: self,
+                index,
                 left: self.left[pair.lanes[0] * DEPTH..].as_ptr(),
                 tile: (pair.lanes[1].wrapping_sub(pair.lanes[0])).wrapping_mul(DEPTH),
                 pair,
@@ -133,8 +138,10 @@ impl Products<'_> {
 }
 
 /// Up to two tiles of rows times up to two tiles of columns.
-struct Job<'a> {
-    products: &'a Products<'a>,
+struct Job<'a, T, const PARTS: usize> {
+    products: &'a Products<'a, T, PARTS>,
+    /// The number of its pair.
+    index: usize,
     left: *const u16,
     /// From the first tile of lanes to the second.
     tile: usize,
@@ -148,10 +155,18 @@ struct Job<'a> {
     lines: usize,
 }
 
-impl Job<'_> {
+impl<T: Number, const PARTS: usize> Job<'_, T, PARTS> {
     fn run<const TALL: usize, const WIDE: usize>(&self, tiles: &mut Tiles) {
-        let mut room = [0f32; 4 * SIDE * SIDE];
-        let targets: [Target; 4] = std::array::from_fn(|i| self.target(i / 2, i % 2));
+        let mut room = [0f32; ROWS * COLUMNS];
+        let room = match T::WIDE || self.first && self.last {
+            true => &mut room[..],
+            // SAFETY: there is room for those of all pairs, which was checked, and a pair's are one thread's.
+            false => unsafe {
+                let from = self.products.sums.0.add(self.index * room.len());
+                std::slice::from_raw_parts_mut(from, room.len())
+            },
+        };
+        let targets: [Target<'_>; 4] = std::array::from_fn(|i| self.target(i / 2, i % 2));
         macro_rules! each {
             ($do:ident) => {
                 $do!(0, 0, 0);
@@ -195,7 +210,7 @@ impl Job<'_> {
                 row: DEPTH,
             };
             // SAFETY: a step's taps are inside the split source, which has room behind it for what is no lane.
-            unsafe { multiply::<TALL, WIDE>(tiles, left, right, fetch) };
+            unsafe { multiply::<PARTS, TALL, WIDE>(tiles, left, right, fetch) };
         }
         macro_rules! end {
             ($sum:literal, $row:literal, $column:literal) => {
@@ -209,7 +224,9 @@ impl Job<'_> {
                         None => {
                             let part = &mut room[$sum * SIDE * SIDE..][..SIDE * SIDE];
                             tiles.store::<$sum>(part.as_mut_ptr(), SIDE);
-                            self.write(&targets[$sum], part);
+                            if T::WIDE || self.last {
+                                self.write(&targets[$sum], part);
+                            }
                         }
                     }
                 }
@@ -226,9 +243,9 @@ impl Job<'_> {
         let columns = panel.columns.saturating_sub(column * SIDE).min(SIDE);
         let first = panel.group * products.plan.columns() + panel.column + column * SIDE;
         let step = self.pair.steps[row];
-        let whole = columns == SIDE && channel == 1 && step != NONE;
+        let whole = T::WIDE && columns == SIDE && channel == 1 && step != NONE;
         Target {
-            whole: whole.then(|| (products.target.wrapping_add(rows[0] + first), step)),
+            whole: whole.then(|| (products.target.wrapping_add(rows[0] + first).cast(), step)),
             rows,
             first: first * channel,
             columns,
@@ -236,7 +253,7 @@ impl Job<'_> {
         }
     }
 
-    /// Copies what is there to the room, if it does not lie as a tile may be read.
+    /// Copies what is there to the room, if it does not lie as a tile may be read or is kept in the room.
     ///
     /// # Safety
     /// The target's places are inside the result, and nobody else's.
@@ -244,6 +261,10 @@ impl Job<'_> {
         if let Some((from, step)) = target.whole {
             return Some((from, step));
         }
+        if !T::WIDE {
+            return None;
+        }
+        let from = self.products.target.cast::<f32>();
         for (room, &row) in room.chunks_mut(SIDE).zip(target.rows) {
             if row == NONE {
                 continue;
@@ -251,14 +272,14 @@ impl Job<'_> {
             if target.columns == SIDE && target.channel == 1 {
                 // SAFETY: the caller's.
                 unsafe {
-                    let from = self.products.target.add(row + target.first);
+                    let from = from.add(row + target.first);
                     room.as_mut_ptr().copy_from_nonoverlapping(from, SIDE);
                 }
                 continue;
             }
             for (i, room) in room[..target.columns].iter_mut().enumerate() {
                 // SAFETY: the caller's.
-                *room = unsafe { *self.products.target.add(row + target.place(i)) };
+                *room = unsafe { *from.add(row + target.place(i)) };
             }
         }
         None
@@ -274,21 +295,18 @@ impl Job<'_> {
             false => &Finish::NONE,
         };
         if target.columns == SIDE && target.channel == 1 {
-            for (room, &row) in room.chunks(SIDE).zip(target.rows) {
-                if row != NONE {
-                    // SAFETY: the caller's.
-                    unsafe {
-                        let to = self.products.target.add(row + target.first);
-                        to.copy_from_nonoverlapping(room.as_ptr(), SIDE);
-                    }
-                }
-            }
-            if !finish.stages().is_empty() {
+            let work = NarrowRows {
+                sums: room,
+                rows: target.rows,
+                to: self.products.target.wrapping_add(target.first),
+            };
+            f32::dispatch(self.products.set, work);
+            if T::WIDE && !finish.stages().is_empty() {
                 let work = FinishRows {
                     finish,
                     channel: target.first,
                     rows: target.rows,
-                    to: self.products.target,
+                    to: self.products.target.cast(),
                 };
                 f32::dispatch(self.products.set, work);
             }
@@ -299,7 +317,10 @@ impl Job<'_> {
             for (room, &row) in room.chunks(SIDE).zip(target.rows) {
                 if row != NONE {
                     // SAFETY: the caller's.
-                    unsafe { *self.products.target.add(row + column) = finish.one(room[i], bias) };
+                    unsafe {
+                        let to = self.products.target.add(row + column);
+                        *to = T::narrow(finish.one(room[i], bias));
+                    };
                 }
             }
         }
@@ -320,6 +341,31 @@ impl Job<'_> {
                 to: to.wrapping_sub(target.first),
             };
             f32::dispatch(self.products.set, work);
+        }
+    }
+}
+
+/// Writes rows of a tile of sums to pixels whose channels are side by side.
+struct NarrowRows<'a, T> {
+    sums: &'a [f32],
+    /// Where the pixels are, or [`NONE`].
+    rows: &'a [usize],
+    to: *mut T,
+}
+
+impl<T: Number> Work<f32> for NarrowRows<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Vectors<f32>>(self, _simd: S) {
+        let (sums, _) = self.sums.as_chunks::<SIDE>();
+        for (sums, &row) in sums.iter().zip(self.rows) {
+            if row != NONE {
+                let mut numbers = [T::default(); SIDE];
+                T::narrow_all(sums, &mut numbers);
+                let to = self.to.wrapping_add(row);
+                // SAFETY: whoever made it vouches for the places.
+                unsafe { to.copy_from_nonoverlapping(numbers.as_ptr(), SIDE) };
+            }
         }
     }
 }
@@ -368,89 +414,5 @@ impl Target<'_> {
     /// The place of a column, seen from a row's.
     fn place(&self, column: usize) -> usize {
         self.first + column * self.channel
-    }
-}
-
-/// Where two tiles of lanes or channels are.
-#[derive(Clone, Copy)]
-pub(super) struct Left {
-    pub(super) first: *const u16,
-    /// From one part to the next, from one tile to the next, and from one row to the next.
-    pub(super) part: usize,
-    pub(super) tile: usize,
-    pub(super) row: usize,
-}
-
-/// Adds the products of a step of depth: of three parts each the six that are greatest.
-///
-/// # Safety
-/// The parts of `left` have all rows; `right` has the tiles of all parts.
-#[inline(always)]
-pub(super) unsafe fn multiply<const TALL: usize, const WIDE: usize>(
-    tiles: &mut Tiles,
-    left: Left,
-    right: *const u16,
-    (ahead, lines): (*const u16, usize),
-) {
-    let mut fetched = 0;
-    let mut fetch = |until: usize| {
-        while fetched < (lines * until).div_ceil(6) {
-            prefetch_second(ahead.wrapping_add(fetched * LINE));
-            fetched += 1;
-        }
-    };
-    macro_rules! left {
-        ($part:literal) => {
-            let from = left.first.add($part * left.part);
-            tiles.load::<4>(from, left.row);
-            if TALL > 1 {
-                tiles.load::<5>(from.add(left.tile), left.row);
-            }
-        };
-    }
-    macro_rules! right {
-        ($part:literal) => {
-            tiles.load::<6>(right.add($part * WIDE * TILE), DEPTH);
-            if WIDE > 1 {
-                tiles.load::<7>(right.add($part * WIDE * TILE + TILE), DEPTH);
-            }
-        };
-    }
-    macro_rules! products {
-        () => {
-            tiles.product::<0, 4, 6>();
-            if WIDE > 1 {
-                tiles.product::<1, 4, 7>();
-            }
-            if TALL > 1 {
-                tiles.product::<2, 5, 6>();
-                if WIDE > 1 {
-                    tiles.product::<3, 5, 7>();
-                }
-            }
-        };
-    }
-    // In this order no more than two tiles of the one side are read for two of the other, and what was read last stays.
-    // SAFETY: the caller's.
-    unsafe {
-        left!(0);
-        right!(2);
-        products!();
-        fetch(1);
-        right!(0);
-        products!();
-        fetch(2);
-        right!(1);
-        products!();
-        fetch(3);
-        left!(1);
-        products!();
-        fetch(4);
-        right!(0);
-        products!();
-        fetch(5);
-        left!(2);
-        products!();
-        fetch(6);
     }
 }

@@ -1,16 +1,17 @@
 //! Splits numbers into bf16 parts: each is the one nearest to what those before it leave, so that three have all 24
-//! bits of an `f32`.
+//! bits of an `f32`, two the 11 of an `f16`.
 
 use std::ops::Range;
 
 use super::block::Block;
-use super::plan::{PARTS, Plan};
+use super::number::Number;
+use super::plan::Plan;
 use crate::simd::{Vectors, Work};
 use crate::tiles::{DEPTH, SIDE};
 
 /// The parts of some numbers, and in each part the greatest magnitude's bits so far.
 #[inline(always)]
-pub(super) fn parts<const N: usize>(
+pub(super) fn parts<const PARTS: usize, const N: usize>(
     numbers: &[f32; N],
     greatest: &mut [u32; N],
 ) -> [[u16; N]; PARTS] {
@@ -32,17 +33,17 @@ pub(super) fn parts<const N: usize>(
 
 /// Splits what a block sees, for each of some blocks of channels and each part: all its lanes, 32 channels each. What is in the
 /// padding is zero. Returns the bits of the greatest magnitude.
-pub(super) struct Split<'a> {
+pub(super) struct Split<'a, T, const PARTS: usize> {
     pub(super) plan: &'a Plan,
     pub(super) block: &'a Block,
     pub(super) group: usize,
     /// The blocks of channels.
     pub(super) blocks: Range<usize>,
-    pub(super) source: &'a [f32],
+    pub(super) source: &'a [T],
     pub(super) out: &'a mut [u16],
 }
 
-impl Work<f32> for Split<'_> {
+impl<T: Number, const PARTS: usize> Work<f32> for Split<'_, T, PARTS> {
     type Output = u32;
     #[inline(always)]
     fn run<S: Vectors<f32>>(self, simd: S) -> u32 {
@@ -81,11 +82,11 @@ impl Work<f32> for Split<'_> {
                     let mut to = lane * DEPTH;
                     for some in pixel.chunks(DEPTH) {
                         let mut numbers = [0.0; DEPTH];
-                        match <&[f32; DEPTH]>::try_from(some) {
-                            Ok(all) => numbers = *all,
-                            Err(_) => numbers[..some.len()].copy_from_slice(some),
+                        match <&[T; DEPTH]>::try_from(some) {
+                            Ok(all) => T::widen(all, &mut numbers),
+                            Err(_) => T::widen(some, &mut numbers[..some.len()]),
                         }
-                        for part in parts(&numbers, &mut greatest) {
+                        for part in parts::<PARTS, DEPTH>(&numbers, &mut greatest) {
                             out[to..][..DEPTH].copy_from_slice(&part);
                             to += pitch;
                         }
@@ -110,7 +111,7 @@ impl Work<f32> for Split<'_> {
                     for (i, numbers) in square[..count].iter().enumerate() {
                         let lane = row.lane(first + start + i);
                         let mut to = k * PARTS * pitch + lane * DEPTH;
-                        for part in parts(numbers, &mut greatest) {
+                        for part in parts::<PARTS, DEPTH>(numbers, &mut greatest) {
                             out[to..][..DEPTH].copy_from_slice(&part);
                             to += pitch;
                         }
@@ -154,9 +155,9 @@ pub(super) fn greatest_seen(plan: &Plan, block: &Block, group: usize, source: &[
 
 /// Turns `rows` channels, `step` apart, of `columns` pixels, which are `apart`.
 #[inline(always)]
-fn turn<S: Vectors<f32>>(
+fn turn<T: Number, S: Vectors<f32>>(
     simd: S,
-    (from, step, apart): (&[f32], usize, usize),
+    (from, step, apart): (&[T], usize, usize),
     (rows, columns): (usize, usize),
     to: &mut [[f32; DEPTH]; SIDE],
 ) {
@@ -167,11 +168,13 @@ fn turn<S: Vectors<f32>>(
             SIDE.is_multiple_of(S::LANES)
                 && (whole == 0 || (whole - 1) * step + SIDE <= from.len())
         );
+        let mut wide = [[0.0; SIDE]; DEPTH];
+        let (from, step) = T::wide_rows((from, step), &mut wide[..whole]);
         for row in (0..whole).step_by(S::LANES) {
             for column in (0..SIDE).step_by(S::LANES) {
                 // SAFETY: the square is inside both, which was checked.
                 unsafe {
-                    let from = from.as_ptr().add(row * step + column);
+                    let from = from.add(row * step + column);
                     let to = to.as_mut_ptr().cast::<f32>().add(column * DEPTH + row);
                     simd.turn_lanes((from, step), (to, DEPTH));
                 }
@@ -182,7 +185,7 @@ fn turn<S: Vectors<f32>>(
     for row in start..rows {
         let from = from[row * step..].iter().step_by(apart);
         for (to, &x) in to[..columns].iter_mut().zip(from) {
-            to[row] = x;
+            to[row] = x.wide();
         }
     }
 }

@@ -79,11 +79,13 @@ fn compare<T: Element>(
     let (a, b) = (cast(a), cast(b));
     let largest = |x: f64, y: &f64| x.max(y.abs());
     // Sums of multiples of 1/8 and of integers are exact; others differ in the order of summing.
-    let bound = match name.contains("normal") {
-        true => unit * expected.values.iter().fold(1.0, largest),
+    let largest = expected.values.iter().fold(1.0, largest);
+    let sums = match name.contains("normal") {
+        true => unit * largest,
         false => 0.0,
     };
     for algorithm in supporting(T::algorithms(), pass, shape) {
+        let bound = sums + 4.0 * product_error(algorithm.precision) * largest;
         for set in algorithm.sets() {
             let one = &Threads::ONE;
             let out = apply(algorithm, set, one, (pass, shape), (&a, &b), narrow(99.0));

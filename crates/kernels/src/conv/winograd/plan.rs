@@ -34,6 +34,8 @@ const ENOUGH_TASKS: usize = 12;
 
 /// What an element of a transform takes, counted in multiplications of the products.
 const TRANSFORM: f64 = 6.0;
+/// What an element of a filter takes that is packed each time, counted likewise.
+const PACK: f64 = 3.0;
 
 /// How many outputs of an axis a tile makes from phases of so many taps and fewer. Of two taps it may make as many as there
 /// are, with three points, or one more, with four: see [`pair`].
@@ -592,7 +594,7 @@ impl Layout {
             cost[0] += rows * plane * columns;
             cost[1] += TRANSFORM * rows * (plane + columns * set.points() as f64);
             // A filter may change each time.
-            cost[1] += TRANSFORM * plane * columns;
+            cost[1] += PACK * plane * columns;
         }
         cost
     }
