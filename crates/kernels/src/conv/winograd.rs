@@ -6,6 +6,7 @@
 //! finite anywhere is computed anew by the direct algorithm.
 
 mod filter;
+mod line;
 mod plan;
 pub(super) mod rows;
 pub(super) mod runs;

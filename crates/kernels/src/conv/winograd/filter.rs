@@ -4,7 +4,8 @@
 use std::ops::Range;
 
 use super::super::Pass;
-use super::plan::{CHANNELS_UNIT, Layout, MOST_POINTS, MOST_TAPS, Set, Sub};
+use super::line::Sub;
+use super::plan::{CHANNELS_UNIT, Layout, MOST_POINTS, MOST_TAPS, Set};
 use super::transform;
 use crate::Threads;
 use crate::conv::direct::turn;

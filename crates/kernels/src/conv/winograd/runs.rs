@@ -17,7 +17,7 @@ use self::transform::Transform;
 use super::super::direct::{self, Shared};
 use super::super::rows::{Line, Tile};
 use super::super::{Call, Pack, Pass, thin};
-use super::plan::Sub;
+use super::line::Sub;
 use crate::Threads;
 use crate::simd::{Float, InstructionSet, Vectors, Work};
 use crate::stage::{Epilogue, Finish};

@@ -1,6 +1,7 @@
 //! From the source to its tiles at the points, and from products to the result.
 
-use super::plan::{CHANNELS_UNIT, Layout, Set, Sub};
+use super::line::Sub;
+use super::plan::{CHANNELS_UNIT, Layout, Set};
 use super::transform;
 use crate::conv::grid::Walk;
 use crate::gemm::{DEPTH, DEPTH_PITCH, strip_width};

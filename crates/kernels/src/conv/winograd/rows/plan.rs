@@ -3,7 +3,8 @@ use tconv_shape::{ConvShape, DataFormat};
 use super::super::super::Pass;
 use super::super::super::grid::{Strides, axes};
 use super::super::super::phase::Phase;
-use super::super::plan::{Line, MOST_POINTS, Sub};
+use super::super::line::{Line, Sub};
+use super::super::plan::MOST_POINTS;
 use crate::gemm::strip_width;
 
 /// The pixels of a tile of products: their sums at a point and their operands fill the registers of few.

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use tconv_shape::{ConvShape, DataFormat};
 
-use super::super::plan::{Line, Sub};
+use super::super::line::{Line, Sub};
 use super::super::thin::pack::transform;
 use super::super::thin::{LEAST_TERMS, least_terms};
 use crate::conv::Pass;

@@ -1,4 +1,5 @@
-use super::super::plan::{MOST_TAPS, Sub};
+use super::super::line::Sub;
+use super::super::plan::MOST_TAPS;
 use super::plan::{Band, Piece, Plan};
 use crate::Threads;
 use crate::conv::Pass;

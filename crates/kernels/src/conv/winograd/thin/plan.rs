@@ -2,7 +2,8 @@ use std::ops::Range;
 
 use tconv_shape::ConvShape;
 
-use super::super::plan::{CHANNELS_UNIT, Layout, Line, MOST_POINTS, Set, Sub};
+use super::super::line::{Line, Sub};
+use super::super::plan::{CHANNELS_UNIT, Layout, MOST_POINTS, Set};
 use crate::conv::Pass;
 
 /// The points of a tile.
