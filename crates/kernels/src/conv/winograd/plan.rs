@@ -15,7 +15,7 @@ const MOST_DEEP: usize = 5;
 /// The most points of an axis.
 pub(super) const MOST_POINTS: usize = 4;
 /// The most bytes of scratch for small tensors; large ones may take a tenth of their own size more.
-const SCRATCH_BYTES: usize = 8 << 20;
+const SCRATCH_BYTES: usize = 8_000_000;
 /// As many threads' rooms are counted.
 const ROOMS: usize = 2;
 /// The most rows of tiles that threads share, whose products with a strip a thread keeps.
