@@ -22,7 +22,7 @@ use super::{Call, Pack, Pass};
 use crate::Threads;
 use crate::gemm::{Before, DEPTH_PITCH, Offsets, Piece, Strip, aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
-use crate::stage::Finish;
+use crate::stage::{Epilogue, Finish, Stage};
 
 /// The element behind a filter's packed strips says whether all its numbers are finite.
 const FLAG: usize = 1;
@@ -67,6 +67,28 @@ pub(super) fn pack<T: Float>(call: Pack<'_, T>) {
         let strips = &mut strips[unit.packed..][..unit.len::<T>()];
         pack::strips(call.set, call.threads, &layout, &unit, call.filter, strips);
     }
+}
+
+/// Computes what another algorithm found not to be finite, with the stages that were its part.
+pub(super) fn anew<T: Float>(
+    (set, threads): (InstructionSet, &Threads),
+    (pass, shape): (Pass, &ConvShape),
+    [a, b]: [&[T]; 2],
+    stages: &[Stage<'_, T>],
+    (out, scratch): (&mut [T], &mut [T]),
+) {
+    compute(Call {
+        set,
+        threads,
+        pass,
+        shape,
+        a,
+        b,
+        packed: None,
+        out,
+        scratch,
+        epilogue: &Epilogue::new(stages),
+    });
 }
 
 pub(super) fn compute<T: Float>(call: Call<'_, T>) {

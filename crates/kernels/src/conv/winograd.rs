@@ -31,7 +31,7 @@ use crate::gemm::{
     Before, DEPTH, DEPTH_PITCH, Piece, ROWS_UNIT, Strip, aligned, alignment, strip_width,
 };
 use crate::simd::{Float, InstructionSet};
-use crate::stage::{Epilogue, Finish};
+use crate::stage::Finish;
 
 /// The most pieces of depth that are multiplied in one go.
 const MOST_PIECES: usize = 8;
@@ -122,18 +122,13 @@ pub(super) fn compute<T: Float>(call: Call<'_, T>) {
         crew.work(&set, filters, rooms);
     }
     if !crew.finite.into_inner() {
-        direct::compute(Call {
-            set,
-            threads,
-            pass,
-            shape,
-            a,
-            b,
-            packed: None,
-            out,
-            scratch,
-            epilogue: &Epilogue::new(finish.stages()),
-        });
+        direct::anew(
+            (set, threads),
+            (pass, shape),
+            [a, b],
+            finish.stages(),
+            (out, scratch),
+        );
     }
 }
 

@@ -21,7 +21,6 @@ use super::{split, supports as has_tiles, thin};
 use crate::Threads;
 use crate::gemm::{aligned, alignment, strip_width};
 use crate::simd::{Float, InstructionSet};
-use crate::stage::Epilogue;
 
 /// Below this many multiplications the caller's thread is done before another has woken up.
 const SERIAL_WORK: f64 = 1e5;
@@ -156,17 +155,12 @@ pub(in crate::conv) fn compute<T: Float>(call: Call<'_, T>) {
         }
     });
     if !finite.into_inner() {
-        direct::compute(Call {
-            set,
-            threads,
-            pass,
-            shape,
-            a,
-            b,
-            packed: None,
-            out,
-            scratch,
-            epilogue: &Epilogue::new(finish.stages()),
-        });
+        direct::anew(
+            (set, threads),
+            (pass, shape),
+            [a, b],
+            finish.stages(),
+            (out, scratch),
+        );
     }
 }

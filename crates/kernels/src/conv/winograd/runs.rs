@@ -20,7 +20,7 @@ use super::super::{Call, Pack, Pass, thin};
 use super::line::Sub;
 use crate::Threads;
 use crate::simd::{Float, InstructionSet, Vectors, Work};
-use crate::stage::{Epilogue, Finish};
+use crate::stage::Finish;
 
 /// Below this many multiplications the caller's thread is done before another has woken up.
 const SERIAL_WORK: usize = 1 << 18;
@@ -113,18 +113,13 @@ pub(in crate::conv) fn compute<T: Float>(call: Call<'_, T>) {
         crew.work(set, own)
     });
     if !crew.finite.into_inner() {
-        direct::compute(Call {
-            set,
-            threads,
-            pass,
-            shape,
-            a,
-            b,
-            packed: None,
-            out,
-            scratch,
-            epilogue: &Epilogue::new(finish.stages()),
-        });
+        direct::anew(
+            (set, threads),
+            (pass, shape),
+            [a, b],
+            finish.stages(),
+            (out, scratch),
+        );
     }
 }
 

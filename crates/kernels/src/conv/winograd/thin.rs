@@ -19,7 +19,7 @@ use super::super::phase::Phase;
 use super::super::{Call, Pack, Pass, thin};
 use crate::Threads;
 use crate::simd::{Float, InstructionSet};
-use crate::stage::{Epilogue, Finish};
+use crate::stage::Finish;
 
 /// The most tiles that a thread takes at once, and as many tasks as keep many threads busy to the end.
 const CHUNK: usize = 64;
@@ -135,18 +135,13 @@ pub(in crate::conv) fn compute<T: Float>(call: Call<'_, T>) {
         crew.work(room)
     });
     if !crew.finite.into_inner() {
-        direct::compute(Call {
-            set,
-            threads,
-            pass,
-            shape,
-            a,
-            b,
-            packed: None,
-            out,
-            scratch,
-            epilogue: &Epilogue::new(finish.stages()),
-        });
+        direct::anew(
+            (set, threads),
+            (pass, shape),
+            [a, b],
+            finish.stages(),
+            (out, scratch),
+        );
     }
 }
 
