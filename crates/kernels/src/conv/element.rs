@@ -1,7 +1,8 @@
 use half::{bf16, f16};
 
-use super::{
-    ALGORITHMS_BF16, ALGORITHMS_F16, ALGORITHMS_F32, ALGORITHMS_F64, ALGORITHMS_I32, Algorithm,
+use super::Algorithm;
+use super::table::{
+    ALGORITHMS_BF16, ALGORITHMS_F16, ALGORITHMS_F32, ALGORITHMS_F64, ALGORITHMS_I32,
 };
 
 mod sealed {
