@@ -6,7 +6,9 @@ use tconv_shape::ConvAxis;
 
 use super::super::Pass;
 use super::super::phase::{Phase, tap_period};
-use super::plan::TRANSFORM;
+
+/// What an element of a transform takes, counted in multiplications of the products.
+pub(super) const TRANSFORM: f64 = 6.0;
 
 /// How many outputs of an axis a tile makes from phases of so many taps and fewer. Of two taps it may make as many as there
 /// are, with three points, or one more, with four: see [`pair`].

@@ -3,7 +3,7 @@ use tconv_shape::{ConvAxis, ConvShape, DataFormat};
 use super::super::Pass;
 use super::super::grid::{Strides, Walk, axes};
 use super::super::phase::{Phase, tap_period};
-use super::line::{Line, pair};
+use super::line::{Line, TRANSFORM, pair};
 use crate::gemm::{DEPTH, DEPTH_PITCH, ROWS_UNIT, strip_width};
 
 /// Channels are padded to a multiple of this, which every instruction set's vectors divide.
@@ -31,9 +31,7 @@ const MANY_FRESH_BYTES: usize = if cfg!(test) { 64 << 10 } else { 4 << 20 };
 /// As many tasks as keep many threads busy to the end.
 const ENOUGH_TASKS: usize = 12;
 
-/// What an element of a transform takes, counted in multiplications of the products.
-pub(super) const TRANSFORM: f64 = 6.0;
-/// What an element of a filter takes that is packed each time, counted likewise.
+/// What an element of a filter takes that is packed each time, counted in multiplications of the products.
 const PACK: f64 = 3.0;
 
 /// What is computed together: lines of two axes, all their phases, and a phase of the outermost axis, whose taps are
