@@ -33,6 +33,24 @@ pub(super) fn axes(shape: &ConvShape) -> [ConvAxis; 3] {
     all
 }
 
+/// The last two axes of a convolution whose rows are runs of neighbours: not a volume, channels last and in one group, the
+/// taps of a row side by side, nothing empty.
+pub(super) fn plane(shape: &ConvShape) -> Option<[ConvAxis; 2]> {
+    let [deep, tall, wide] = axes(shape);
+    let flat = [deep.input, deep.kernel, deep.output, deep.pad_before] == [1, 1, 1, 0];
+    let some = |axis: &ConvAxis| axis.input > 0 && axis.output > 0 && axis.kernel > 0;
+    let fits = flat
+        && some(&tall)
+        && some(&wide)
+        && [shape.batch, shape.in_channels, shape.out_channels]
+            .iter()
+            .all(|&n| n > 0)
+        && shape.groups == 1
+        && shape.format == DataFormat::ChannelsLast
+        && (wide.dilation == 1 || wide.kernel == 1);
+    fits.then_some([tall, wide])
+}
+
 /// The coordinates of element `index` of a grid with these sizes.
 pub(super) fn unravel(index: usize, sizes: [usize; 3]) -> [usize; 3] {
     let rest = index / sizes[2];

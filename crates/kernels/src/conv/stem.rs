@@ -9,11 +9,11 @@ mod tile;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tconv_shape::{ConvShape, DataFormat};
+use tconv_shape::ConvShape;
 
 use self::tile::Tile;
 use super::direct::Shared;
-use super::grid::axes;
+use super::grid::plane;
 use super::{Call, Pass};
 use crate::Threads;
 use crate::gemm::{aligned, alignment};
@@ -66,12 +66,7 @@ struct Plan {
 
 impl Plan {
     fn new(shape: &ConvShape) -> Option<Plan> {
-        let [deep, tall, wide] = axes(shape);
-        let flat = (deep.input, deep.kernel, deep.output, deep.pad_before) == (1, 1, 1, 0);
-        let last = shape.format == DataFormat::ChannelsLast && shape.groups == 1;
-        if !(flat && last) || wide.dilation > 1 && wide.kernel > 1 {
-            return None;
-        }
+        let [tall, wide] = plane(shape)?;
         let depth = shape.in_channels;
         let run = wide.kernel.checked_mul(depth)?;
         let terms = run.checked_mul(tall.kernel)?;

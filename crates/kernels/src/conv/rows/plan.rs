@@ -1,8 +1,8 @@
 use std::ops::Range;
 
-use tconv_shape::{ConvShape, DataFormat};
+use tconv_shape::ConvShape;
 
-use super::super::grid::axes;
+use super::super::grid::plane;
 
 /// The most pixels of a tile.
 pub(super) const TALL: usize = 12;
@@ -77,23 +77,8 @@ pub(super) struct Block {
 impl Plan {
     /// Of a shape that was checked, if it is one of these.
     pub(super) fn new(shape: &ConvShape) -> Option<Plan> {
-        let [deep, tall, wide] = axes(shape);
+        let [tall, wide] = plane(shape)?;
         let channels = shape.in_channels;
-        let plain = [deep.input, deep.kernel, deep.output, deep.pad_before] == [1, 1, 1, 0];
-        let some = [&tall, &wide]
-            .iter()
-            .all(|axis| axis.input > 0 && axis.output > 0 && axis.kernel > 0);
-        let fits = plain
-            && some
-            && channels > 0
-            && shape.out_channels > 0
-            && shape.batch > 0
-            && shape.groups == 1
-            && shape.format == DataFormat::ChannelsLast
-            && (wide.dilation == 1 || wide.kernel == 1);
-        if !fits {
-            return None;
-        }
         let run = wide.kernel.checked_mul(channels)?;
         let columns = run.checked_mul(tall.kernel).filter(|&n| n <= COLUMNS)?;
         let filled = columns.next_multiple_of(UNIT);

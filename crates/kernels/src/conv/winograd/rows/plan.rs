@@ -1,7 +1,7 @@
-use tconv_shape::{ConvShape, DataFormat};
+use tconv_shape::ConvShape;
 
 use super::super::super::Pass;
-use super::super::super::grid::{Strides, axes};
+use super::super::super::grid::{Strides, plane};
 use super::super::super::phase::Phase;
 use super::super::line::{Line, Sub};
 use super::super::plan::MOST_POINTS;
@@ -72,17 +72,9 @@ impl Plan {
 
     /// In tiles of so many rows of the result.
     fn of(shape: &ConvShape, outputs: usize) -> Option<Plan> {
-        let [deep, tall, wide] = axes(shape);
+        let [tall, wide] = plane(shape)?;
         let channels = shape.in_channels;
-        let fits = [deep.input, deep.kernel, deep.output, deep.pad_before] == [1, 1, 1, 0]
-            && [shape.batch, channels, shape.out_channels, wide.output]
-                .iter()
-                .chain([&tall.input, &tall.output, &wide.input, &wide.kernel])
-                .all(|&n| n > 0)
-            && shape.groups == 1
-            && shape.format == DataFormat::ChannelsLast
-            && (1..=MOST_KERNEL).contains(&tall.kernel)
-            && (wide.dilation == 1 || wide.kernel == 1)
+        let fits = tall.kernel <= MOST_KERNEL
             && Phase::all(Pass::Forward, &tall).all(|phase| phase.sees_all());
         if !fits {
             return None;

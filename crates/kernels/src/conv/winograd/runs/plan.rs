@@ -1,12 +1,12 @@
 use std::ops::Range;
 
-use tconv_shape::{ConvShape, DataFormat};
+use tconv_shape::ConvShape;
 
 use super::super::line::{Line, Sub};
 use super::super::thin::pack::transform;
 use super::super::thin::{LEAST_TERMS, least_terms};
 use crate::conv::Pass;
-use crate::conv::grid::axes;
+use crate::conv::grid::plane;
 use crate::conv::phase::{Phase, tap_period};
 use crate::simd::{Float, Vectors};
 
@@ -62,20 +62,9 @@ impl Plan {
     /// Of a shape that was checked, if it is one of these.
     pub(super) fn new(shape: &ConvShape) -> Option<Plan> {
         let pass = Pass::BackpropInput;
-        let [deep, tall, wide] = axes(shape);
+        let [tall, wide] = plane(shape)?;
         let channels = shape.in_channels;
-        let plain = [deep.input, deep.kernel, deep.output, deep.pad_before] == [1, 1, 1, 0];
-        let some = [&tall, &wide]
-            .iter()
-            .all(|axis| axis.input > 0 && axis.output > 0 && axis.kernel > 0);
-        let fits = plain
-            && some
-            && channels > 0
-            && shape.batch > 0
-            && shape.groups == 1
-            && shape.format == DataFormat::ChannelsLast
-            && (wide.dilation == 1 || wide.kernel == 1)
-            && (2..=3).contains(&tall.kernel.div_ceil(tap_period(&tall)))
+        let fits = (2..=3).contains(&tall.kernel.div_ceil(tap_period(&tall)))
             && !Phase::leaves_gaps(&tall)
             && least_terms(pass, shape) >= LEAST_TERMS
             // A result that is exactly zero, since all its taps are in the padding, would not stay so.
