@@ -41,7 +41,9 @@ pub(in crate::conv) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
     const THIN: f64 = 1.35;
     /// ... and tiles of two axes.
     const TILES: f64 = 1.1;
-    let plan = plan::<T>(shape);
+    let Some(plan) = Plan::new::<T>(shape) else {
+        return false;
+    };
     let packed = PACK * plan.packed_len::<T>() as f64;
     let (all, filled) = (plan.work(1) + packed, plan.work(UNIT) + packed);
     let winograd = || Layout::new::<T>(pass, shape, true).cost();
@@ -55,17 +57,14 @@ pub(in crate::conv) fn pays<T: Float>(pass: Pass, shape: &ConvShape) -> bool {
         && (!thin::supports::<T>(pass, shape) || filled < 0.95 * thin_tiles())
 }
 
-/// The plan of a shape that is supported.
-fn plan<T: Float>(shape: &ConvShape) -> Plan {
-    Plan::new::<T>(shape).expect("the shape is supported")
-}
-
 pub(in crate::conv) fn packed_len<T: Float>(_: Pass, shape: &ConvShape) -> usize {
-    plan::<T>(shape).packed_len::<T>() + alignment::<T>()
+    Plan::new::<T>(shape).map_or(0, |plan| plan.packed_len::<T>() + alignment::<T>())
 }
 
 pub(in crate::conv) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads: usize) -> usize {
-    let plan = plan::<T>(shape);
+    let Some(plan) = Plan::new::<T>(shape) else {
+        return 0;
+    };
     let all = plan
         .room()
         .saturating_mul(threads)
@@ -74,7 +73,9 @@ pub(in crate::conv) fn scratch<T: Float>(pass: Pass, shape: &ConvShape, threads:
 }
 
 pub(in crate::conv) fn pack<T: Float>(call: Pack<'_, T>) {
-    let plan = plan::<T>(call.shape);
+    let Some(plan) = Plan::new::<T>(call.shape) else {
+        return;
+    };
     let skip = aligned(call.out);
     let out = &mut call.out[skip..][..plan.packed_len::<T>()];
     pack_into(call.set, call.threads, &plan, call.filter, out);
@@ -112,7 +113,9 @@ pub(in crate::conv) fn compute<T: Float>(call: Call<'_, T>) {
         scratch,
         ..
     } = call;
-    let plan = &plan::<T>(shape);
+    let Some(plan) = &Plan::new::<T>(shape) else {
+        return;
+    };
     let few = match plan.work(1) < SERIAL_WORK {
         true => &Threads::ONE,
         false => threads,
